@@ -1,0 +1,1 @@
+"""Running the stages: the beam command, the demo chain, preflight checks, Slurm scripts."""

@@ -1,0 +1,1 @@
+"""Fine-tuning and evaluation: tasks, heads, metrics, sweeps, reports, feature extraction."""
