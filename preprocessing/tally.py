@@ -1,0 +1,108 @@
+"""Counters of what went in, what came out, and what was dropped and why.
+
+The books balance: `documents_in == documents_out + sum of every counter that begins with "dropped."`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+DOCUMENTS_IN = "documents_in"
+DOCUMENTS_OUT = "documents_out"
+DROPPED = "dropped."
+SAMPLE_SIZE = 100
+LOST_TEMPLATES_KEPT = 1000
+OTHER_TEMPLATES = "(other)"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rejection:
+    """A record that could not be read: where it is, and why it was refused."""
+
+    locator: str
+    reason: str
+
+
+class Tally:
+    """Named counters, a bounded sample of rejected records, and the characters lost by template name.
+
+    Merging is commutative and associative as long as no single tally saw more than `LOST_TEMPLATES_KEPT`
+    template names, so totals do not depend on the order in which splits finish.
+    """
+
+    def __init__(self) -> None:
+        self.counters: Counter[str] = Counter()
+        self.rejections: list[Rejection] = []
+        self.lost_templates: Counter[str] = Counter()
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Add `amount` to the counter `name`, for instance `dropped.redirect`."""
+        self.counters[name] += amount
+
+    def reject(self, locator: str, reason: str, kind: str = "malformed") -> None:
+        """Count a record under `dropped.<kind>` and keep it in the sample (the first ones by locator)."""
+        self.counters[DROPPED + kind] += 1
+        self._keep([Rejection(locator, reason)])
+
+    def lose_template(self, name: str, characters: int) -> None:
+        """Count `characters` of wikitext that went with a template of this name."""
+        self.lost_templates[name] += characters
+
+    @property
+    def documents_in(self) -> int:
+        return self.counters[DOCUMENTS_IN]
+
+    @property
+    def documents_out(self) -> int:
+        return self.counters[DOCUMENTS_OUT]
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """The `dropped.*` counters by reason, without the prefix, sorted by name."""
+        return {
+            name.removeprefix(DROPPED): amount
+            for name, amount in sorted(self.counters.items())
+            if name.startswith(DROPPED)
+        }
+
+    @property
+    def unaccounted(self) -> int:
+        """Documents that are neither out nor dropped: anything but 0 is a fault."""
+        return self.documents_in - self.documents_out - sum(self.dropped.values())
+
+    def merge(self, other: "Tally") -> None:
+        """Add another tally to this one."""
+        self.counters.update(other.counters)
+        self.lost_templates.update(other.lost_templates)
+        self._keep(other.rejections)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data with sorted keys; only the templates that lost most are named, the rest is summed."""
+        ranked = sorted(self.lost_templates.items(), key=lambda item: (-item[1], item[0]))
+        lost = dict(ranked[:LOST_TEMPLATES_KEPT])
+        remainder = sum(amount for _, amount in ranked[LOST_TEMPLATES_KEPT:])
+        if remainder:
+            lost[OTHER_TEMPLATES] = lost.get(OTHER_TEMPLATES, 0) + remainder
+        return {
+            "counters": dict(sorted(self.counters.items())),
+            "rejections": [asdict(rejection) for rejection in self.rejections],
+            "lost_templates": lost,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Tally":
+        """The inverse of `to_json`."""
+        tally = cls()
+        tally.counters.update(data["counters"])
+        tally.lost_templates.update(data["lost_templates"])
+        tally._keep(Rejection(**rejection) for rejection in data["rejections"])
+        return tally
+
+    def _keep(self, rejections: Iterable[Rejection]) -> None:
+        # The smallest ones, not the first to arrive: the sample must not depend on the order of the splits.
+        self.rejections.extend(rejections)
+        if len(self.rejections) > SAMPLE_SIZE:
+            self.rejections = sorted(self.rejections)[:SAMPLE_SIZE]
+        else:
+            self.rejections.sort()
