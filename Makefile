@@ -1,0 +1,54 @@
+# Everything runs from a virtual environment in .venv that `make setup` makes; nothing is installed outside it.
+PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3))
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup demo test test-fast test-large lint format typecheck bench clean
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(INSTALLED)  ## make .venv and install the project with the tested versions
+
+# The stamp is written last: an installation that was interrupted is taken up again.
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on PATH: install Python 3.11, or say make PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip setuptools wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dask,demo,dev]'
+	@touch $(INSTALLED)
+
+# WIKIPEDIA=… and BOOKS=… name your own dump and books (paths or quoted globs) instead of the sample.
+demo: $(INSTALLED)  ## the whole road on a sample, or on WIKIPEDIA=… BOOKS=… ; report in runs/demo
+	$(BIN)/python -m cluster.demo --output runs/demo $(if $(WIKIPEDIA),--wikipedia '$(WIKIPEDIA)') $(if $(BOOKS),--books '$(BOOKS)')
+
+test: $(INSTALLED)  ## the test suite (needs no GPU, Slurm or root; says what it skips)
+	$(BIN)/python -m pytest
+
+test-fast: $(INSTALLED)  ## without the tests marked slow
+	$(BIN)/python -m pytest -m 'not slow and not large'
+
+test-large: $(INSTALLED)  ## BERT-Large really starts: minutes and about 20 GB of memory
+	$(BIN)/python -m pytest -m large --override-ini addopts='--import-mode=importlib --strict-markers -ra'
+
+lint: $(INSTALLED)  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED)  ## ruff, mending
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: $(INSTALLED)  ## mypy
+	$(BIN)/mypy
+
+bench: $(INSTALLED)  ## every benchmark, one after the other
+	$(BIN)/python -m benchmarks.preprocessing
+	$(BIN)/python -m benchmarks.pretraining
+	$(BIN)/python -m benchmarks.finetuning
+
+clean:  ## remove what the demo and the tools wrote
+	rm -rf runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,53 @@
+"""The `beam` command: `beam run FILE [--engine NAME] [--workers N] [any Beam or pipeline option]`.
+
+It turns the engine's name into Beam options and runs the file as Beam users know it, in this process: exit code,
+signals and standard streams are the file's own. Everything it does not know passes through.
+"""
+
+import argparse
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cluster.engines import ENGINES, engine_options
+from cluster.errors import ClusterError
+
+
+def parse(argv: Sequence[str]) -> tuple[Path, list[str]]:
+    """The file to run and the arguments it gets. Raises `ClusterError`; `SystemExit` on --help or bad usage."""
+    parser = argparse.ArgumentParser(prog="beam", description=__doc__.split("\n")[0], allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser(
+        "run", help="run a pipeline file on an engine", allow_abbrev=False, add_help=False
+    )
+    run.add_argument("file", type=Path, help="the pipeline, for instance preprocessing/pipeline.py")
+    run.add_argument("--engine", choices=ENGINES, help="where to run; default local")
+    run.add_argument("--workers", type=int, help="worker processes; default: every core of this machine")
+    known, rest = parser.parse_known_args(argv)
+    if not known.file.is_file():
+        raise ClusterError(f"beam run {known.file}: no such file")
+    if known.workers is not None and known.workers < 1:
+        raise ClusterError(f"--workers {known.workers}: must be at least 1")
+    named_runner = any(option.split("=", 1)[0] == "--runner" for option in rest)
+    if named_runner and known.engine is None:
+        return known.file, rest
+    return known.file, rest + engine_options(known.engine or "local", known.workers, rest)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    try:
+        file, arguments = parse(sys.argv[1:] if argv is None else argv)
+    except ClusterError as error:
+        print(f"beam: {error}", file=sys.stderr)
+        return error.exit_code
+    sys.argv = [str(file), *arguments]
+    # run_path, unlike `python FILE`, leaves the file's folder off sys.path: `inspect.py` beside a pipeline must
+    # not shadow the standard library's.
+    runpy.run_path(str(file), run_name="__main__")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
