@@ -18,9 +18,7 @@ def parse(argv: Sequence[str]) -> tuple[Path, list[str]]:
     """The file to run and the arguments it gets. Raises `ClusterError`; `SystemExit` on --help or bad usage."""
     parser = argparse.ArgumentParser(prog="beam", description=__doc__.split("\n")[0], allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser(
-        "run", help="run a pipeline file on an engine", allow_abbrev=False, add_help=False
-    )
+    run = commands.add_parser("run", help="run a pipeline file on an engine", allow_abbrev=False, add_help=False)
     run.add_argument("file", type=Path, help="the pipeline, for instance preprocessing/pipeline.py")
     run.add_argument("--engine", choices=ENGINES, help="where to run; default local")
     run.add_argument("--workers", type=int, help="worker processes; default: every core of this machine")

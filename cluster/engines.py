@@ -4,6 +4,7 @@ Never the bare `DirectRunner`: it downloads a runner binary first, and without i
 """
 
 import importlib.util
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ def engine_options(engine: str, workers: int | None, given: Sequence[str]) -> li
         raise ClusterError("--runner and --engine name the same thing twice: drop one of them")
     values = {option.split("=", 1)[0]: option.split("=", 1)[1] for option in given if "=" in option}
     # `--option value` is as good as `--option=value`
-    for option, value in zip(given, given[1:], strict=False):
+    for option, value in itertools.pairwise(given):
         if option.startswith("--") and "=" not in option and not value.startswith("--"):
             values[option] = value
     options = _ENGINES[engine](workers, values)
@@ -50,9 +51,7 @@ def _local(workers: int | None, given: dict[str, str]) -> dict[str, str]:
 
 def _dask(workers: int | None, given: dict[str, str]) -> dict[str, str]:
     if importlib.util.find_spec("distributed") is None:
-        raise ClusterError(
-            "--engine dask: Dask is not installed; install the extra: pip install -e '.[dask]'"
-        )
+        raise ClusterError("--engine dask: Dask is not installed; install the extra: pip install -e '.[dask]'")
     scheduler_file = given.get("--dask_scheduler_file")
     if scheduler_file and not Path(scheduler_file).is_file():
         raise ClusterError(
@@ -78,9 +77,7 @@ def _spark(workers: int | None, given: dict[str, str]) -> dict[str, str]:
 
 def _dataflow(workers: int | None, given: dict[str, str]) -> dict[str, str]:
     if importlib.util.find_spec("apitools") is None:
-        raise ClusterError(
-            "--engine dataflow: needs Beam's Google Cloud extra: pip install 'apache-beam[gcp]'"
-        )
+        raise ClusterError("--engine dataflow: needs Beam's Google Cloud extra: pip install 'apache-beam[gcp]'")
     for option, meaning in (
         ("--project", "the Google Cloud project"),
         ("--region", "the region to run in"),

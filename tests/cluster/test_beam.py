@@ -35,9 +35,7 @@ def test_one_worker_stays_in_the_process(pipeline: Path) -> None:
 
 def test_options_that_were_given_win(pipeline: Path) -> None:
     _, arguments = parse(["run", str(pipeline), "--workers", "4", "--direct_running_mode=multi_threading"])
-    assert [a for a in arguments if a.startswith("--direct_running_mode")] == [
-        "--direct_running_mode=multi_threading"
-    ]
+    assert [a for a in arguments if a.startswith("--direct_running_mode")] == ["--direct_running_mode=multi_threading"]
 
 
 def test_a_named_runner_is_left_alone(pipeline: Path) -> None:
@@ -67,9 +65,7 @@ def test_flink_and_spark_options(tmp_path: Path) -> None:
     jar.touch()
     flink = engine_options("flink", 8, ["--flink_master", "h:8081", f"--flink_job_server_jar={jar}"])
     assert {"--runner=FlinkRunner", "--parallelism=8", "--environment_type=EXTERNAL"} <= set(flink)
-    spark = engine_options(
-        "spark", None, ["--spark_master_url=spark://h:7077", "--spark_job_server_jar", str(jar)]
-    )
+    spark = engine_options("spark", None, ["--spark_master_url=spark://h:7077", "--spark_job_server_jar", str(jar)])
     assert {"--runner=SparkRunner", "--environment_config=localhost:50000"} <= set(spark)
 
 
@@ -80,9 +76,7 @@ def test_dask_gets_one_element_per_partition() -> None:
 
 def test_the_installed_command_runs_the_file_as_main(pipeline: Path) -> None:
     command = Path(sys.executable).parent / "beam"
-    run = subprocess.run(
-        [command, "run", pipeline, "--answer", "42"], capture_output=True, text=True, check=True
-    )
+    run = subprocess.run([command, "run", pipeline, "--answer", "42"], capture_output=True, text=True, check=True)
     name, arguments = json.loads(run.stdout)
     assert name == "__main__"
     assert arguments[:2] == ["--answer", "42"]
