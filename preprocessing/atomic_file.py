@@ -1,0 +1,50 @@
+"""Files that are either complete or absent."""
+
+import errno
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from preprocessing.errors import PreprocessingError
+
+_REASONS = {
+    errno.ENOSPC: "no space is left on the device; free some and run the same command again, what is complete is kept",
+    errno.EDQUOT: "the disk quota is used up; free some space and run the same command again, what is complete is kept",
+    errno.EACCES: "permission is denied; choose a folder that you may write to",
+    errno.EPERM: "permission is denied; choose a folder that you may write to",
+    errno.EROFS: "the file system is read-only; choose a folder that you may write to",
+    errno.ENOTDIR: "a part of that path is a file, not a folder; choose another output folder",
+    errno.EEXIST: "a part of that path is a file, not a folder; choose another output folder",
+}
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `target`, which becomes `target` when the block ends well.
+
+    On any failure the temporary file is removed and `target` stays as it was. A system error that the user can
+    mend (disk full, no permission) is raised as a `PreprocessingError` that names the target.
+    """
+    temporary = target.with_name(f"{target.name}.tmp-{os.getpid()}-{time.monotonic_ns()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise writing_failed(target, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Writes UTF-8 text to `target`, completely or not at all."""
+    with replacing(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def writing_failed(target: Path, error: OSError) -> PreprocessingError:
+    """The one sentence for a system error while writing `target`."""
+    reason = _REASONS.get(error.errno or 0, f"{error.strerror or error}; mend that and run the same command again")
+    return PreprocessingError(f"Cannot write {target}: {reason}.")
