@@ -1,0 +1,184 @@
+"""A chain of stages on one machine: each a command, run once, skipped when complete, taken up again when not.
+
+A stage is complete when its marker says so, and the marker is written after the command has ended well. The marker
+carries a key: a hash of the command, of the code that it runs, and of the key of the stage before. A stage whose key
+has changed starts from an empty output; one that was merely interrupted keeps what it has, and the command itself
+decides what of that is complete.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from cluster.errors import ClusterError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SECONDS_TO_STOP = 30.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One command of a chain.
+
+    `packages` are the folders of this project that the command runs; `inputs` files from outside the chain;
+    `outputs` what it writes, all of it below the chain's folder.
+    """
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    outputs: tuple[Path, ...]
+    packages: tuple[str, ...]
+    inputs: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What is known of a stage: `state` is running or complete; `seconds` sums over all attempts."""
+
+    key: str
+    state: str
+    command: tuple[str, ...]
+    attempts: int
+    seconds: float
+
+
+def run_chain(stages: Sequence[Stage], folder: Path) -> dict[str, Marker]:
+    """Run what is not complete, in order; the markers by stage name.
+
+    Raises `ClusterError` when a command fails, and `KeyboardInterrupt` once its processes have ended.
+    """
+    markers: dict[str, Marker] = {}
+    key = ""
+    for number, stage in enumerate(stages, 1):
+        key = stage_key(stage, before=key)
+        markers[stage.name] = _run_stage(stage, key, folder, f"[{number}/{len(stages)}]")
+    return markers
+
+
+def stage_key(stage: Stage, before: str) -> str:
+    """Hex digest that changes with the command, its code, its inputs and everything before it in the chain."""
+    digest = hashlib.sha256(before.encode())
+    digest.update(json.dumps(stage.command).encode())
+    for package in stage.packages:
+        for file in sorted((REPOSITORY / package).rglob("*")):
+            if file.suffix in {".py", ".toml", ".html"}:
+                digest.update(file.relative_to(REPOSITORY).as_posix().encode())
+                digest.update(file.read_bytes())
+    for file in stage.inputs:
+        status = file.stat()
+        digest.update(f"{file} {status.st_size} {status.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def read_marker(file: Path) -> Marker | None:
+    """The marker in `file`, or None where there is none."""
+    if not file.exists():
+        return None
+    fields = json.loads(file.read_text(encoding="utf-8"))
+    return Marker(**{**fields, "command": tuple(fields["command"])})
+
+
+def write_atomically(file: Path, text: str) -> None:
+    """`file` holds all of `text` or what it held before."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f"{file.name}.tmp-{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(file)
+
+
+def _run_stage(stage: Stage, key: str, folder: Path, place: str) -> Marker:
+    marker_file = folder / "stages" / f"{stage.name}.json"
+    marker = read_marker(marker_file)
+    if marker and marker.key == key and marker.state == "complete" and all(o.exists() for o in stage.outputs):
+        print(f"{place} {stage.title}: complete ({marker.seconds:.0f} s), skipped", flush=True)
+        return marker
+    if marker is None or marker.key != key:
+        for output in stage.outputs:
+            _remove(output, folder)
+        marker = Marker(key, "running", stage.command, attempts=0, seconds=0.0)
+    marker = replace(marker, state="running", attempts=marker.attempts + 1)
+    write_atomically(marker_file, json.dumps(asdict(marker), indent=1))
+
+    print(f"{place} {stage.title}\n      $ {' '.join(stage.command)}", flush=True)
+    started = time.monotonic()
+    try:
+        code = _run_command(stage.command, folder / "logs" / f"{stage.name}.log")
+    finally:
+        marker = replace(marker, seconds=round(marker.seconds + time.monotonic() - started, 2))
+        write_atomically(marker_file, json.dumps(asdict(marker), indent=1))
+    if code != 0:
+        raise ClusterError(
+            f"stage {stage.name} failed with exit code {code}; its output is in {folder / 'logs' / stage.name}.log; "
+            "mend the cause and run the same command again: what is complete is kept"
+        )
+    missing = [str(output) for output in stage.outputs if not output.exists()]
+    if missing:
+        raise ClusterError(f"stage {stage.name} ended well but left no {', '.join(missing)}")
+    marker = replace(marker, state="complete")
+    write_atomically(marker_file, json.dumps(asdict(marker), indent=1))
+    return marker
+
+
+def _run_command(command: Sequence[str], log: Path) -> int:
+    """Run to the end, copying its output to the log and to this process's own; the exit code."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # A session of its own: Ctrl-C reaches this process alone, which then ends the whole tree in order.
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
+    )
+    assert process.stdout is not None
+    try:
+        with log.open("a", encoding="utf-8") as stream:
+            for line in process.stdout:
+                stream.write(line)
+                stream.flush()
+                sys.stdout.write("      " + line)
+                sys.stdout.flush()
+        return process.wait()
+    except BaseException:
+        end_process_tree(process.pid)
+        raise
+
+
+def end_process_tree(pid: int, patience: float = SECONDS_TO_STOP, only_children: bool = False) -> None:
+    """Ask `pid` and everything it started to stop; what is still there after `patience` seconds is killed."""
+    try:
+        root = psutil.Process(pid)
+        tree = [*([] if only_children else [root]), *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for process in tree:
+        _send(process, signal.SIGINT)
+    _, alive = psutil.wait_procs(tree, timeout=patience)
+    for process in alive:
+        _send(process, signal.SIGKILL)
+    psutil.wait_procs(alive, timeout=5.0)
+
+
+def _send(process: psutil.Process, number: signal.Signals) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
+def _remove(output: Path, folder: Path) -> None:
+    if not output.resolve().is_relative_to(folder.resolve()):
+        raise ClusterError(f"{output} lies outside {folder} and is not removed; choose another --output")
+    if output.is_dir():
+        shutil.rmtree(output)
+    else:
+        output.unlink(missing_ok=True)

@@ -1,0 +1,24 @@
+# Read by every script here (`source`): the virtual environment, and what all ranks of a job must agree on.
+# Override any of it from the submitting shell: sbatch passes the environment on.
+
+: "${VIRTUAL_ENV_FOLDER:=$PWD/.venv}"
+if [[ ! -x "$VIRTUAL_ENV_FOLDER/bin/python" ]]; then
+    echo "no virtual environment in $VIRTUAL_ENV_FOLDER: run \`make setup\` in the repository first" >&2
+    exit 2
+fi
+export PATH="$VIRTUAL_ENV_FOLDER/bin:$PATH"
+
+# The rendezvous. The port follows from the job and its restart, so that two jobs on a node, or a job and its own
+# requeued successor, do not meet.
+if [[ -n "${SLURM_JOB_NODELIST:-}" ]]; then
+    MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+    export MASTER_ADDR
+    export MASTER_PORT=$((20000 + (SLURM_JOB_ID * 7 + ${SLURM_RESTART_COUNT:-0}) % 20000))
+fi
+
+# One thread pool per task, as wide as the cores that Slurm gave it.
+export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"
+export PYTHONUNBUFFERED=1
+
+# A rank that died must not leave the others waiting in a collective for ever: NCCL aborts, the job ends, Slurm acts.
+export TORCH_NCCL_ASYNC_ERROR_HANDLING="${TORCH_NCCL_ASYNC_ERROR_HANDLING:-1}"

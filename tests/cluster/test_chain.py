@@ -1,0 +1,97 @@
+"""The chain: complete stages are skipped, interrupted and changed ones are not, nothing is left running."""
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cluster.chain import Stage, read_marker, run_chain
+from cluster.errors import ClusterError
+
+
+def stage(name: str, folder: Path, code: str) -> Stage:
+    return Stage(name, name, (sys.executable, "-c", code), (folder / f"{name}.txt",), packages=())
+
+
+def writing(folder: Path, name: str) -> Stage:
+    return stage(name, folder, f"open(r'{folder / name}.txt', 'a').write('once ')")
+
+
+def test_a_complete_stage_is_skipped(tmp_path: Path) -> None:
+    stages = [writing(tmp_path, "first"), writing(tmp_path, "second")]
+    run_chain(stages, tmp_path)
+    markers = run_chain(stages, tmp_path)
+    assert (tmp_path / "first.txt").read_text() == "once "
+    assert markers["second"].attempts == 1
+
+
+def test_a_changed_stage_starts_anew_and_so_does_what_follows(tmp_path: Path) -> None:
+    first, second = writing(tmp_path, "first"), writing(tmp_path, "second")
+    run_chain([first, second], tmp_path)
+    changed = replace(first, command=(*first.command, "another argument"))
+    markers = run_chain([changed, second], tmp_path)
+    assert (tmp_path / "first.txt").read_text() == "once "
+    assert (tmp_path / "second.txt").read_text() == "once "
+    assert markers["second"].attempts == 1
+
+
+def test_a_lost_output_is_made_again(tmp_path: Path) -> None:
+    run_chain([writing(tmp_path, "first")], tmp_path)
+    (tmp_path / "first.txt").unlink()
+    run_chain([writing(tmp_path, "first")], tmp_path)
+    assert (tmp_path / "first.txt").read_text() == "once "
+
+
+def test_a_failed_stage_names_its_log_and_keeps_what_it_has(tmp_path: Path) -> None:
+    code = f"open(r'{tmp_path}/half.txt', 'a').write('x'); print('the reason'); raise SystemExit(3)"
+    half = stage("half", tmp_path, code)
+    with pytest.raises(ClusterError, match=r"exit code 3.*half\.log"):
+        run_chain([half], tmp_path)
+    assert "the reason" in (tmp_path / "logs" / "half.log").read_text()
+    with pytest.raises(ClusterError):
+        run_chain([half], tmp_path)
+    assert (tmp_path / "half.txt").read_text() == "xx"
+    marker = read_marker(tmp_path / "stages" / "half.json")
+    assert marker is not None
+    assert (marker.state, marker.attempts) == ("running", 2)
+
+
+def test_a_stage_without_its_output_is_not_complete(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match=r"left no .*nothing\.txt"):
+        run_chain([stage("nothing", tmp_path, "pass")], tmp_path)
+
+
+def test_an_output_outside_the_folder_is_never_removed(tmp_path: Path) -> None:
+    outside = tmp_path / "precious.txt"
+    outside.write_text("keep me")
+    foreign = Stage("foreign", "foreign", (sys.executable, "-c", "pass"), (outside,), packages=())
+    with pytest.raises(ClusterError, match="outside"):
+        run_chain([foreign], tmp_path / "run")
+    assert outside.read_text() == "keep me"
+
+
+def test_interrupting_ends_every_process_and_leaves_the_stage_incomplete(tmp_path: Path) -> None:
+    # The stage starts a process of its own, as a launcher does its workers.
+    grandchild = f"import os, time; open(r'{tmp_path}/pid', 'w').write(str(os.getpid())); time.sleep(60)"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
+    program = (
+        "import sys; from pathlib import Path; from cluster.chain import Stage, run_chain\n"
+        f"run_chain([Stage('long', 'long', (sys.executable, '-c', {child!r}), (Path(r'{tmp_path}/out'),), ())], "
+        f"Path(r'{tmp_path}'))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+    marker = read_marker(tmp_path / "stages" / "long.json")
+    assert marker is not None
+    assert marker.state == "running"
