@@ -63,6 +63,8 @@ class RunSpec(BaseModel):
     """`auto`, `cpu`, `cuda`, `cuda:1`, …; under DeepSpeed each rank takes its own."""
     threads: int | None = Field(default=None, ge=1)
     """Threads of torch on the CPU; None: torch's own choice."""
+    skip_malformed: bool = False
+    """TSV: pass over lines with a wrong number of fields (counted and noted in the result) instead of refusing."""
     limit_train: int | None = Field(default=None, ge=1)
     """Only the first N training rows."""
     limit_dev: int | None = Field(default=None, ge=1)
@@ -118,6 +120,8 @@ class Result(BaseModel):
     """The whole run."""
     seconds_per_epoch: float
     """Training alone, without reading, encoding and scoring."""
+    notes: tuple[str, ...] = ()
+    """What the data made remarkable: skipped lines, labels without training rows."""
     versions: dict[str, str]
     spec: RunSpec
 
