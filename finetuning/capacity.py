@@ -1,0 +1,84 @@
+"""How many fine-tuning runs a machine bears at once, and what each of them gets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAM_BYTES = 1 << 30
+"""Python, torch and the data of a run, without weights."""
+WEIGHT_COPIES = 4
+"""Weights, gradients and Adam's two moments, all fp32."""
+ACTIVATION_SHARE = 1.0
+"""Activations of a micro-batch, as a multiple of the weights' bytes: an allowance, not a measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for one run: environment variables that bind it to its device and cores."""
+
+    environment: Mapping[str, str]
+
+
+def weight_bytes(model: str) -> int:
+    """Bytes of the weight files in a model's folder; 0 where it is not a folder (`random:CONFIG.json`)."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return 0
+    files = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
+    return sum(file.stat().st_size for file in files)
+
+
+def available_memory() -> int:
+    """Bytes of memory that new processes can use: what the kernel says, or the control group's limit if lower."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    meminfo = Path("/proc/meminfo")
+    if meminfo.is_file():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                free = int(line.split()[1]) * 1024
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.is_file() and used.is_file() and (text := limit.read_text().strip()).isdigit():
+        free = min(free, max(0, int(text) - int(used.read_text())))
+    return free
+
+
+def cpu_slots(cores: int, memory: int, model_bytes: int, jobs: int | None = None) -> list[Slot]:
+    """One run per core as far as memory goes, at least one; cores are shared out evenly.
+
+    One thread per run wastes least where there are more runs than cores; `jobs` overrides the number.
+    """
+    need = PROGRAM_BYTES + int(model_bytes * (WEIGHT_COPIES + ACTIVATION_SHARE))
+    count = jobs or max(1, min(cores, memory // need))
+    threads = str(max(1, cores // count))
+    return [Slot({"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}) for _ in range(count)]
+
+
+def gpu_slots(devices: list[str], cores: int, jobs: int | None = None) -> list[Slot]:
+    """One run per device, or `jobs` runs dealt over the devices in turn."""
+    count = jobs or len(devices)
+    threads = str(max(1, cores // count))
+    return [
+        Slot({"CUDA_VISIBLE_DEVICES": devices[place % len(devices)], "OMP_NUM_THREADS": threads})
+        for place in range(count)
+    ]
+
+
+def machine_slots(models: list[str], jobs: int | None = None) -> list[Slot]:
+    """The slots of this machine for runs that start from any of `models`."""
+    cores = len(os.sched_getaffinity(0))
+    devices = _visible_devices()
+    if devices:
+        return gpu_slots(devices, cores, jobs)
+    return cpu_slots(cores, available_memory(), max(map(weight_bytes, models)), jobs)
+
+
+def _visible_devices() -> list[str]:
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [device for device in chosen.split(",") if device.strip() not in ("", "-1")]
+    import torch  # seconds, and only needed where the environment does not say
+
+    return [str(device) for device in range(torch.cuda.device_count())]
