@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Read by every script here (`source`): the virtual environment, and what all ranks of a job must agree on.
 # Override any of it from the submitting shell: sbatch passes the environment on.
 
@@ -11,8 +12,9 @@ export PATH="$VIRTUAL_ENV_FOLDER/bin:$PATH"
 # The rendezvous. The port follows from the job and its restart, so that two jobs on a node, or a job and its own
 # requeued successor, do not meet.
 if [[ -n "${SLURM_JOB_NODELIST:-}" ]]; then
-    MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-    export MASTER_ADDR
+    # (No `| head -n 1`: closing the pipe early would fail the script under pipefail.)
+    mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+    export MASTER_ADDR=${hosts[0]}
     export MASTER_PORT=$((20000 + (SLURM_JOB_ID * 7 + ${SLURM_RESTART_COUNT:-0}) % 20000))
 fi
 

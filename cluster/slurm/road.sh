@@ -13,7 +13,7 @@ usage() {
     exit 2
 }
 
-wikipedia= books= vocab= output= glue=
+wikipedia='' books='' vocab='' output='' glue=''
 while (($#)); do
     (($# >= 2)) || usage
     case $1 in
@@ -50,6 +50,6 @@ job=$(submit --dependency=afterok:"$job" "${pretrain_options[@]}" cluster/slurm/
     --init.from="$output/phase1/export")
 echo "phase2 $job"
 [[ $glue ]] || exit 0
-job=$(submit --dependency=afterok:"$job" "${finetune_options[@]}" cluster/slurm/finetune.sbatch \
+job=$(submit --dependency=afterok:"$job" --gpus=8 --mem=0 "${finetune_options[@]}" cluster/slurm/finetune.sbatch \
     --models "$output/phase2/export" --data "$glue" --output "$output/finetuning")
 echo "finetuning $job"
