@@ -1,0 +1,46 @@
+"""Small models and batches that the pretraining tests share."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pretraining.model_configuration import BertConfig
+from pretraining.packing import PackedBatch
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def small_config() -> BertConfig:
+    """Two layers, 32 wide, two heads; no dropout."""
+    return BertConfig(
+        vocab_size=101,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=40,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+
+
+@pytest.fixture
+def make_batch() -> Callable[..., PackedBatch]:
+    """make_batch(lengths, vocab_size, seed) → a batch with about one token in seven masked, at least one."""
+
+    def make(lengths: list[int], vocab_size: int = 101, seed: int = 0) -> PackedBatch:
+        generator = torch.Generator().manual_seed(seed)
+        sequences = [torch.randint(1, vocab_size, (n,), generator=generator).tolist() for n in lengths]
+        is_random = torch.randint(0, 2, (len(lengths),), generator=generator).tolist()
+        batch = PackedBatch.from_sequences(sequences, [(n + 1) // 2 for n in lengths], is_random_next=is_random)
+        masked = torch.randperm(batch.tokens, generator=generator)[: max(1, batch.tokens // 7)].sort().values
+        labels = torch.randint(1, vocab_size, masked.shape, generator=generator)
+        return replace(batch, masked_indices_m=masked, masked_labels_m=labels)
+
+    return make
