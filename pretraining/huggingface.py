@@ -63,11 +63,15 @@ def import_bert(folder: Path, *, new_heads: bool = False) -> BertForPreTraining:
     return model
 
 
-def load_encoder(folder: Path, *, new_pooler: bool = False) -> BertModel:
-    """The encoder in `folder` (`BertModel` or `BertForPreTraining` layout); pretraining heads are left out."""
+def load_encoder(folder: Path, *, new_pooler: bool = False, other_heads: tuple[str, ...] = ()) -> BertModel:
+    """The encoder in `folder` (`BertModel` or `BertForPreTraining` layout); pretraining heads are left out.
+
+    `other_heads`: names, as `classifier.`, under which a fine-tuned model keeps a head to leave out as well.
+    """
     config, weights = BertConfig.load(folder), read_weights(folder)
     model = BertModel(config)
-    weights = {name: tensor for name, tensor in weights.items() if not name.startswith("cls.")}
+    left_out = ("cls.", *(f"bert.{head}" for head in other_heads))
+    weights = {name: tensor for name, tensor in weights.items() if not name.startswith(left_out)}
     _load(model, weights, to_huggingface_names(model), folder, optional=("bert.pooler.",) if new_pooler else ())
     return model
 
