@@ -51,6 +51,9 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads = config.num_attention_heads
         self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
+        # LAMB scales query, key and value each by its own ratio.
+        for parameter in self.qkv.parameters():
+            parameter.stacked = 3  # type: ignore[attr-defined]
         self.output = nn.Linear(config.hidden_size, config.hidden_size)
         self.probability_dropout = config.attention_probs_dropout_prob
 
