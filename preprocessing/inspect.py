@@ -1,0 +1,112 @@
+"""Shows examples of a build with their masks in colour and their source.
+
+python -m preprocessing.inspect shards/ [--split train] [--length 128] [--rows 5] [--seed 0]
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
+
+from preprocessing.errors import PreprocessingError
+from preprocessing.example_text import ExampleText, read_example
+from preprocessing.manifest import SPLITS
+from preprocessing.shards import ShardSet
+from preprocessing.tokenizer import Tokenizer
+
+SEGMENT_A, SEGMENT_B, SPECIAL = "cyan", "green", "dim"
+AS_MASK, AS_RANDOM, AS_ORIGINAL = "bold white on red", "bold black on yellow", "bold white on blue"
+
+
+def choose_rows(sizes: Sequence[int], count: int, seed: int) -> list[tuple[int, int]]:
+    """`count` rows drawn without replacement and evenly from all shards, as (shard, row), in order."""
+    total = sum(sizes)
+    chosen = np.random.default_rng(seed).choice(total, size=min(count, total), replace=False)
+    ends = np.cumsum(sizes)
+    shards = np.searchsorted(ends, chosen, side="right")
+    return sorted(
+        (int(shard), int(row - (ends[shard] - sizes[shard]))) for shard, row in zip(shards, chosen, strict=True)
+    )
+
+
+def render(example: ExampleText, mask_token: str) -> Text:
+    """The pieces in colour: a masked one stands as what the model sees, with the original behind an arrow."""
+    originals = {mask.position: mask for mask in example.masks}
+    text = Text()
+    for position, piece in enumerate(example.shown):
+        mask = originals.get(position)
+        if mask is not None:
+            kind = AS_MASK if mask.shown == mask_token else AS_ORIGINAL if mask.shown == mask.original else AS_RANDOM
+            shown = mask.original if kind == AS_ORIGINAL else f"{mask.shown}→{mask.original}"
+            text.append(shown, kind)
+        elif position in (0, example.segment_b_start - 1, len(example.shown) - 1):
+            text.append(piece, SPECIAL)
+        else:
+            text.append(piece, SEGMENT_A if position < example.segment_b_start else SEGMENT_B)
+        text.append(" ")
+    return text
+
+
+def source_line(document: dict[str, object]) -> str:
+    """Where a document came from, in one line."""
+    return f"{document['source']} {document['file']} {document['locator']} “{document['title']}”"
+
+
+def show(folder: Path, split: str, length: int | None, rows: int, seed: int, console: Console) -> None:
+    """Prints `rows` examples. PreprocessingError when the build has none of that split and length."""
+    shards = ShardSet.open(folder)
+    length = length if length is not None else shards.lengths[0]
+    records = [record for record in shards.records(split, length) if record.rows]
+    if not records:
+        raise PreprocessingError(f"{folder} has no examples in {split} of length {length}; choose another --split.")
+    tokenizer = Tokenizer.load(shards.tokenizer_path)
+    mask_token = tokenizer.tokens[tokenizer.mask_id]
+    console.print(_legend())
+    for place, row in choose_rows([record.rows for record in records], rows, seed):
+        record = records[place]
+        example = read_example(shards.read(record), row, shards.documents_of(record), tokenizer)
+        body = render(example, mask_token)
+        body.append(f"\nA: {source_line(example.document_a)}")
+        if example.has_second_segment:
+            body.append(f"\nB: {source_line(example.document_b)}")
+        label = "random next" if example.is_random_next else "is next"
+        title = f"{record.name} row {row}: {label}, {len(example.shown)} tokens, {len(example.masks)} masks"
+        console.print(Panel(body, title=Text(title), title_align="left"))
+
+
+def _legend() -> Text:
+    return Text.assemble(
+        ("segment A", SEGMENT_A), " ", ("segment B", SEGMENT_B), "  masked: ", ("as [MASK]", AS_MASK), " ",
+        ("as another token", AS_RANDOM), " ", ("left as it is", AS_ORIGINAL),
+    )  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m preprocessing.inspect", description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path, help="the output of a build")
+    parser.add_argument("--split", choices=SPLITS, default="train")
+    parser.add_argument("--length", type=int, help="sequence length; default: the shortest there is")
+    parser.add_argument("--rows", type=int, default=5, help="how many examples; default 5")
+    parser.add_argument("--seed", type=int, default=0, help="chooses the examples")
+    arguments = parser.parse_args(argv)
+    if arguments.rows < 1 or arguments.seed < 0:
+        parser.error("--rows must be at least 1 and --seed at least 0")
+    try:
+        show(arguments.folder, arguments.split, arguments.length, arguments.rows, arguments.seed, Console())
+    except PreprocessingError as error:
+        print(f"preprocessing.inspect: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # `| head`
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Checks a folder of shards against its manifest: every file is hashed again.
+
+    python -m preprocessing.verify shards/
+
+The last line of standard output is one sha256 over the names and hashes of all shards and document tables: two builds
+with the same line hold the same bytes. Exit code 2, with a line for each problem on standard error, when a file is
+missing, corrupt or not part of the build.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from preprocessing.errors import PreprocessingError
+from preprocessing.manifest import MANIFEST_NAME, DocumentTableRecord, Manifest, ShardRecord
+from preprocessing.shards import read_shard, read_table
+from preprocessing.tokenizer import Tokenizer
+
+TOKENIZER_FOLDER = "tokenizer"
+DATA_FOLDERS = ("train", "heldout", "documents", TOKENIZER_FOLDER)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """A file that is not as the manifest says; `name` is relative to the shard folder."""
+
+    kind: Literal["missing", "corrupt", "extra"]
+    name: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.name}: {self.detail}"
+
+
+def verify(folder: Path) -> tuple[Manifest, list[Problem]]:
+    """The manifest of `folder` and everything that is wrong with its files, sorted; an empty list means intact.
+
+    Raises PreprocessingError when there is no readable manifest.
+    """
+    manifest = Manifest.read(folder)
+    records: list[ShardRecord | DocumentTableRecord] = [*manifest.shards, *manifest.documents]
+    # Hashing releases the interpreter's lock, so threads share the cores.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda record: _check(folder, record), records)
+        problems = [problem for problem in found if problem is not None]
+    problems += _check_tokenizer(folder, manifest)
+    known = {record.name for record in records}
+    problems += [
+        Problem("extra", name, "not in the manifest; remove it")
+        for name in _files(folder)
+        if name not in known and not name.startswith(f"{TOKENIZER_FOLDER}/")
+    ]
+    return manifest, sorted(problems)
+
+
+def _check(folder: Path, record: ShardRecord | DocumentTableRecord) -> Problem | None:
+    path = folder / record.name
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size != record.bytes:
+                return Problem("corrupt", record.name, f"{size} bytes, the manifest says {record.bytes}")
+            file.seek(0)
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return Problem("missing", record.name, "run the build again with the same command")
+    except OSError as error:
+        return Problem("corrupt", record.name, f"cannot be read: {error.strerror}")
+    if sha256 != record.sha256:
+        return Problem("corrupt", record.name, f"sha256 {sha256}, the manifest says {record.sha256}")
+    try:  # the bytes are as written; this catches a manifest that does not tell what they hold
+        rows = read_shard(path, record).rows if isinstance(record, ShardRecord) else read_table(path).num_rows
+    except PreprocessingError as error:
+        return Problem("corrupt", record.name, str(error))
+    if rows != record.rows:
+        return Problem("corrupt", record.name, f"{rows} rows, the manifest says {record.rows}")
+    return None
+
+
+def _check_tokenizer(folder: Path, manifest: Manifest) -> list[Problem]:
+    path = folder / TOKENIZER_FOLDER
+    if not path.is_dir():
+        return [Problem("missing", TOKENIZER_FOLDER, "run the build again with the same command")]
+    try:
+        fingerprint = Tokenizer.load(path).fingerprint
+    except PreprocessingError as error:
+        return [Problem("corrupt", TOKENIZER_FOLDER, str(error))]
+    if fingerprint != manifest.tokenizer_fingerprint:
+        return [Problem("corrupt", TOKENIZER_FOLDER, "not the tokenizer that the shards were built with")]
+    return []
+
+
+def _files(folder: Path) -> Iterator[str]:
+    for name in DATA_FOLDERS:
+        for path in sorted((folder / name).rglob("*")):
+            if path.is_file():
+                yield path.relative_to(folder).as_posix()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m preprocessing.verify", description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path, help="the output of a build")
+    arguments = parser.parse_args(argv)
+    try:
+        manifest, problems = verify(arguments.folder)
+    except PreprocessingError as error:
+        print(f"preprocessing.verify: {error}", file=sys.stderr)
+        return error.exit_code
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
+        print(f"preprocessing.verify: {arguments.folder} has {len(problems)} problems, see above", file=sys.stderr)
+        return PreprocessingError.exit_code
+    rows = sum(record.rows for record in manifest.shards)
+    size = sum(record.bytes for record in manifest.shards) + sum(record.bytes for record in manifest.documents)
+    print(f"{len(manifest.shards)} shards, {rows} examples, {size} bytes: intact ({MANIFEST_NAME} agrees)")
+    print(manifest.fingerprint)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
