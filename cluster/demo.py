@@ -59,9 +59,14 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
     add("phase1", "Pretraining, phase 1: length 128", pretrain("demo-phase1", shards, phase1), phase1, PRETRAINING)
     command = pretrain("demo-phase2", shards, phase2, f"--init.from={phase1 / 'export'}")
     add("phase2", "Pretraining, phase 2: length 512", command, phase2, PRETRAINING)
+    export = phase2 / "export"
+    for length in ("128", "512"):
+        figures = folder / f"evaluation-{length}.json"
+        command = module("pretraining.evaluate", "--model", export, "--shards", shards, "--length", length)
+        command += ("--examples", "512", "--output", str(figures))
+        add(f"evaluation-{length}", f"Held-out figures at length {length}", command, figures, PRETRAINING)
     command = module("cluster.demo_task", "--shards", shards, "--output", task)
     add("task", "Fine-tuning task from held-out documents", command, task, ("cluster",))
-    export = phase2 / "export"
     command = module("finetuning.sweep", "--models", f"pretrained={export},random=random:{export / 'config.json'}")
     command += ("--tasks", f"{task / 'continues.toml'}", "--data", f"{task}", "--output", f"{sweep}")
     command += ("--learning-rates", "1e-4", "--batch-sizes", "16", "--epochs", "3")

@@ -11,8 +11,14 @@ PACKAGES = ("preprocessing", "pretraining", "finetuning", "cluster")
 # What a package may import from the others at any depth of its code.
 ALLOWED = {
     "preprocessing": (),
-    "pretraining": ("preprocessing.shards", "preprocessing.manifest", "preprocessing.tokenizer", "preprocessing.errors"),
-    "finetuning": ("pretraining.", "preprocessing.tokenizer", "preprocessing.errors"),
+    "pretraining": (
+        "preprocessing.shards",
+        "preprocessing.manifest",
+        "preprocessing.tokenizer",
+        "preprocessing.errors",
+        "preprocessing.atomic_file",
+    ),
+    "finetuning": ("pretraining.", "preprocessing.tokenizer", "preprocessing.errors", "preprocessing.atomic_file"),
     "cluster": (),
 }
 # What fine-tuning may know of pretraining: the model, not the training loop.

@@ -1,0 +1,83 @@
+"""Held-out figures of a model on shards, whichever length and run it comes from.
+
+    python -m pretraining.evaluate --model RUN/export --shards SHARDS --length 128 --output FIGURES.json
+
+The sample of held-out examples is the same as during training for the same `--examples`, so figures compare.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from preprocessing.atomic_file import write_text
+from pretraining.data import Examples, open_shard_sets
+from pretraining.engine import start_processes
+from pretraining.environment import read_environment
+from pretraining.errors import PretrainingError
+from pretraining.evaluation import Figures, HeldOut
+from pretraining.huggingface import import_bert
+from pretraining.packing import PackedBatch
+
+
+class SingleModel(nn.Module):
+    """What the evaluation wants of an engine, around a model that nothing distributes."""
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        super().__init__()
+        self.module = model.to(device)
+        self.device = device
+
+    def forward(self, batch: PackedBatch) -> tuple[Tensor, ...]:
+        return self.module(batch)
+
+
+def evaluate(model: Path, shards: Sequence[Path], length: int, examples: int, batch_size: int) -> dict[str, Figures]:
+    """Figures under "all" and each source. Raises `PretrainingError` where the model and the shards do not fit."""
+    bert = import_bert(model)
+    sets = open_shard_sets(shards, length, bert.config.vocab_size)
+    if length > bert.config.max_position_embeddings:
+        raise PretrainingError(
+            f"{model} has {bert.config.max_position_embeddings} positions, too few for shards of length {length}; "
+            "choose a smaller --length"
+        )
+    device = start_processes(read_environment())
+    held_out = HeldOut(Examples(sets, "heldout", length), examples, batch_size)
+    if not len(held_out):
+        raise PretrainingError(f"{shards[0]} has no held-out examples; build it with a --heldout-fraction above 0")
+    return held_out.evaluate(SingleModel(bert, device))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", type=Path, required=True, help="a Hugging Face BERT folder with pretraining heads")
+    parser.add_argument("--shards", type=Path, required=True, nargs="+")
+    parser.add_argument("--length", type=int, default=128, help="sequence length of the shards; default 128")
+    parser.add_argument("--examples", type=int, default=10_000, help="at most; default 10000")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--output", type=Path, help="JSON file; default: standard output")
+    arguments = parser.parse_args(argv)
+    try:
+        figures = evaluate(
+            arguments.model, arguments.shards, arguments.length, arguments.examples, arguments.batch_size
+        )
+    except PretrainingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    text = json.dumps({source: asdict(value) for source, value in figures.items()}, indent=1) + "\n"
+    if arguments.output is None:
+        print(text, end="")
+    else:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        write_text(arguments.output, text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
