@@ -1,0 +1,143 @@
+"""``data.masking = "dynamic"``: every pass over an example sees new masks.
+
+The static masks are undone from their labels and as many new positions are drawn, so the exact number of masked tokens of a
+global batch is still read from the shards' offsets without communication. Randomness is counter-based, keyed by seed, pass
+and example: no state to save, and the same masks on any number of ranks.
+
+80 % become [MASK], 10 % a random ordinary token, 10 % stay (Devlin et al. 2019, section 3.1); drawn per word where whole words
+are masked.
+"""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class MaskingVocabulary:
+    """What masking needs to know of a vocabulary."""
+
+    mask_id: int
+    ordinary_ids: np.ndarray  # int64: what a random replacement may be; neither special nor [unused]
+    is_continuation: np.ndarray  # bool over all ids: "##..." pieces
+    whole_words: bool
+
+
+def mask_anew(
+    input_ids: np.ndarray,
+    token_edges: np.ndarray,
+    segment_ids: np.ndarray,
+    masked_indices: np.ndarray,
+    masked_labels: np.ndarray,
+    mask_edges: np.ndarray,
+    examples: np.ndarray,
+    passes: np.ndarray,
+    seed: int,
+    vocabulary: MaskingVocabulary,
+) -> None:
+    """Replaces the masks of a packed batch in place (all arrays int64, as ``gather.pack`` made them)."""
+    input_ids[masked_indices] = masked_labels
+    _draw(
+        input_ids,
+        token_edges,
+        segment_ids,
+        masked_indices,
+        masked_labels,
+        mask_edges,
+        examples,
+        passes,
+        np.uint64(seed & 0xFFFFFFFFFFFFFFFF),
+        vocabulary.mask_id,
+        vocabulary.ordinary_ids,
+        vocabulary.is_continuation,
+        vocabulary.whole_words,
+    )
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _mix(value: np.uint64) -> np.uint64:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _uniform(key: np.uint64, counter: int) -> float:
+    """The ``counter``-th uniform number in [0, 1) of a key."""
+    step = np.uint64(counter + 1) * np.uint64(0x9E3779B97F4A7C15)
+    return float(_mix(key + step) >> np.uint64(11)) / 9007199254740992.0
+
+
+@numba.njit(nogil=True, cache=True)
+def _draw(
+    input_ids: np.ndarray,
+    token_edges: np.ndarray,
+    segment_ids: np.ndarray,
+    masked_indices: np.ndarray,
+    masked_labels: np.ndarray,
+    mask_edges: np.ndarray,
+    examples: np.ndarray,
+    passes: np.ndarray,
+    seed: np.uint64,
+    mask_id: int,
+    ordinary_ids: np.ndarray,
+    is_continuation: np.ndarray,
+    whole_words: bool,
+) -> None:
+    for place in range(len(examples)):
+        key = _mix(_mix(_mix(seed) ^ np.uint64(passes[place])) ^ np.uint64(examples[place]))
+        start, stop = token_edges[place], token_edges[place + 1]
+        budget = mask_edges[place + 1] - mask_edges[place]
+        # Words as [first, last): one piece each unless whole words are masked; [CLS] and both [SEP] belong to none.
+        word_start = np.empty(stop - start, np.int64)
+        word_stop = np.empty(stop - start, np.int64)
+        words = 0
+        for index in range(start + 1, stop - 1):
+            if segment_ids[index + 1] != segment_ids[index]:
+                continue
+            continues = whole_words and words > 0 and is_continuation[input_ids[index]]
+            if continues and word_stop[words - 1] == index:
+                word_stop[words - 1] = index + 1
+            else:
+                word_start[words], word_stop[words] = index, index + 1
+                words += 1
+        counter = 0
+        chosen = np.zeros(stop - start, np.int8)
+        # A random order of the words, drawn lazily (Fisher-Yates); a word that no longer fits is passed over.
+        left = budget
+        for drawn in range(words):
+            if left == 0:
+                break
+            other = drawn + int(_uniform(key, counter) * (words - drawn))
+            counter += 1
+            word_start[drawn], word_start[other] = word_start[other], word_start[drawn]
+            word_stop[drawn], word_stop[other] = word_stop[other], word_stop[drawn]
+            if word_stop[drawn] - word_start[drawn] > left:
+                continue
+            fate = _uniform(key, counter)
+            counter += 1
+            for index in range(word_start[drawn], word_stop[drawn]):
+                chosen[index - start] = 1 if fate < 0.8 else 2 if fate < 0.9 else 3
+            left -= word_stop[drawn] - word_start[drawn]
+        # Only when no remaining word fits: part of a word, because the count is what the loss divides by.
+        for index in range(start + 1, stop - 1):
+            if left == 0:
+                break
+            if chosen[index - start] == 0 and segment_ids[index + 1] == segment_ids[index]:
+                chosen[index - start] = 1
+                left -= 1
+        slot = mask_edges[place]
+        for index in range(start, stop):
+            fate_of = chosen[index - start]
+            if fate_of == 0:
+                continue
+            masked_indices[slot] = index
+            masked_labels[slot] = input_ids[index]
+            slot += 1
+            if fate_of == 1:
+                input_ids[index] = mask_id
+            elif fate_of == 2:
+                input_ids[index] = ordinary_ids[int(_uniform(key, counter) * len(ordinary_ids))]
+                counter += 1

@@ -1,0 +1,89 @@
+"""Starts DeepSpeed: process group, engine, optimiser."""
+
+import os
+import warnings
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch import nn
+
+if not torch.cuda.is_available():
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # spares a warning that no GPU was found
+warnings.filterwarnings("ignore", message=".*all_gather_into_tensor.*", category=FutureWarning)
+
+import deepspeed
+import deepspeed.comm
+from deepspeed.ops import __compatible_ops__
+from deepspeed.runtime.zero import GatheredParameters
+from deepspeed.utils import logger as deepspeed_logger
+from deepspeed.utils import safe_get_full_fp32_param
+
+from pretraining.configuration import Recipe
+from pretraining.deepspeed_configuration import deepspeed_configuration
+from pretraining.environment import RankEnvironment
+from pretraining.lamb import Lamb
+from pretraining.lamb_layout import attach_lamb
+from pretraining.optimizers import build_optimizer
+
+PROCESS_GROUP_TIMEOUT = timedelta(minutes=30)  # finite, so that a lost rank ends the run instead of hanging it
+
+
+def start_processes(environment: RankEnvironment) -> torch.device:
+    """Joins the process group (NCCL on GPUs, gloo on the CPU) and returns this rank's device."""
+    environment.export()
+    deepspeed_logger.setLevel("WARNING")
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(environment.local_rank)
+    else:
+        # DeepSpeed would compile a shared-memory communication op here (a minute, and a compiler on every node);
+        # gloo does the same work.
+        __compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed.init_distributed(
+        dist_backend="nccl" if on_gpu else "gloo",
+        verbose=False,
+        timeout=PROCESS_GROUP_TIMEOUT,
+        rank=environment.rank,
+        world_size=environment.world_size,
+    )
+    return torch.device("cuda", environment.local_rank) if on_gpu else torch.device("cpu")
+
+
+def start_engine(recipe: Recipe, model: nn.Module, ranks: int, micro_batches: int, *, on_cpu: bool) -> Any:
+    """The DeepSpeed engine around ``model``, with the recipe's optimiser, ready to train."""
+    optimizer = build_optimizer(model, recipe.optimizer)
+    engine, *_ = deepspeed.initialize(
+        model=model,
+        optimizer=optimizer,
+        config=deepspeed_configuration(recipe, ranks, micro_batches, on_cpu=on_cpu),
+        dist_init_required=False,
+    )
+    if isinstance(optimizer, Lamb):
+        attach_lamb(engine)
+    return engine
+
+
+def set_learning_rate(engine: Any, rate: float) -> None:
+    """The rate of the next update, in every parameter group."""
+    for group in engine.optimizer.param_groups:
+        group["lr"] = rate
+
+
+def gradient_norm(engine: Any) -> float | None:
+    """Norm of the last reduced gradient before clipping; None at stage 0, where DeepSpeed does not keep it."""
+    norm = engine.get_global_grad_norm()
+    return None if norm is None else float(norm)
+
+
+def full_weights(engine: Any) -> dict[str, torch.Tensor]:
+    """All float32 weights on the CPU of rank 0, whatever the stage (elsewhere an empty dictionary). Collective."""
+    master = engine.fp16_enabled()
+    first = deepspeed.comm.get_rank() == 0
+    weights: dict[str, torch.Tensor] = {}
+    for name, parameter in engine.module.named_parameters(remove_duplicate=False):
+        with GatheredParameters([parameter], enabled=engine.zero_optimization_stage() == 3):
+            full = safe_get_full_fp32_param(parameter) if master else parameter
+            if first:
+                weights[name] = full.detach().to("cpu", torch.float32).clone()
+    return weights

@@ -1,0 +1,95 @@
+"""Which rank this process is: from torch-style variables, from Slurm's, or alone. Imports nothing heavy."""
+
+import os
+import re
+import socket
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+
+from pretraining.errors import PretrainingError
+
+_PORTS = range(20000, 30000)
+
+
+@dataclass(frozen=True, slots=True)
+class RankEnvironment:
+    """One process of a run."""
+
+    rank: int
+    world_size: int
+    local_rank: int
+    local_world_size: int
+    master_address: str
+    master_port: int
+
+    def export(self, environment: MutableMapping[str, str] = os.environ) -> None:
+        """Writes the variables that torch.distributed and DeepSpeed read."""
+        environment["RANK"] = str(self.rank)
+        environment["WORLD_SIZE"] = str(self.world_size)
+        environment["LOCAL_RANK"] = str(self.local_rank)
+        environment["LOCAL_WORLD_SIZE"] = str(self.local_world_size)
+        environment["LOCAL_SIZE"] = str(self.local_world_size)
+        environment["MASTER_ADDR"] = self.master_address
+        environment["MASTER_PORT"] = str(self.master_port)
+
+
+def read_environment(environment: Mapping[str, str] = os.environ) -> RankEnvironment:
+    """Torch-style variables win (a launcher set them); then one Slurm task per rank; else a single process."""
+    if "RANK" in environment and "WORLD_SIZE" in environment:
+        world_size = _number(environment, "WORLD_SIZE")
+        return RankEnvironment(
+            rank=_number(environment, "RANK"),
+            world_size=world_size,
+            local_rank=_number(environment, "LOCAL_RANK", 0),
+            local_world_size=_number(environment, "LOCAL_WORLD_SIZE", _number(environment, "LOCAL_SIZE", world_size)),
+            master_address=environment.get("MASTER_ADDR", "127.0.0.1"),
+            master_port=_number(environment, "MASTER_PORT", 29500),
+        )
+    if "SLURM_PROCID" in environment and _number(environment, "SLURM_NTASKS", 1) > 1:
+        # Two jobs on one node, or a job and its requeued self, must not meet on one port.
+        job, restart = _number(environment, "SLURM_JOB_ID", 0), _number(environment, "SLURM_RESTART_COUNT", 0)
+        return RankEnvironment(
+            rank=_number(environment, "SLURM_PROCID"),
+            world_size=_number(environment, "SLURM_NTASKS"),
+            local_rank=_number(environment, "SLURM_LOCALID", 0),
+            local_world_size=_tasks_here(environment),
+            master_address=environment.get("MASTER_ADDR")
+            or first_host(environment.get("SLURM_STEP_NODELIST") or environment.get("SLURM_JOB_NODELIST", "127.0.0.1")),
+            master_port=_number(environment, "MASTER_PORT", _PORTS[(job * 7 + restart) % len(_PORTS)]),
+        )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return RankEnvironment(0, 1, 0, 1, "127.0.0.1", port)
+
+
+def first_host(node_list: str) -> str:
+    """The first host of Slurm's compressed list: ``gpu[003-006,9],cpu1`` gives ``gpu003``."""
+    match = re.match(r"([^,\[]+)(?:\[([^\]]+)\])?([^,\[]*)", node_list)
+    if match is None:
+        raise PretrainingError(f"the node list {node_list!r} has no host; set MASTER_ADDR")
+    prefix, numbers, suffix = match.groups()
+    return prefix + re.split(r"[-,]", numbers)[0] + suffix if numbers else prefix
+
+
+def _tasks_here(environment: Mapping[str, str]) -> int:
+    """Tasks on this node out of ``2(x3),1``: Slurm counts them per node, repeated nodes in brackets."""
+    counts: list[int] = []
+    for part in environment.get("SLURM_STEP_TASKS_PER_NODE", environment.get("SLURM_TASKS_PER_NODE", "1")).split(","):
+        match = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part.strip())
+        if match:
+            counts += [int(match[1])] * int(match[2] or 1)
+    node = _number(environment, "SLURM_NODEID", 0)
+    return counts[node] if node < len(counts) else 1
+
+
+def _number(environment: Mapping[str, str], name: str, default: int | None = None) -> int:
+    text = environment.get(name)
+    if text is None and default is not None:
+        return default
+    try:
+        return int(text or "")
+    except ValueError as error:
+        raise PretrainingError(
+            f"the environment variable {name} is {text!r}, not a number; check the launcher"
+        ) from error
