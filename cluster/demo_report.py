@@ -26,8 +26,8 @@ def write_report(folder: Path, stages: Sequence[Stage], markers: Mapping[str, Ma
 
 
 def summarise(folder: Path, markers: Mapping[str, Marker]) -> dict[str, Any]:
-    """The demo's figures as plain data. Accuracies and scores are fractions, losses nats, held-out figures of length 128
-    before the first step of phase 1 and after the last one of phase 2, on the same examples."""
+    """The demo's figures as plain data: accuracies and scores are fractions, losses nats. Held-out figures of length
+    128 are those before the first step of phase 1 and after the last one of phase 2, on the same examples."""
     first = _evaluations(folder / "phase1")[0]
     last = _read(folder / "evaluation-128.json")["all"]
     runs = [_read(file) for file in sorted((folder / "finetuning").rglob("result.json"))]

@@ -23,7 +23,7 @@ def slurm(tmp_path: Path, repository: Path) -> dict[str, str]:
     commands = tmp_path / "bin"
     commands.mkdir()
     calls = tmp_path / "calls"
-    answers = {"srun": "exit ${SRUN_CODE:-0}", "sbatch": "echo $(wc -l < %s)" % calls, "scontrol": "echo n1; echo n2"}
+    answers = {"srun": "exit ${SRUN_CODE:-0}", "sbatch": f"echo $(wc -l < {calls})", "scontrol": "echo n1; echo n2"}
     for name, answer in answers.items():
         script = commands / name
         script.write_text(f'#!/bin/bash\necho {name} "$@" >> {calls}\n{answer}\n')
