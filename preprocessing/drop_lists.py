@@ -1,0 +1,69 @@
+"""Lists of documents to leave out of a build: written by a pass before it, read by every worker.
+
+A list is one Arrow IPC file with a column `key` (16 bytes each, sorted) and the reason in the schema's metadata; a
+worker holds 16 bytes a listed document.
+"""
+
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from preprocessing.atomic_file import replacing
+from preprocessing.errors import PreprocessingError
+
+_REASON = b"preprocessing.drop_reason"
+
+
+def document_key(source: str, file: str, locator: str) -> bytes:
+    """16 bytes that name a document wherever the input lies."""
+    return xxhash.xxh3_128_digest("\0".join((source, file, locator)).encode())
+
+
+def write_drop_list(path: Path, reason: str, keys: Iterable[bytes]) -> int:
+    """Writes the distinct keys, sorted; returns their number. `reason` is the last part of the `dropped.*` counter."""
+    ordered = sorted(set(keys))
+    schema = pa.schema([("key", pa.binary(16))], metadata={_REASON: reason.encode()})
+    with replacing(path) as temporary, pa.ipc.new_file(str(temporary), schema) as writer:
+        writer.write_table(pa.table([pa.array(ordered, pa.binary(16))], schema=schema))
+    return len(ordered)
+
+
+class DropLists:
+    """Several lists, for lookups by key."""
+
+    def __init__(self, lists: list[tuple[str, np.ndarray]]) -> None:
+        """`lists`: (reason, sorted keys as numpy S16) for each list."""
+        self._lists = lists
+
+    def reason(self, key: bytes) -> str | None:
+        """Why the document is left out (the first list that names it), or None."""
+        wanted = np.frombuffer(key, "S16")
+        for reason, keys in self._lists:
+            index = int(np.searchsorted(keys, wanted)[0])
+            if index < len(keys) and keys[index] == wanted[0]:
+                return reason
+        return None
+
+
+@functools.lru_cache(maxsize=4)
+def load_drop_lists(paths: tuple[str, ...]) -> DropLists:
+    """Reads the lists, once a process. Raises PreprocessingError for a missing or foreign file."""
+    return DropLists([_read(path) for path in paths])
+
+
+def _read(path: str) -> tuple[str, np.ndarray]:
+    try:
+        with pa.OSFile(path) as stream:
+            table = pa.ipc.open_file(stream).read_all()
+        reason = (table.schema.metadata or {})[_REASON].decode()
+        keys = table.column("key").combine_chunks()
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise PreprocessingError(
+            f"{path} is not a drop list ({error}); write one with python -m preprocessing.near_duplicates."
+        ) from error
+    buffer = keys.buffers()[1] if len(keys) else b""
+    return reason, np.frombuffer(buffer, "S16", count=len(keys))

@@ -1,0 +1,60 @@
+"""Bounded reading of lines: memory never grows with a line or a file."""
+
+from collections.abc import Iterator
+from typing import BinaryIO, TextIO
+
+from preprocessing.decompression import open_range
+from preprocessing.errors import PreprocessingError
+from preprocessing.splits import Split
+
+
+def open_piece(piece: Split) -> BinaryIO:
+    """The plain bytes of one piece of a split."""
+    return open_range(piece.path, piece.file, piece.compression, piece.start, piece.end)
+
+
+def binary_lines(piece: Split, limit_bytes: int) -> Iterator[tuple[int, bytes | None]]:
+    """(offset, line without its end) for each line of the piece; None stands for a line above the limit.
+
+    Offsets count plain bytes from the start of the file (of the decompressed stream where it is compressed).
+    Raises PreprocessingError for a broken compressed stream.
+    """
+    offset = piece.start
+    with open_piece(piece) as stream:
+        while line := stream.readline(limit_bytes + 1):
+            begin = offset
+            offset += len(line)
+            if len(line) <= limit_bytes or line.endswith(b"\n"):
+                yield begin, line.rstrip(b"\r\n")
+                continue
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(1 << 20)
+                offset += len(line)
+            yield begin, None
+
+
+def text_lines(stream: TextIO, name: str, limit_characters: int) -> Iterator[str]:
+    """Lines without their ends. Raises PreprocessingError, naming the line, for one too long or undecodable."""
+    number = 0
+    while True:
+        number += 1
+        try:
+            line = stream.readline(limit_characters + 1)
+        except UnicodeDecodeError as error:
+            raise PreprocessingError(
+                f"{name} is not valid {error.encoding} near line {number}; convert it to UTF-8 or name its "
+                "encoding by --books.encoding."
+            ) from error
+        if not line:
+            return
+        if len(line) > limit_characters and not line.endswith("\n"):
+            raise long_line(name, number, limit_characters)
+        yield line.rstrip("\n")
+
+
+def long_line(name: str, number: int, limit: int) -> PreprocessingError:
+    """The one sentence for a line that is too long to be a line of text."""
+    return PreprocessingError(
+        f"{name}, line {number} is longer than {limit / (1 << 20):.0f} MiB, so the file does not look like "
+        "lines of text; break the line or raise --limits.line-bytes."
+    )

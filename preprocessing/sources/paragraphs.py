@@ -1,0 +1,87 @@
+"""Hard-wrapped lines → paragraphs; verse and tables stay lines.
+
+A line break was forced by the margin when the next line's first word would not have fitted on the line before it.
+In prose nearly every break inside a block is forced, in verse and tables nearly none is.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+# Longer lines come from software that breaks lines at paragraphs only.
+_WIDEST_MARGIN = 160
+_NARROWEST_MARGIN = 40
+# A block is held in memory: a file without blank lines must not be one.
+_BLOCK_LINES = 10_000
+
+
+def margin_of(lines: Iterable[str]) -> int:
+    """The column at which the lines were wrapped (95th percentile of their lengths), or 0 if they were not."""
+    lengths = sorted(len(line.rstrip()) for line in lines if line and not line.isspace())
+    if not lengths:
+        return 0
+    margin = lengths[len(lengths) * 95 // 100]
+    return 0 if margin > _WIDEST_MARGIN else max(margin, _NARROWEST_MARGIN)
+
+
+def blocks_of(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Runs of lines between blank lines (at most 10,000 lines each), without trailing white space."""
+    block: list[str] = []
+    for line in lines:
+        line = line.rstrip()
+        if line:
+            block.append(line)
+            if len(block) < _BLOCK_LINES:
+                continue
+        if block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def paragraphs_of(block: list[str], margin: int) -> list[str]:
+    """The paragraphs of one block: joined lines of prose, or the lines of verse, tables and unwrapped text."""
+    if len(block) == 1 or not margin or _is_table(block) or not _is_prose(block, margin):
+        return [line.strip() for line in block]
+    indents = [len(line) - len(line.lstrip()) for line in block]
+    base = min(indents[1:])
+    paragraphs: list[str] = []
+    current = block[0].strip()
+    for index in range(1, len(block)):
+        line = block[index].strip()
+        # In older texts a paragraph shows by its indented first line alone.
+        if indents[index] >= base + 2 and not _is_forced(block[index - 1], block[index], margin):
+            paragraphs.append(current)
+            current = line
+        elif current.endswith("-") and len(current) > 1 and current[-2] != " ":
+            current += line  # the break fell after a hyphen or dash that belongs to the text
+        else:
+            current += " " + line
+    paragraphs.append(current)
+    return paragraphs
+
+
+def _is_forced(line: str, following: str, margin: int) -> bool:
+    words = following.split(None, 1)
+    # A hyphen inside the following word would have been a place to break too.
+    return len(line) + 1 + len(words[0].split("-", 1)[0]) > margin
+
+
+def _is_prose(block: list[str], margin: int) -> bool:
+    breaks = len(block) - 1
+    local = max(map(len, block[:-1]))
+    forced = forced_locally = continued = 0
+    for line, following in itertools.pairwise(block):
+        forced += _is_forced(line, following, margin)
+        forced_locally += _is_forced(line, following, local)
+        first = following.lstrip(" \t\"'“‘«(_*")[:1]
+        continued += not first.isupper()
+    if forced * 2 > breaks:
+        return True
+    # A letter or a quotation set narrower than the page: wrapped at a margin of its own, in running sentences.
+    return forced_locally * 3 >= breaks * 2 and continued * 2 > breaks
+
+
+def _is_table(block: list[str]) -> bool:
+    rows = sum("   " in line.strip() or "\t" in line.strip() or "|" in line for line in block)
+    return rows * 2 > len(block)
