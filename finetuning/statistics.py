@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from scipy import stats
@@ -17,6 +17,7 @@ from scipy import stats
 from finetuning.errors import FinetuningError
 
 IntervalMethod = Literal["t", "bootstrap"]
+Key = TypeVar("Key", bound=Hashable)
 
 LEVEL = 0.95
 RESAMPLES = 9999
@@ -127,8 +128,8 @@ def expected_best(scores: Sequence[float], tries: int) -> float:
 
 
 def compare_paired(
-    first: Mapping[Hashable, float],
-    second: Mapping[Hashable, float],
+    first: Mapping[Key, float],
+    second: Mapping[Key, float],
     *,
     method: IntervalMethod = "t",
     level: float = LEVEL,
@@ -160,6 +161,18 @@ def compare_paired(
         losses=int((differences < 0).sum()),
         p_value=p_value,
     )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for testing several tasks at once (Holm 1979, "A simple sequentially rejective multiple test
+    procedure", Scandinavian Journal of Statistics 6): the chance of any false alarm stays at the level."""
+    order = np.argsort(p_values, kind="stable")
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for place, index in enumerate(order.tolist()):
+        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
 
 
 def _sign_flip_p_value(differences: np.ndarray) -> float:

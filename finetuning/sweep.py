@@ -27,11 +27,11 @@ from rich.table import Table
 from finetuning.capacity import machine_slots
 from finetuning.errors import EXIT_RETRY, EXIT_USER_ERROR, FinetuningError
 from finetuning.execution import Executor, Outcome, run_command
+from finetuning.gather import SWEEP_FILE
 from finetuning.grid import SweepConfig, load_config, plan_runs
 from finetuning.result import Result, write_json
 from finetuning.stages import is_later_seed, kept_settings, split_stages, starting_model, unfinished_sources
 
-SWEEP_FILE = "sweep.json"
 EXIT_FAILED_RUNS = 1
 SBATCH = "cluster/slurm/finetune.sbatch"
 

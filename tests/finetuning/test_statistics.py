@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from finetuning.errors import FinetuningError
-from finetuning.statistics import compare_paired, confidence_interval, expected_best, summarise
+from finetuning.statistics import compare_paired, confidence_interval, expected_best, holm, summarise
 
 SCORES = [60.0, 62.0, 64.0, 66.0, 58.0]
 
@@ -85,6 +85,13 @@ def test_comparison_of_equal_runs_finds_nothing():
     assert comparison.ties == 3
     assert comparison.p_value == 1.0
     assert comparison.interval.low == comparison.interval.high == 0.0
+
+
+def test_holm_by_hand():
+    # sorted: 0.01 * 4, then 0.02 * 3, then 0.03 * 2 raised to what came before, then 0.5
+    assert holm([0.03, 0.01, 0.5, 0.02]) == pytest.approx([0.06, 0.04, 0.5, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
 
 
 def test_no_shared_key_is_an_error():
