@@ -71,7 +71,7 @@ def entity_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
 
     `gold` and `predicted`: the tags of each sentence in the IOB2 scheme.
     """
-    from seqeval.metrics import precision_recall_fscore_support
+    from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 
     with warnings.catch_warnings():
         # seqeval warns of tags that are no IOB2 (a user's own part-of-speech tags), and where nothing is predicted.

@@ -17,7 +17,7 @@ RESULT_FILE = "result.json"
 class RunSpec(BaseModel):
     """One fine-tuning run: task, starting weights, hyperparameters, seed, and where the result goes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     task: str
     """A benchmark task's name (`cola`, `squad2`, …) or the path of a task's TOML file."""

@@ -87,23 +87,24 @@ def score_answers(
 def best_threshold(
     rows: Sequence[SpanRow],
     each: Mapping[str, tuple[float, float]],
-    found: Mapping[str, SpanAnswer],
+    spans: Mapping[str, str],
+    null_odds: Mapping[str, float],
     which: int,
 ) -> tuple[float, float]:
     """The best mean score over all null thresholds, and the threshold (official script, `find_best_thresh`).
 
-    `each`: scores of the best non-empty answers; `which`: 0 exact match, 1 F1.
+    `spans`: the best answers that are not empty; `each`: their scores; `which`: 0 exact match, 1 F1.
     """
     answerable = {row.id: bool(row.answers) for row in rows}
     total = float(sum(not has for has in answerable.values()))
     best, threshold = total, -NEVER
-    for identifier in sorted(found, key=lambda name: found[name].null_odds):
+    for identifier in sorted(null_odds, key=lambda name: null_odds[name]):
         if answerable[identifier]:
             total += each[identifier][which]
-        elif found[identifier].best_span:
+        elif spans[identifier]:
             total -= 1.0
         if total > best:
-            best, threshold = total, found[identifier].null_odds
+            best, threshold = total, null_odds[identifier]
     return best / max(len(rows), 1), threshold
 
 

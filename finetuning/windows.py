@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tokenizers
 from numpy.typing import NDArray
 
 from finetuning.encoding import ContextMap, EncodedSplit, assemble, pieces, ragged, starts_of
@@ -109,11 +108,7 @@ def _answer_pieces(row: SpanRow, chars: NDArray[np.int32]) -> tuple[int, int] | 
 def _encode_with_characters(
     tokenizer: Tokenizer, texts: list[str]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    # A tokenizer.json may ask for truncation and padding; a copy without them leaves the caller's as it is.
-    backend = tokenizers.Tokenizer.from_str(tokenizer.backend.to_str())
-    backend.no_truncation()
-    backend.no_padding()
-    encodings = backend.encode_batch(texts, add_special_tokens=False)
+    encodings = tokenizer.backend.encode_batch(texts, add_special_tokens=False)
     offsets = starts_of(np.array([len(encoding) for encoding in encodings], np.int64))
     ids = np.concatenate([np.array(encoding.ids, np.int32) for encoding in encodings])
     chars = np.concatenate([np.array(encoding.offsets, np.int32).reshape(-1, 2) for encoding in encodings])

@@ -1,0 +1,89 @@
+"""One fine-tuning run from the command line.
+
+python -m finetuning.main --task cola --data glue_data --model FOLDER --output RUN
+deepspeed --num_gpus 4 finetuning/main.py --task mnli --data glue_data --model FOLDER --output RUN
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from finetuning.errors import EXIT_USER_ERROR, FinetuningError
+from finetuning.result import Result, RunSpec
+from finetuning.tasks import task_names
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """One option for each field of `RunSpec`, its description and default taken from there."""
+    parser = argparse.ArgumentParser(
+        prog="python -m finetuning.main",
+        description="Fine-tune BERT on one task, once. Writes OUTPUT/result.json last.",
+        epilog=f"Tasks: {', '.join(task_names())}, or the path of a task's .toml file.",
+        allow_abbrev=False,
+    )
+    for name, field in RunSpec.model_fields.items():
+        option = f"--{name.replace('_', '-')}"
+        text = (field.description or "").replace("%", "%%")
+        kind = next(part for part in (*get_args(field.annotation), field.annotation) if part is not type(None))
+        if field.annotation is bool:
+            parser.add_argument(option, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
+            continue
+        default = "" if field.is_required() or field.default is None else f" [{field.default}]"
+        parser.add_argument(
+            option,
+            required=field.is_required(),
+            default=argparse.SUPPRESS,
+            metavar={int: "N", float: "X", Path: "PATH"}.get(kind, name.upper()),
+            help=f"{text}{default}",
+        )
+    # The deepspeed launcher passes it; the environment says the same.
+    parser.add_argument("--local_rank", help=argparse.SUPPRESS, default=argparse.SUPPRESS)
+    return parser
+
+
+def parse_spec(argv: Sequence[str] | None = None) -> RunSpec:
+    """The specification that a command line asks for.
+
+    Raises:
+        FinetuningError: a value is not allowed; the message names the option.
+    """
+    values: dict[str, Any] = vars(argument_parser().parse_args(argv))
+    values.pop("local_rank", None)
+    try:
+        return RunSpec.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = f"--{str(first['loc'][0]).replace('_', '-')}"
+        raise FinetuningError(f"{option} {first['input']}: {first['msg']}") from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run and print one line with the score; returns the exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        spec = parse_spec(argv)
+        if Result.exists(spec.output):
+            raise FinetuningError(f"{spec.output}: holds a finished run; choose another --output or delete it")
+        # Late: the help and a wrong option need no torch.
+        from finetuning.run import run
+
+        result = run(spec)
+    except FinetuningError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    print(
+        f"{result.task}: {result.metric} {result.score:.4f} (majority {result.majority_score:.4f}) "
+        f"on {result.dev_rows} rows, {result.seconds_per_epoch:.1f} s an epoch, {result.seconds:.1f} s in all: {spec.output}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
