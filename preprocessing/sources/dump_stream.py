@@ -20,7 +20,7 @@ _ZSTD_STORED_BYTES = 1 << 11
 _DAMAGED = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
-class TruncatedInput(PreprocessingError):
+class TruncatedInputError(PreprocessingError):
     """A file that ends before its content does."""
 
 
@@ -46,6 +46,7 @@ class DumpStream:
         self._file.seek(start)
         self._decoder: Any = None
         self._stored = b""
+        self._failure: PreprocessingError | None = None
 
     def __enter__(self) -> "DumpStream":
         return self
@@ -59,32 +60,45 @@ class DumpStream:
     def read(self) -> bytes:
         """The next piece of at most about 1 MiB; b"" at the end of the file.
 
-        Raises TruncatedInput when the file ends inside a compressed stream, PreprocessingError when it is damaged.
+        Raises TruncatedInputError when the file ends inside a compressed stream, PreprocessingError when it is damaged.
         """
+        if self._failure is not None:
+            raise self._failure
         if not self.compression:
             return self._read_stored(PIECE_BYTES)
+        pieces, size = [], 0
+        try:
+            # Small pieces are joined: a caller that appends them to a page must not copy the page for each.
+            while size < PIECE_BYTES // 4 and (piece := self._read_decoded()):
+                pieces.append(piece)
+                size += len(piece)
+                if self._end is not None and self.offset >= self._end:
+                    break
+        except PreprocessingError as failure:
+            if not pieces:
+                raise
+            self._failure = failure
+        return b"".join(pieces)
+
+    def _read_decoded(self) -> bytes:
         while True:
             if self._decoder is None:
                 if not self._stored:
-                    self._stored = self._read_stored(self._step)
+                    self._stored = self._read_stored()
                     if not self._stored:
                         return b""
                 self._decoder = _DECODERS[self.compression]()
             needs_input = getattr(self._decoder, "needs_input", True)
             if not self._stored and needs_input:
-                self._stored = self._read_stored(self._step)
+                self._stored = self._read_stored()
                 if not self._stored:
-                    raise TruncatedInput(
+                    raise TruncatedInputError(
                         f"{self.name} ends inside its {self.compression} data at byte {self.offset:,}; fetch it again, "
                         "or keep its complete pages with --accept-truncated."
                     )
             piece = self._decode()
             if piece:
                 return piece
-
-    @property
-    def _step(self) -> int:
-        return _ZSTD_STORED_BYTES if self.compression == "zstd" else _STORED_BYTES
 
     def _decode(self) -> bytes:
         stored, self._stored = self._stored, b""
@@ -99,7 +113,9 @@ class DumpStream:
             self._decoder = None
         return piece
 
-    def _read_stored(self, size: int) -> bytes:
+    def _read_stored(self, size: int | None = None) -> bytes:
+        if size is None:
+            size = _ZSTD_STORED_BYTES if self.compression == "zstd" else _STORED_BYTES
         # Never across `end`: what is decoded before it is reached belongs to the range.
         if self._end is not None:
             self.beyond = self.offset >= self._end

@@ -1,12 +1,11 @@
 """Templates that hold dates, written out in English as MediaWiki would show them."""
 
-from collections.abc import Callable
-
 from preprocessing.wikitext.arguments import Arguments, parse
+from preprocessing.wikitext.names import phrases
+from preprocessing.wikitext.wrappers import Render
 
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+_MONTHS = phrases("January, February, March, April, May, June, July, August, September, October, November, December")
+_DATE_FORMATS = {"", "mdy", "dmy", "ymd", "iso"}
 
 
 def _month(text: str) -> str:
@@ -50,8 +49,8 @@ def _as_of(raw: list[str]) -> str:
 
 
 def _day_month_year(raw: list[str]) -> str:
-    """{{date|12|mai|1980}} of the French edition; {{date|2010-05-12}} and words elsewhere."""
-    return " ".join(text for text in parse(raw).positional[:3] if text and not text.islower() or text.isalpha())
+    """{{date|12|mai|1980}} of the French edition, {{date|2010-05-12|mdy}} elsewhere."""
+    return " ".join(text for text in parse(raw).positional[:3] if text.lower() not in _DATE_FORMATS)
 
 
 def _old_style(raw: list[str]) -> str:
@@ -66,7 +65,7 @@ def _circa(raw: list[str]) -> str:
     return f"c. {' – c. '.join(positional)}" if positional else "c."
 
 
-def _span(word: str) -> Callable[[list[str]], str]:
+def _span(word: str) -> Render:
     """{{reign|1509|1547}} → r. 1509–1547."""
 
     def render(raw: list[str]) -> str:
@@ -92,24 +91,24 @@ def _siglo(raw: list[str]) -> str:
     return f"siglo {text}" if text else ""
 
 
-_GROUPS: list[tuple[str, Callable[[list[str]], str]]] = [
+_GROUPS: list[tuple[str, Render]] = [
     (
-        "start date,start-date,start date and age,end date,end-date,end date and age,birth date,birth-date,"
-        "birth date and age,birth-date and age,death date,death-date,death date and age,death-date and age,dob,"
-        "bda,film date,release date,dts,date table sorting,launch date,fecha,data,дата",
+        """start date, start-date, start date and age, end date, end-date, end date and age, birth date, birth-date,
+        birth date and age, birth-date and age, death date, death-date, death date and age, death-date and age, dob,
+        bda, film date, dts, date table sorting, fecha""",
         _date,
     ),
-    ("as of,as-of", _as_of),
-    ("date,date-,date de naissance,date de décès", _day_month_year),
-    ("oldstyledate,old style date,oldstyledatedy,osdate", _old_style),
-    ("circa,c.,ca,ca.,c,aprx,approx", _circa),
-    ("reign,r.", _span("r.")),
-    ("floruit,fl.,fl", _span("fl.")),
-    ("born,b.,b-year", _span("b.")),
-    ("died,d.", _span("d.")),
+    ("as of, as-of", _as_of),
+    ("date, date-", _day_month_year),
+    ("oldstyledate, old style date, oldstyledatedy", _old_style),
+    ("circa, c., ca, ca.", _circa),
+    ("reign, r.", _span("r.")),
+    ("floruit, fl., fl", _span("fl.")),
+    ("born, b.", _span("b.")),
+    ("died, d.", _span("d.")),
     ("marriage", _marriage),
-    ("s,s-,s2-", _century),
+    ("s, s-", _century),
     ("siglo", _siglo),
 ]
 
-RENDERERS = {name: render for names, render in _GROUPS for name in names.split(",")}
+RENDERERS: dict[str, Render] = {name: render for names, render in _GROUPS for name in phrases(names)}

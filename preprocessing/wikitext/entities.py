@@ -3,11 +3,13 @@
 import re
 from html.entities import html5
 
+from preprocessing.wikitext.names import words
+
 _REFERENCE = re.compile(r"&(?:#([0-9]{1,7})|#[xX]([0-9A-Fa-f]{1,6})|([A-Za-z][A-Za-z0-9]{1,31}));")
 _NAMED = {name[:-1]: text for name, text in html5.items() if name.endswith(";")}
 # Layout, not text: spaces of any width become spaces, invisible break hints vanish.
-_NAMED.update(dict.fromkeys("nbsp thinsp ensp emsp hairsp numsp puncsp emsp13 emsp14 Tab NewLine".split(), " "))
-_NAMED.update(dict.fromkeys("shy ZeroWidthSpace NoBreak".split(), ""))
+_NAMED.update(dict.fromkeys(words("nbsp thinsp ensp emsp hairsp numsp puncsp emsp13 emsp14 Tab NewLine"), " "))
+_NAMED.update(dict.fromkeys(words("shy ZeroWidthSpace NoBreak"), ""))
 
 
 def decode(text: str) -> str:

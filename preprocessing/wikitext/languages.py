@@ -1,6 +1,8 @@
 """Codes of the languages that Wikipedia has an edition in: prefixes of interlanguage links."""
 
-LANGUAGE_CODES = frozenset(
+from preprocessing.wikitext.names import words
+
+LANGUAGE_CODES = words(
     """
     aa ab ace ady af ak als alt am ami an ang ann anp ar arc ary arz as ast atj av avk awa ay az azb ba ban bar
     bat-smg bbc bcl bdr be be-tarask be-x-old bew bg bh bi bjn blk bm bn bo bpy br bs btm bug bxr ca cbk-zam cdo ce
@@ -14,5 +16,5 @@ LANGUAGE_CODES = frozenset(
     sah sat sc scn sco sd se sg sgs sh shi shn si simple sk skr sl sm smn sn so sq sr srn ss st stq su sv sw syl szl
     szy ta tay tcy tdd te tet tg th ti tig tk tl tly tn to tpi tr trv ts tt tum tw ty tyv udm ug uk ur uz ve vec vep
     vi vls vo vro wa war wo wuu xal xh xmf yi yo yue za zea zgh zh zh-classical zh-min-nan zh-yue zu
-    """.split()
+    """
 )

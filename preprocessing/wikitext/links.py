@@ -3,31 +3,35 @@
 from dataclasses import dataclass
 
 from preprocessing.wikitext.languages import LANGUAGE_CODES
+from preprocessing.wikitext.names import phrases
 
 FILE_NAMESPACE, CATEGORY_NAMESPACE = 6, 14
 
 # The canonical English names work in every edition; aliases are not part of a dump's <siteinfo>.
 _ALWAYS_HIDDEN = frozenset(
-    """file image category
-    bild datei kategorie fichier catégorie archivo imagen categoría immagine categoria ficheiro imagem arquivo
-    bestand afbeelding categorie plik grafika файл изображение категория зображення категорія fil kategori
-    tiedosto kuva luokka soubor kategorie kép kategória dosya αρχείο εικόνα κατηγορία קובץ תמונה קטגוריה
-    ملف صورة تصنيف پرونده رده चित्र श्रेणी ไฟล์ ภาพ หมวดหมู่ tập_tin thể_loại 파일 그림 분류 ファイル 画像 カテゴリ 文件
-    图像 圖像 分类 分類""".replace("_", " ").split()
+    phrases(
+        """file, image, category, bild, datei, kategorie, fichier, catégorie, archivo, imagen, categoría, immagine,
+        categoria, ficheiro, imagem, arquivo, bestand, afbeelding, categorie, plik, grafika, файл, изображение,
+        категория, зображення, категорія, fil, kategori, tiedosto, kuva, luokka, soubor, kép, kategória, dosya, αρχείο,
+        εικόνα, κατηγορία, קובץ, תמונה, קטגוריה, ملف, صورة, تصنيف, پرونده, رده, चित्र, श्रेणी, ไฟล์, ภาพ, หมวดหมู่,
+        tập tin, thể loại, 파일, 그림, 분류, ファイル, 画像, カテゴリ, 文件, 图像, 圖像, 分类, 分類"""
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the reader needs to know of a wiki: the lower-case names of the namespaces whose links show nothing."""
+    """Names of a wiki's namespaces in lower case, and of those among them whose links show nothing."""
 
     hidden_namespaces: frozenset[str] = _ALWAYS_HIDDEN
+    namespaces: frozenset[str] = _ALWAYS_HIDDEN
 
     @classmethod
     def from_namespaces(cls, names: dict[int, str]) -> "Site":
         """From the namespaces of a dump's `<siteinfo>`, number to local name."""
         local = {names[key].lower() for key in (FILE_NAMESPACE, CATEGORY_NAMESPACE) if names.get(key)}
-        return cls(_ALWAYS_HIDDEN | local)
+        named = {name.lower() for name in names.values() if name}
+        return cls(_ALWAYS_HIDDEN | local, _ALWAYS_HIDDEN | named)
 
 
 def is_hidden(target: str, site: Site) -> bool:

@@ -4,9 +4,10 @@ Only what the author wrote is kept, not what MediaWiki would compute from it: {{
 """
 
 import re
-from collections.abc import Callable
 
 from preprocessing.wikitext.arguments import parse
+from preprocessing.wikitext.names import phrases
+from preprocessing.wikitext.wrappers import Render, argument
 
 _NUMBER = re.compile(r"[-−–+±]?[0-9.,⁄/]*[0-9][0-9.,⁄/+%eE-]*$")
 
@@ -43,7 +44,7 @@ def _convert(raw: list[str]) -> str:
         elif part in _JOINS and text and position + 1 < len(positional):
             text += _JOINS[part]
         else:
-            text += f" {_UNITS.get(part, part)}" if not part.startswith("/") else f" {_UNITS.get(part, part)}"
+            text += f" {_UNITS.get(part, part)}"
             following = positional[position + 1 : position + 3]
             is_chain = len(following) == 2 and following[1] in _SECOND_UNITS.get(part, ())
             if not is_chain or not _NUMBER.match(following[0]):
@@ -87,10 +88,6 @@ def _power(raw: list[str]) -> str:
     return f"{arguments.at(1)}^{arguments.at(2)}" if arguments.at(2) else f"10^{arguments.at(1)}"
 
 
-def _first(raw: list[str]) -> str:
-    return parse(raw).at(1)
-
-
 def _gaps(raw: list[str]) -> str:
     return "".join(parse(raw).positional)
 
@@ -123,7 +120,7 @@ def _ordinal(raw: list[str]) -> str:
     return f"{text}{suffix}"
 
 
-def _money(sign: str) -> Callable[[list[str]], str]:
+def _money(sign: str) -> Render:
     def render(raw: list[str]) -> str:
         arguments = parse(raw)
         amount = " ".join(text for text in (arguments.at(1), arguments.at(2)) if text and not text.isupper())
@@ -137,28 +134,29 @@ def _rail_gauge(raw: list[str]) -> str:
     return re.sub(r"^([0-9.]+)([a-z]+)$", r"\1 \2", text)
 
 
-_GROUPS: list[tuple[str, Callable[[list[str]], str]]] = [
-    ("convert,cvt,conv", _convert),
-    ("val,val2", _value),
-    ("frac,fraction,sfrac,frac2,ifrac,fractext", _fraction),
-    ("e,esp,exp10,scinote", _exponent),
-    ("pow,10^", _power),
-    ("formatnum,num,number,nts,number table sorting,formatprice,decimal,formatting,число,bignum,nombre2", _first),
+_GROUPS: list[tuple[str, Render]] = [
+    ("convert, cvt", _convert),
+    ("val", _value),
+    ("frac, fraction, sfrac", _fraction),
+    ("e, esp", _exponent),
+    ("pow, 10^", _power),
+    (
+        "formatnum, num, number, nts, number table sorting, decimal, число, percent, pct, percentage, currency",
+        argument(1),
+    ),
     ("gaps", _gaps),
     ("height", _height),
-    ("deg2dms,dms,degree minute second", _degrees),
-    ("unité,unite,unidad,unitat,nombre,m,физ. величина,unité2", _with_unit),
-    ("ordinal,ord,nth", _ordinal),
-    ("us$,usd,us dollar", _money("US$")),
-    ("a$,aud", _money("A$")),
-    ("ca$,c$,cad", _money("C$")),
-    ("gbp,£,pound sterling", _money("£")),
-    ("eur,€,euro", _money("€")),
-    ("inr,indian rupee,₹,inrconvert", _money("₹")),
-    ("jpy,¥,yen", _money("¥")),
-    ("currency", _first),
-    ("track gauge,railgauge,rail gauge", _rail_gauge),
-    ("percent,pct,percentage", _first),
+    ("deg2dms, dms", _degrees),
+    ("unité, unidad, unitat, nombre, m", _with_unit),
+    ("ordinal, ord", _ordinal),
+    ("us$, usd", _money("US$")),
+    ("a$, aud", _money("A$")),
+    ("ca$, c$, cad", _money("C$")),
+    ("gbp, £", _money("£")),
+    ("eur, €, euro", _money("€")),
+    ("inr, indian rupee, ₹, inrconvert", _money("₹")),
+    ("jpy, ¥, yen", _money("¥")),
+    ("track gauge, railgauge, rail gauge", _rail_gauge),
 ]
 
-RENDERERS = {name: render for names, render in _GROUPS for name in names.split(",")}
+RENDERERS: dict[str, Render] = {name: render for names, render in _GROUPS for name in phrases(names)}

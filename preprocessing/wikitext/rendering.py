@@ -5,6 +5,7 @@ What remains for `paragraphs.py` is what belongs to lines: headings, list marks,
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from preprocessing.wikitext import templates, tokens
 from preprocessing.wikitext.links import Site, is_hidden, shown_text
@@ -84,7 +85,7 @@ class Renderer:
 
     def _open_template(self, start: int) -> int:
         head = tokens.TEMPLATE_NAME.match(self.text, start + 2)
-        assert head is not None  # noqa: S101 - the pattern matches the empty string
+        assert head is not None
         name = head.group()
         render = templates.find(name)
         if render is None or len(self.open_templates) >= DEPTH_LIMIT:
@@ -109,7 +110,7 @@ class Renderer:
         if self.open_templates:
             template = self.open_templates.pop()
             pieces, cuts = self.pieces, [*template.cuts, len(self.pieces)]
-            arguments = ["".join(pieces[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+            arguments = ["".join(pieces[a:b]) for a, b in pairwise(cuts)]
             del pieces[template.first :]
             pieces.append(template.render(arguments))
         return start + 2

@@ -14,8 +14,7 @@ FAILED = -1
 FAILURE_LIMIT = 16
 
 _CLOSING: dict[str, re.Pattern[str]] = {
-    name: re.compile(rf"</{name}\b[^<>]*+>", re.IGNORECASE)
-    for name in sorted(tokens.DROPPED_TAGS | {"nowiki"})
+    name: re.compile(rf"</{name}\b[^<>]*+>", re.IGNORECASE) for name in sorted(tokens.DROPPED_TAGS | {"nowiki"})
 }
 
 
@@ -92,4 +91,3 @@ class Scanner:
         self._unmatched.update(opened)
         self._failures += 1
         return FAILED
-

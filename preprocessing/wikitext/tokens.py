@@ -6,6 +6,8 @@ first character, so no position is looked at more than a fixed number of times: 
 
 import re
 
+from preprocessing.wikitext.names import words
+
 _SCHEME = r"(?:https?:|ftps?:|sftp:|irc:|news:|gopher:|mailto:|//)"
 
 # What `match.lastindex` is for the alternatives of TOKEN that carry groups; None for the bare marks.
@@ -35,23 +37,19 @@ _OPAQUE = r"<!--|<(nowiki|pre|math|source|syntaxhighlight)\b[^<>]*+>"
 # hides marks; no group: a comment, or a whole region with nothing nested.
 NESTED_TEMPLATE = re.compile(rf"\{{\{{[^{{}}<]*+\}}\}}|(\{{\{{)|(\}}\}})|{_OPAQUE}", re.IGNORECASE)
 NESTED_LINK = re.compile(rf"\[\[[^\[\]<]*+\]\]|(\[\[)|(\]\])|{_OPAQUE}", re.IGNORECASE)
-NESTED_TABLE = re.compile(
-    rf"(?:\n[ \t:*#]*+(?:(\{{\|)|(\|\}}(?!\}}))))|{_OPAQUE}", re.IGNORECASE
-)
+NESTED_TABLE = re.compile(rf"(?:\n[ \t:*#]*+(?:(\{{\|)|(\|\}}(?!\}}))))|{_OPAQUE}", re.IGNORECASE)
 NESTED_HTML_TABLE = re.compile(rf"(<table\b[^<>]*+>)|(</table\b[^<>]*+>)|{_OPAQUE}", re.IGNORECASE)
 
 # Tags whose content is no prose: it goes with them.
-DROPPED_TAGS = frozenset(
+DROPPED_TAGS = words(
     "ref references gallery math chem ce score timeline hiero imagemap inputbox graph mapframe maplink templatedata "
-    "templatestyles categorytree syntaxhighlight source pre includeonly indicator section style script".split()
+    "templatestyles categorytree syntaxhighlight source pre includeonly indicator section style script"
 )
-BLOCK_TAGS = frozenset(
-    "p div blockquote center ul ol dl hr poem h1 h2 h3 h4 h5 h6 tr caption".split()
-)
-ITEM_TAGS = frozenset("li dt dd".split())
-SPACE_TAGS = frozenset("br td th wbr".split())
-INLINE_TAGS = frozenset(
+BLOCK_TAGS = words("p div blockquote center ul ol dl hr poem h1 h2 h3 h4 h5 h6 tr caption")
+ITEM_TAGS = words("li dt dd")
+SPACE_TAGS = words("br td th wbr")
+INLINE_TAGS = words(
     "abbr b bdi bdo big cite code data del dfn em font i ins kbd mark noinclude onlyinclude q rb rp rt "
     "rtc ruby s samp small span strike strong sub sup thead tbody tfoot time tt u var nobr nowiki table noindex "
-    "a".split()
+    "a"
 )

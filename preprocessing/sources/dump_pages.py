@@ -1,0 +1,258 @@
+"""The pages of a MediaWiki XML dump, found by scanning for `<page>` and `</page>`.
+
+A dump escapes every `<` inside its texts, so these tags cannot occur in content. No XML parser means no entity
+expansion: the five predefined entities and character numbers are the only ones that exist here.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+from preprocessing.errors import PreprocessingError
+from preprocessing.sources.dump_stream import DumpStream, TruncatedInputError
+from preprocessing.sources.xml_text import MalformedTextError, decode_text
+
+_OPEN, _CLOSE, _END = b"<page>", b"</page>", b"</mediawiki>"
+_OVERLAP = len(_END) - 1
+_HEAD_LIMIT = 1 << 20
+_KEPT_BYTES = 4096
+_NAMESPACE = re.compile(rb'<namespace\s[^<>]*?key="(-?\d+)"[^<>]*?>([^<]*)</namespace>')
+
+
+class MalformedPageError(Exception):
+    """A page that cannot be read; the rest of the dump can."""
+
+    def __init__(self, locator: str, reason: str) -> None:
+        super().__init__(reason)
+        self.locator = locator
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page; `text` is the wikitext of its last revision. `namespace` is None in dumps without `<ns>`."""
+
+    locator: str
+    title: str
+    namespace: int | None
+    is_redirect: bool
+    model: str
+    raw_text: bytes
+
+    def text(self) -> str:
+        """The wikitext. Raises MalformedPageError: not UTF-8, an undefined entity, a NUL byte, a stray `<`."""
+        try:
+            return decode_text(self.raw_text)
+        except MalformedTextError as error:
+            raise MalformedPageError(self.locator, str(error)) from error
+
+
+def read_namespaces(stream: DumpStream) -> dict[int, str]:
+    """The namespaces of `<siteinfo>` by number, from the head of the file; checks that it is a dump at all."""
+    head = b""
+    while len(head) < _HEAD_LIMIT and b"</siteinfo>" not in head and _OPEN not in head:
+        try:
+            piece = stream.read()
+        except TruncatedInputError:
+            if not head:
+                raise
+            break
+        if not piece:
+            break
+        head += piece
+    _check_head(stream.name, head)
+    return {
+        int(key): name.decode("utf-8", "replace").replace("&amp;", "&")
+        for key, name in _NAMESPACE.findall(head[: head.find(b"</siteinfo>") + 1])
+    }
+
+
+def _check_head(name: str, head: bytes) -> None:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not start:
+        raise PreprocessingError(f"{name} is empty; fetch it again or leave it out.")
+    prologue = start[: start.find(_OPEN)] if _OPEN in start else start
+    for declaration in (b"<!DOCTYPE", b"<!ENTITY"):
+        if declaration in prologue:
+            raise PreprocessingError(
+                f"{name} declares {declaration.decode()[2:]}, which no MediaWiki dump does; it was refused, because "
+                "such declarations can expand without bound."
+            )
+    if start.startswith(b"<?xml"):
+        start = start[start.find(b"?>") + 2 :].lstrip()
+    while start.startswith(b"<!--") and b"-->" in start:
+        start = start[start.find(b"-->") + 3 :].lstrip()
+    if not start.startswith(b"<mediawiki"):
+        begins = start[:40].decode("utf-8", "backslashreplace").split("\n")[0]
+        raise PreprocessingError(
+            f"{name} is not a MediaWiki XML dump: it begins with {begins!r}, not with <mediawiki; give a "
+            "pages-articles file."
+        )
+
+
+def read_pages(stream: DumpStream, page_limit_bytes: int) -> Iterator[Page | MalformedPageError]:
+    """Every page that begins inside the stream's range, in order.
+
+    Raises TruncatedInputError, after the last complete page, when the file ends before `</mediawiki>`.
+    """
+    for blob in _blobs(stream, page_limit_bytes):
+        if isinstance(blob, MalformedPageError):
+            yield blob
+            continue
+        try:
+            yield parse_page(blob)
+        except MalformedPageError as error:
+            yield error
+
+
+def _blobs(stream: DumpStream, limit: int) -> Iterator[bytes | MalformedPageError]:
+    """The bytes between `<page>` and `</page>`; at most one page and one piece are held."""
+    window = _Window(stream)
+    while window.find_page():
+        is_oversized = False
+        while (close := window.find_close()) < 0:
+            if window.held > limit:
+                is_oversized = True
+                window.drop_middle()
+            if not window.read():
+                yield MalformedPageError(_page_id(window.content()), "the file ends inside it")
+                window.stop()
+        blob = window.take(close)
+        nested = blob.rfind(_OPEN)
+        if nested >= 0:  # the page before has lost its end
+            yield MalformedPageError(_page_id(blob[:nested]), "it has no </page>")
+            blob = blob[nested + len(_OPEN) :]
+        if is_oversized or len(blob) > limit:
+            yield MalformedPageError(_page_id(blob), f"its XML is larger than {limit:,} bytes")
+        else:
+            yield blob
+
+
+class _Window:
+    """The part of the stream in memory: `buffer[start:]` is unread, `buffer[:in_range]` belongs to the range."""
+
+    def __init__(self, stream: DumpStream) -> None:
+        self.stream = stream
+        self.buffer = b""
+        self.start = self.searched = self.in_range = 0
+        self.failure: TruncatedInputError | None = None
+
+    @property
+    def held(self) -> int:
+        return len(self.buffer) - self.start
+
+    def read(self) -> bool:
+        """Forget what lies before `start` and append a piece; False at the end of the file."""
+        used = self.start
+        try:
+            piece = self.stream.read()
+        except TruncatedInputError as failure:
+            self.failure = failure
+            return False
+        self.buffer = self.buffer[used:] + piece
+        self.start = 0
+        self.searched = max(0, self.searched - used)
+        self.in_range = max(0, self.in_range - used) if self.stream.beyond else len(self.buffer)
+        return bool(piece)
+
+    def find_page(self) -> bool:
+        """Move behind the next `<page>`; False when no further page begins in the range.
+
+        Raises TruncatedInputError when the file ends before `</mediawiki>`.
+        """
+        is_complete = False
+        while True:
+            found = self.buffer.find(_OPEN, self.start)
+            if 0 <= found < self.in_range:
+                self.start = self.searched = found + len(_OPEN)
+                return True
+            if self.stream.beyond and len(self.buffer) >= self.in_range + len(_OPEN) - 1:
+                return False
+            is_complete = is_complete or self.buffer.find(_END, self.start) >= 0
+            self.start = max(self.start, len(self.buffer) - _OVERLAP)
+            if not self.read():
+                if is_complete and self.failure is None:
+                    return False
+                self.stop()
+
+    def find_close(self) -> int:
+        """Where the `</page>` of the open page begins, or -1; what was searched once is not searched again."""
+        close = self.buffer.find(_CLOSE, self.searched)
+        if close < 0:
+            self.searched = max(self.start, len(self.buffer) - len(_CLOSE) + 1)
+        return close
+
+    def take(self, close: int) -> bytes:
+        blob = self.content(close)
+        self.start = close + len(_CLOSE)
+        return blob
+
+    def content(self, end: int | None = None) -> bytes:
+        return self.buffer[self.start : end]
+
+    def drop_middle(self) -> None:
+        """Of a page that is too large keep the beginning, where its number stands, and the last bytes read."""
+        kept = self.buffer[self.start : self.start + _KEPT_BYTES] + b" " * len(_CLOSE)
+        dropped = self.searched - len(kept)
+        self.buffer = kept + self.buffer[self.searched :]
+        self.start, self.searched = 0, len(kept)
+        self.in_range = max(0, self.in_range - dropped)
+
+    def stop(self) -> NoReturn:
+        """Raise what the end of the file means."""
+        raise self.failure or TruncatedInputError(
+            f"{self.stream.name} ends at byte {self.stream.offset:,} without </mediawiki>: it is not complete; "
+            "fetch it again, or keep its complete pages with --accept-truncated."
+        )
+
+
+def parse_page(blob: bytes) -> Page:
+    """The fields of a page. Raises MalformedPageError naming its id."""
+    locator = _page_id(blob)
+    revision = blob.find(b"<revision>")
+    head = blob[: revision if revision >= 0 else min(len(blob), 4096)]
+    if not locator:
+        raise MalformedPageError("?", "it has no <id>")
+    title = _field(head, b"title")
+    if title is None:
+        raise MalformedPageError(locator, "it has no <title>")
+    namespace = _field(head, b"ns")
+    text = _last_text(blob, locator)
+    try:
+        return Page(
+            locator=locator,
+            title=decode_text(title),
+            namespace=None if namespace is None else int(namespace),
+            is_redirect=b"<redirect" in head,
+            model=(_field(blob, b"model") or b"wikitext").decode("ascii", "replace"),
+            raw_text=text,
+        )
+    except (MalformedTextError, ValueError) as error:
+        raise MalformedPageError(locator, f"its title or namespace is broken: {error}") from error
+
+
+def _last_text(blob: bytes, locator: str) -> bytes:
+    tag = blob.rfind(b"<text")
+    end = blob.find(b">", tag)
+    if tag < 0 or end < 0:
+        raise MalformedPageError(locator, "it has no <text>")
+    if blob[end - 1 : end] == b"/":
+        return b""
+    close = blob.find(b"</text>", end)
+    if close < 0:
+        raise MalformedPageError(locator, "its <text> has no end")
+    return blob[end + 1 : close]
+
+
+def _page_id(blob: bytes) -> str:
+    number = _field(blob, b"id")
+    return number.decode("ascii") if number is not None and number.isdigit() else ""
+
+
+def _field(blob: bytes, name: bytes) -> bytes | None:
+    start = blob.find(b"<%s>" % name)
+    if start < 0:
+        return None
+    end = blob.find(b"</%s>" % name, start)
+    return blob[start + len(name) + 2 : end] if end >= 0 else None

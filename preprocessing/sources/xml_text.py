@@ -1,0 +1,50 @@
+"""Text content of an XML element of a dump: UTF-8, five entities, character numbers, nothing else."""
+
+import re
+
+_PREDEFINED = ("&lt;", "&gt;", "&quot;", "&apos;", "&amp;")
+_NUMBER = re.compile(r"&#(?:([0-9]{1,7})|x([0-9A-Fa-f]{1,6}));")
+_REFERENCE = re.compile(r"&(?!(?:lt|gt|quot|apos|amp|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)([^\s;&<]{0,20};?)")
+
+
+class MalformedTextError(ValueError):
+    """Why the bytes are no XML text."""
+
+
+def decode_text(raw: bytes) -> str:
+    """The characters of an element's content. Raises MalformedTextError."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedTextError(f"invalid UTF-8 at byte {error.start:,} of its text") from error
+    if "<" in text:
+        raise MalformedTextError(f'an unescaped "<" at character {text.index("<"):,} of its text')
+    if "\0" in text:
+        raise MalformedTextError(f"a NUL byte at character {text.index(chr(0)):,} of its text")
+    if "&" in text:
+        text = _expand(text)
+    return text.replace("\r\n", "\n") if "\r" in text else text
+
+
+def _expand(text: str) -> str:
+    # Counting is several times faster than one regular expression, and settles nearly every page.
+    if text.count("&") != sum(map(text.count, _PREDEFINED)):
+        undefined = _REFERENCE.search(text)
+        if undefined is not None:
+            raise MalformedTextError(
+                f"an undefined entity &{undefined.group(1)} at character {undefined.start():,} of its text"
+            )
+        text = _NUMBER.sub(_numbered, text)
+    # The ampersand last: "&amp;lt;" is the text "&lt;".
+    text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"').replace("&apos;", "'")
+    return text.replace("&amp;", "&")
+
+
+def _numbered(match: re.Match[str]) -> str:
+    decimal, hexadecimal = match.groups()
+    code = int(decimal) if decimal else int(hexadecimal, 16)
+    if code == 38:
+        return "&amp;"  # replaced with the others, last
+    if not (code in (9, 10, 13) or 0x20 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0x10000 <= code < 0x110000):
+        raise MalformedTextError(f"the forbidden character number {match.group()}")
+    return chr(code)
