@@ -4,7 +4,7 @@ import io
 from typing import BinaryIO, cast
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.dump_stream import DumpStream, TruncatedInput
+from preprocessing.sources.dump_stream import DumpStream, TruncatedInputError
 
 _MAGIC = (
     (b"BZh", "bz2"),
@@ -49,7 +49,7 @@ class _PlainBytes(io.RawIOBase):
     def _next(self) -> bytes:
         try:
             piece = self._stream.read()
-        except TruncatedInput as error:
+        except TruncatedInputError as error:
             raise PreprocessingError(
                 f"{self._stream.name} ends inside its {self._stream.compression} data at byte "
                 f"{self._stream.offset:,}; fetch it again or leave it out."
