@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_USER_ERROR
     print(
         f"{result.task}: {result.metric} {result.score:.4f} (majority {result.majority_score:.4f}) "
-        f"on {result.dev_rows} rows, {result.seconds_per_epoch:.1f} s an epoch, {result.seconds:.1f} s in all: {spec.output}"
+        f"on {result.dev_rows} rows, {result.seconds_per_epoch:.1f} s an epoch, {result.seconds:.1f} s in all"
     )
     return 0
 
