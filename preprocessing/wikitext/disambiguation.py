@@ -14,7 +14,8 @@ _TEMPLATES = frozenset(
         species latin name disambiguation, tndis, airport disambiguation, begriffsklärung, homonymie, homonymes,
         patronyme homonyme, desambiguación, desambiguação, desambig, disambigua, doorverwijspagina, dp,
         неоднозначность, багатозначність, ujednoznacznienie, rozcestník, rozlišovacia stránka, 曖昧さ回避, aimai,
-        消歧义, 消歧義, 消歧義頁, 동음이의, 동명이인, توضيح, ابهام‌زدایی, פירושונים, förgrening, grensida, forgrening, flertydig,
+        消歧义, 消歧義, 消歧義頁, 동음이의, 동명이인, توضيح, ابهام‌زدایی, פירושונים,
+        förgrening, grensida, forgrening, flertydig,
         flertydig side, täsmennyssivu, egyért, egyértelműsítő, anlam ayrımı, trang định hướng, αποσαφήνιση,
         dezambiguizare, вишезначна одредница, višeznačna odrednica, razdvojba, пояснение, argipen,
         desambiguació, apartigilo, disambiguasi, nyahkekaburan, แก้กำกวม, բազմիմաստություն, მრავალმნიშვნელოვანი

@@ -1,0 +1,128 @@
+"""How fast and how faithful the wikitext reader is, against mwparserfromhell on the same pages.
+
+    python -m benchmarks.wikitext DUMP
+
+prints one JSON object. Both sides are timed in CPU seconds of one process, in one run. The quality figure is the F1
+of words (as multisets, over all pages) against mwparserfromhell's `strip_code`, from whose tree everything was taken
+that the reader leaves out on purpose: references, tables, files, categories, galleries, formulas, code, headings.
+"""
+
+import argparse
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from preprocessing.decompression import detect_compression
+from preprocessing.sources.dump_pages import Page, read_namespaces, read_pages
+from preprocessing.sources.dump_stream import DumpStream
+from preprocessing.wikitext import Site, WikitextOptions, extract
+from preprocessing.wikitext.links import is_hidden
+from preprocessing.wikitext.tokens import DROPPED_TAGS
+
+_WORD = re.compile(r"\w+")
+# Lists are kept here, since mwparserfromhell keeps them.
+_OPTIONS = WikitextOptions(keep_lists=True)
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Wikitext of the articles of a dump, and the names of its namespaces."""
+
+    texts: tuple[str, ...]
+    site: Site
+
+    @property
+    def megabytes(self) -> float:
+        return sum(len(text.encode()) for text in self.texts) / 1e6
+
+
+def read_wikitext(dump: Path) -> Pages:
+    """The wikitext of every article of a dump that is no redirect."""
+    compression = detect_compression(str(dump))
+    with DumpStream(str(dump), dump.name, compression) as stream:
+        site = Site.from_namespaces(read_namespaces(stream))
+    with DumpStream(str(dump), dump.name, compression, 0, os.path.getsize(dump)) as stream:
+        pages = [page for page in read_pages(stream, _OPTIONS.page_limit_bytes) if isinstance(page, Page)]
+    return Pages(tuple(page.text() for page in pages if page.namespace == 0 and not page.is_redirect), site)
+
+
+def wikitext_mb_per_second(pages: Pages, repeats: int = 5) -> float:
+    """Megabytes of wikitext that one core turns into paragraphs in a second: the median of `repeats`."""
+    return _rate(pages, lambda text: extract(text, _OPTIONS, pages.site), repeats)
+
+
+def wikitext_over_mwparserfromhell(pages: Pages, repeats: int = 5) -> float:
+    """The same, as a multiple of the rate of mwparserfromhell's `parse(text).strip_code()`."""
+    import mwparserfromhell
+
+    slow = _rate(pages, lambda text: mwparserfromhell.parse(text).strip_code(), 1)
+    return wikitext_mb_per_second(pages, repeats) / slow
+
+
+def wikitext_f1(pages: Pages) -> dict[str, float]:
+    """Precision, recall and F1 of words against the reference."""
+    common = ours = theirs = 0
+    for text in pages.texts:
+        found = _words(extract(text, _OPTIONS, pages.site).paragraphs)
+        wanted = _words([reference_text(text, pages.site)])
+        common += (found & wanted).total()
+        ours += found.total()
+        theirs += wanted.total()
+    precision, recall = common / ours, common / theirs
+    return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / (precision + recall)}
+
+
+def reference_text(text: str, site: Site) -> str:
+    """What mwparserfromhell leaves of a page without the parts that the reader leaves out on purpose."""
+    import mwparserfromhell
+
+    tree = mwparserfromhell.parse(text)
+    removed: list[Any] = [
+        *tree.ifilter_tags(matches=lambda tag: str(tag.tag).lower() in DROPPED_TAGS | {"table"}),
+        *tree.ifilter_wikilinks(matches=lambda link: is_hidden(str(link.title), site)),
+        *tree.ifilter_headings(),
+    ]
+    for node in removed:
+        try:
+            tree.remove(node)
+        except ValueError:  # it went with a node around it
+            continue
+    return str(tree.strip_code(normalize=True))
+
+
+def _words(texts: Iterable[str]) -> Counter[str]:
+    return Counter(word for text in texts for word in _WORD.findall(text))
+
+
+def _rate(pages: Pages, work: Callable[[str], object], repeats: int) -> float:
+    seconds = []
+    for _ in range(repeats):
+        start = time.process_time()
+        for text in pages.texts:
+            work(text)
+        seconds.append(time.process_time() - start)
+    return pages.megabytes / sorted(seconds)[len(seconds) // 2]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dump", type=Path, help="a pages-articles dump or an excerpt of one")
+    pages = read_wikitext(parser.parse_args().dump)
+    rate = wikitext_mb_per_second(pages)
+    result = {
+        "wikitext_mb": round(pages.megabytes, 2),
+        "wikitext_mb_per_second": round(rate, 1),
+        "wikitext_over_mwparserfromhell": round(wikitext_over_mwparserfromhell(pages), 1),
+        **{name: round(value, 4) for name, value in wikitext_f1(pages).items()},
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
