@@ -46,7 +46,7 @@ def run(spec: RunSpec) -> Result:
             f"{task.name} has no training split: train {task.trained_by}, and answer it with finetuning.predict"
         )
     ranks = start_ranks(spec)
-    splits = _read(task, spec)
+    splits = read_splits(task, spec)
     labels, notes = labels_of(task, splits)
     torch.manual_seed(spec.seed)
     start = load_start(spec, task)
@@ -103,7 +103,7 @@ def run(spec: RunSpec) -> Result:
         seconds=time.perf_counter() - began,
         seconds_per_epoch=trained.seconds_per_epoch,
         notes=tuple(note for split in splits.values() for note in split.notes) + notes + start.notes,
-        versions=_versions(),
+        versions=package_versions(),
         spec=spec,
     )
     for note in result.notes:
@@ -150,7 +150,8 @@ def _labels(split: SplitRows) -> Sequence[str]:
     return tags + [str(row.label) for row in split.rows if isinstance(row, TextRow)]
 
 
-def _read(task: Task, spec: RunSpec) -> dict[str, SplitRows]:
+def read_splits(task: Task, spec: RunSpec) -> dict[str, SplitRows]:
+    """The training split, every split to score, and the test splits that are there and wanted."""
     splits: dict[str, SplitRows] = {}
     wanted = ("train", *task.dev, *(name for name in task.test if spec.predict_test))
     if "train" not in task.splits:
@@ -174,7 +175,8 @@ def _max_length(task: Task, spec: RunSpec, start: Start) -> int:
     return length
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Versions of what a score may depend on."""
     versions = {"python": platform.python_version(), "torch": torch.__version__}
     for name in ("bert-pretraining", "deepspeed", "tokenizers", "datasets", "scikit-learn", "scipy", "seqeval"):
         try:

@@ -1,0 +1,216 @@
+"""Named entities from frozen features: a two-layer BiLSTM, a linear layer (Devlin et al. 2018, section 5.3, table 7).
+
+python -m finetuning.bilstm --task conll2003 --data DIR --model FOLDER --layers concat-last-four --output RUN
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_sequence
+
+from finetuning.checkpoint import load_start
+from finetuning.encoding import UNLABELLED, encode
+from finetuning.engine import start_ranks
+from finetuning.errors import EXIT_USER_ERROR, FinetuningError
+from finetuning.features import LAYERS, extract
+from finetuning.predictions import Prediction, majority_score, score, write_predictions
+from finetuning.result import Result, RunSpec
+from finetuning.rows import SplitRows, TokenRow
+from finetuning.run import labels_of, package_versions, read_splits
+from finetuning.tasks import load_task
+
+
+@dataclass(frozen=True)
+class BiLstmOptions:
+    """Of the tagger; the paper gives its two layers and its width only."""
+
+    layers: str = "concat-last-four"
+    width: int = 768
+    """Of each direction."""
+    dropout: float = 0.5
+
+
+class BiLstmTagger(nn.Module):
+    """Two BiLSTM layers and a linear layer over the words of a sentence."""
+
+    def __init__(self, features: int, classes: int, options: BiLstmOptions) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(options.dropout)
+        self.lstm = nn.LSTM(features, options.width, num_layers=2, bidirectional=True, dropout=options.dropout)
+        self.head = nn.Linear(2 * options.width, classes)
+
+    def forward(self, sentences: Sequence[Tensor]) -> list[Tensor]:
+        """[words, features] of each sentence → logits [words, classes] of each."""
+        packed = pack_sequence([self.dropout(words) for words in sentences], enforce_sorted=False)
+        hidden, _ = self.lstm(packed)
+        padded, lengths = nn.utils.rnn.pad_packed_sequence(hidden, batch_first=True)
+        logits = self.head(self.dropout(padded))
+        return [row[:length] for row, length in zip(logits, lengths.tolist(), strict=True)]
+
+
+def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
+    """Extract features once, train the tagger on them, score it, and write the run's folder as `run` does.
+
+    The result's task is named `TASK-features`, so that a report does not mix it with fine-tuned runs.
+
+    Raises:
+        FinetuningError: not a token task, or wrong input.
+    """
+    options = options or BiLstmOptions()
+    began = time.perf_counter()
+    task = load_task(spec.task)
+    if task.kind != "token":
+        raise FinetuningError(f"{task.name} is a {task.kind} task; the BiLSTM tags words, so it needs a token task")
+    ranks = start_ranks(spec)
+    splits = read_splits(task, spec)
+    labels, notes = labels_of(task, splits)
+    torch.manual_seed(spec.seed)
+    start = load_start(spec, task)
+    length = min(spec.max_length or task.max_length, start.encoder.config.max_position_embeddings)
+    sentences: dict[str, list[NDArray[np.float32]]] = {}
+    for name, split in splits.items():
+        encoded = encode(task, split, start.tokenizer, labels, length)
+        sentences[name] = extract(start.encoder, encoded, split.rows, options.layers, "word", ranks.device)
+    tagger = BiLstmTagger(sentences["train"][0].shape[1], len(labels), options).to(ranks.device)
+    optimiser = torch.optim.Adam(tagger.parameters(), lr=spec.learning_rate)
+    training = time.perf_counter()
+    loss = _train(tagger, optimiser, sentences["train"], splits["train"], labels, spec, ranks.device)
+    seconds = time.perf_counter() - training
+
+    metrics: dict[str, float] = {}
+    for name in task.dev:
+        predictions = _predict(tagger, sentences[name], splits[name], labels, ranks.device)
+        write_predictions(spec.output / f"predictions-{name}.jsonl", predictions)
+        prefix = "" if name == task.dev[0] else f"{name}/"
+        metrics |= {f"{prefix}{key}": value for key, value in score(task, splits[name].rows, predictions).items()}
+    majority = majority_score(task, splits["train"].rows, splits[task.dev[0]].rows)
+    description = f"frozen features ({options.layers}), two-layer BiLSTM of width {options.width}"
+    result = Result(
+        task=f"{task.name}-features",
+        model=spec.model,
+        model_fingerprint=start.fingerprint,
+        learning_rate=spec.learning_rate,
+        batch_size=spec.batch_size,
+        epochs=spec.epochs,
+        seed=spec.seed,
+        metric=task.metric,
+        score=metrics[task.metric],
+        metrics=metrics,
+        majority_score=majority,
+        failed_run=metrics[task.metric] <= majority,
+        train_loss=loss,
+        train_rows=len(splits["train"].rows),
+        dev_rows=len(splits[task.dev[0]].rows),
+        train_sequences=len(sentences["train"]),
+        parameters=sum(parameter.numel() for parameter in tagger.parameters()),
+        seconds=time.perf_counter() - began,
+        seconds_per_epoch=seconds / max(1, round(spec.epochs)),
+        notes=(description, *notes, *start.notes),
+        versions=package_versions(),
+        spec=spec,
+    )
+    result.write(spec.output)
+    return result
+
+
+def _train(
+    tagger: BiLstmTagger,
+    optimiser: torch.optim.Optimizer,
+    sentences: Sequence[NDArray[np.float32]],
+    split: SplitRows,
+    labels: Sequence[str],
+    spec: RunSpec,
+    device: torch.device,
+) -> float:
+    number = {label: index for index, label in enumerate(labels)}
+    targets = [[number.get(tag, UNLABELLED) for tag in _tags(row)] for row in split.rows]
+    filled = [index for index, words in enumerate(sentences) if len(words)]
+    mean = 0.0
+    for epoch in range(max(1, round(spec.epochs))):
+        tagger.train()
+        order = np.random.Generator(np.random.Philox(key=[spec.seed, epoch])).permutation(filled)
+        total, steps = 0.0, 0
+        for low in range(0, len(order), spec.batch_size):
+            chosen = order[low : low + spec.batch_size]
+            logits = torch.cat(tagger([torch.from_numpy(sentences[index]).to(device) for index in chosen]))
+            gold = torch.tensor([tag for index in chosen for tag in targets[index]], device=device)
+            loss = F.cross_entropy(logits, gold, ignore_index=UNLABELLED)
+            loss.backward()
+            if spec.gradient_clip:
+                nn.utils.clip_grad_norm_(tagger.parameters(), spec.gradient_clip)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            total, steps = total + loss.item(), steps + 1
+        mean = total / max(steps, 1)
+    return mean
+
+
+@torch.no_grad()
+def _predict(
+    tagger: BiLstmTagger,
+    sentences: Sequence[NDArray[np.float32]],
+    split: SplitRows,
+    labels: Sequence[str],
+    device: torch.device,
+) -> list[Prediction]:
+    tagger.eval()
+    result = []
+    for words, row in zip(sentences, split.rows, strict=True):
+        tags: list[str] = []
+        shares: list[float] = []
+        if len(words):
+            probabilities = tagger([torch.from_numpy(words).to(device)])[0].softmax(-1)
+            best = probabilities.max(-1)
+            tags = [labels[index] for index in best.indices.tolist()]
+            shares = [round(share, 4) for share in best.values.tolist()]
+        result.append(Prediction(row.id, list(_tags(row)), tags, shares))
+    return result
+
+
+def _tags(row: object) -> tuple[str, ...]:
+    assert isinstance(row, TokenRow)
+    assert row.tags is not None
+    return row.tags
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m finetuning.bilstm", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--task", default="conll2003")
+    parser.add_argument("--data", type=Path, help="folder of the task's files (left out: the hub)")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--layers", default="concat-last-four", help=f"one of {', '.join(LAYERS)} [concat-last-four]")
+    parser.add_argument("--width", type=int, default=768, help="of each direction [768]")
+    parser.add_argument("--dropout", type=float, default=0.5)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--epochs", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--limit-train", type=int)
+    parser.add_argument("--limit-dev", type=int)
+    parser.add_argument("--device", default="auto")
+    values = vars(parser.parse_args(argv))
+    options = BiLstmOptions(values.pop("layers"), values.pop("width"), values.pop("dropout"))
+    try:
+        result = run_bilstm(RunSpec(**values), options)
+    except FinetuningError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    print(f"{result.task}: {result.metric} {result.score:.4f} (majority {result.majority_score:.4f})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
