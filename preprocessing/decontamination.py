@@ -12,59 +12,21 @@ import functools
 import glob
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xxhash
 
 from preprocessing.document import Document
 from preprocessing.encodings import detect_encoding
 from preprocessing.errors import PreprocessingError
 from preprocessing.input_options import DecontaminationOptions
 from preprocessing.tally import Tally
+from preprocessing.word_ngrams import WordHasher
 
-_WORD = re.compile(r"[^\W_]+")
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _FILTER_BITS = 22
-_WORDS_REMEMBERED = 1 << 20
 _CSV_FIELD_LIMIT = 1 << 24
-
-
-class WordHasher:
-    """Words of text → 64-bit hashes → hashes of n words in a row."""
-
-    def __init__(self, ngram_words: int) -> None:
-        self.ngram_words = ngram_words
-        self._hashes: dict[str, int] = {}
-
-    def words(self, text: str) -> list[str]:
-        """Lower-cased runs of letters and digits."""
-        return _WORD.findall(text.lower())
-
-    def ngrams(self, words: list[str]) -> np.ndarray:
-        """uint64 [max(words - n + 1, 0)]: the hash of the n-gram that begins at each word."""
-        count = len(words) - self.ngram_words + 1
-        if count <= 0:
-            return np.empty(0, np.uint64)
-        hashes = self._hashes
-        try:
-            values = [hashes[word] for word in words]
-        except KeyError:
-            if len(hashes) > _WORDS_REMEMBERED:
-                hashes.clear()
-            for word in words:
-                if word not in hashes:
-                    hashes[word] = xxhash.xxh3_64_intdigest(word.encode())
-            values = [hashes[word] for word in words]
-        word_hashes = np.array(values, np.uint64)
-        combined = word_hashes[:count].copy()
-        for shift in range(1, self.ngram_words):  # a polynomial in the multiplier, modulo 2^64
-            combined *= _MULTIPLIER
-            combined += word_hashes[shift : shift + count]
-        return combined ^ (combined >> np.uint64(29))
 
 
 class Decontaminator:
@@ -110,7 +72,7 @@ class Decontaminator:
         places[places == len(self._known)] = 0
         found = self._known[places] == grams[candidates]
         return [
-            (self.files[self._origin[place]], " ".join(words[start : start + self._hasher.ngram_words]))
+            (self.files[self._origin[place]], b" ".join(words[start : start + self._hasher.ngram_words]).decode())
             for start, place in zip(candidates[found].tolist(), places[found].tolist(), strict=True)
         ]
 
