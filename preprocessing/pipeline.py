@@ -1,0 +1,123 @@
+"""The build of shards as an Apache Beam job.
+
+    beam run preprocessing/pipeline.py --wikipedia 'dumps/*.bz2' --books 'books/**/*.txt' --vocab vocab.txt \\
+        --output shards/ --sequence-lengths 128,512 --duplicate-factor 5 --workers 8
+
+Every Beam option passes through. Only references travel through the runner; bulk goes through files, so that memory
+is bounded by the size of a split and of a bucket. The same command again goes on where a build was stopped.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from pydantic import BaseModel, ConfigDict, Field
+
+from preprocessing import build_folder
+from preprocessing.arguments import OptionParser, add_models, build_model
+from preprocessing.build_shards import build_bucket
+from preprocessing.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
+from preprocessing.errors import PreprocessingError
+from preprocessing.examples import ExampleOptions
+from preprocessing.extract import extract_split
+from preprocessing.input_options import InputOptions, SourceOptions
+from preprocessing.runners import add_runner_options, beam_options, quiet, run_pipeline
+from preprocessing.splits import SPLIT_BYTES, Split, plan_splits
+from preprocessing.thresholds import ThresholdOptions
+from preprocessing.tokenizer import Tokenizer
+from preprocessing.word_segmentation import load_word_segmenter
+
+
+class RunOptions(BaseModel):
+    """How a build runs. Of these only `bucket_bytes` changes its output."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    vocab: str = Field(description="vocab.txt, tokenizer.json, or a folder that holds either")
+    lowercase: bool | None = Field(None, description="for a bare vocab.txt: uncased or not (default: as it looks)")
+    output: str = Field(description="folder of the shards, on a disk that every worker sees")
+    split_bytes: int = Field(SPLIT_BYTES, ge=1 << 10, description="bytes of input that a worker takes at a time")
+    bucket_bytes: int = Field(32 << 20, ge=1 << 10, description="bytes of clean text that become one shard, roughly")
+    keep_intermediate: bool = Field(False, description="keep the intermediate files when the build is complete")
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Runs the build; returns the exit code: 0, or 2 with one sentence on stderr."""
+    quiet()
+    try:
+        build(sys.argv[1:] if argv is None else argv)
+    except PreprocessingError as error:
+        print(f"preprocessing: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def build(argv: Sequence[str]) -> None:
+    """The same, but raises PreprocessingError."""
+    parser = OptionParser(prog="preprocessing/pipeline.py", description=__doc__.split("\n")[0])
+    add_models(parser, (InputOptions, RunOptions, ExampleOptions, ThresholdOptions, SourceOptions))
+    add_runner_options(parser)
+    known, beam_arguments = parser.parse_known_args(argv)
+    pipeline_options = beam_options(beam_arguments, known, parser)
+    options, thresholds = build_model(RunOptions, known), build_model(ThresholdOptions, known)
+    splits = plan_splits(build_model(InputOptions, known), options.split_bytes)
+    splits = [build_folder.with_absolute_paths(split) for split in splits]
+    job, tokenizer = prepare(known, options, splits)
+    if build_folder.is_complete(job, inputs_hash(splits)):
+        print(f"{job.folder} is complete already: nothing to do.")
+        build_folder.clean(job, keep=options.keep_intermediate)
+        return
+    build_folder.start(job, tokenizer, inputs_hash(splits))
+    run_pipeline(pipeline_options, lambda pipeline: add_graph(pipeline, splits, job))
+    manifest = build_folder.finish(job, splits, tokenizer, thresholds)
+    build_folder.clean(job, keep=options.keep_intermediate)
+    rows = sum(shard.rows for shard in manifest.shards)
+    print(f"{job.folder}: {rows} examples of {manifest.counters['documents_out']} documents; {manifest.fingerprint}")
+
+
+def prepare(known: argparse.Namespace, options: RunOptions, splits: list[Split]) -> tuple[Job, Tokenizer]:
+    """What the workers need to know, all of it checked."""
+    tokenizer = Tokenizer.load(options.vocab, options.lowercase)
+    examples = build_model(ExampleOptions, known)
+    if examples.word_segmenter:
+        load_word_segmenter(examples.word_segmenter)
+    configuration = BuildConfiguration(
+        source=build_folder.with_absolute_files(build_model(SourceOptions, known)),
+        examples=examples,
+        tokenizer_fingerprint=tokenizer.fingerprint,
+        buckets=count_buckets(splits, options.bucket_bytes),
+    )
+    folder = Path(options.output).absolute()
+    return Job(folder=folder, configuration=configuration, configuration_hash=configuration.hash), tokenizer
+
+
+def add_graph(pipeline: beam.Pipeline, splits: Sequence[Split], job: Job) -> None:
+    """One linear chain with one leaf, of transforms that every runner does right."""
+    _ = (
+        pipeline
+        | "Splits" >> beam.Create([split.to_json() for split in splits])
+        | "Spread" >> beam.Reshuffle()
+        | "Extract" >> beam.FlatMap(_extract, job=job).with_output_types(tuple[int, str])
+        | "Buckets" >> beam.GroupByKey()
+        | "Build" >> beam.Map(_build, job=job).with_output_types(int)
+    )
+
+
+def _extract(split: dict[str, Any], job: Job) -> list[tuple[int, str]]:
+    return extract_split(Split.from_json(split), job)
+
+
+def _build(element: tuple[int, Any], job: Job) -> int:
+    bucket, references = element
+    build_bucket(bucket, references, job)
+    return bucket
+
+
+if __name__ == "__main__":
+    # Workers import the functions from the installed module: what __main__ defines they would not find.
+    from preprocessing.pipeline import run as run_installed
+
+    sys.exit(run_installed())
