@@ -92,12 +92,14 @@ def explain(path: Path, row: int, pattern: str | None, console: Console) -> None
 
 
 def source_options(configuration: dict[str, Any]) -> SourceOptions:
-    """How the build read its sources, from the configuration in its manifest."""
-    known = {name: configuration[name] for name in SourceOptions.model_fields if name in configuration}
-    for value in configuration.values():
-        if isinstance(value, dict):
-            known |= {name: value[name] for name in SourceOptions.model_fields if name in value}
-    return SourceOptions.model_validate(known)
+    """How the build read its sources, from the configuration in its manifest.
+
+    Files that only decide which documents are left out are named there by their contents; they are not needed here.
+    """
+    source = dict(configuration.get("source", {}))
+    source["drop_lists"] = ()
+    source["decontamination"] = {**source.get("decontamination", {}), "files": ()}
+    return SourceOptions.model_validate(source)
 
 
 def _segment(name: str, document: dict[str, Any], tokens: int) -> Text:
@@ -124,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     try:
-        explain(arguments.shard, arguments.row, arguments.input, Console())
+        explain(arguments.shard, arguments.row, arguments.input, Console(soft_wrap=True))
     except PreprocessingError as error:
         print(f"preprocessing.explain: {error}", file=sys.stderr)
         return error.exit_code

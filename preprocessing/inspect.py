@@ -75,7 +75,7 @@ def show(folder: Path, split: str, length: int | None, rows: int, seed: int, con
         if example.has_second_segment:
             body.append(f"\nB: {source_line(example.document_b)}")
         label = "random next" if example.is_random_next else "is next"
-        title = f"{record.name} row {row}: {label}, {len(example.shown)} tokens, {len(example.masks)} masks"
+        title = f"row {row}: {label}, {len(example.shown)} tokens, {len(example.masks)} masks, {record.name}"
         console.print(Panel(body, title=Text(title), title_align="left"))
 
 

@@ -45,7 +45,7 @@ def shard_folder(tmp_path: Path) -> Path:
         {
             "source": ["wikipedia", "sentences"],
             "file": ["dump.xml", "lines.txt"],
-            "locator": ["12", "0"],
+            "locator": ["12", "byte=0"],
             "title": ["Cats", ""],
         }
     )
@@ -59,7 +59,7 @@ def shard_folder(tmp_path: Path) -> Path:
     Manifest(
         format_version=1,
         configuration_hash="c" * 64,
-        configuration={"language": "en", "sequence_lengths": [16]},
+        configuration={"source": {"language": "en"}},
         inputs_hash="i" * 64,
         inputs=(InputRecord(source="wikipedia", file="dump.xml", bytes=1000, splits=1),),
         tokenizer_fingerprint=tokenizer.fingerprint,

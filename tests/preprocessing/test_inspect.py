@@ -33,7 +33,7 @@ def test_rows_come_with_label_and_source(shard_folder: Path, capsys):
     assert "row 0: random next, 10 tokens, 1 masks" in output
     assert "row 1: is next, 10 tokens, 2 masks" in output
     assert "A: wikipedia dump.xml 12 “Cats”" in output
-    assert "B: sentences lines.txt 0" in output
+    assert "B: sentences lines.txt byte=0" in output
 
 
 def test_drawn_rows_are_distinct_cover_all_shards_and_follow_the_seed():
