@@ -89,6 +89,11 @@ def inputs_hash(splits: list[Split]) -> str:
 
 def count_buckets(splits: list[Split], bucket_bytes: int) -> int:
     """How many buckets of about `bucket_bytes` of clean text the input makes; it depends on the input's size alone."""
+    return max(1, -(-int(estimated_text_bytes(splits)) // bucket_bytes))
+
+
+def estimated_text_bytes(splits: list[Split]) -> float:
+    """Bytes of clean text that the splits hold, very roughly, by their size, source and compression."""
     estimate = 0.0
     sizes: dict[str, int] = {}
     for piece in (piece for split in splits for piece in split.pieces()):
@@ -98,8 +103,7 @@ def count_buckets(splits: list[Split], bucket_bytes: int) -> int:
             sizes[piece.path] = Path(piece.path).stat().st_size
         else:
             estimate += piece.size * _TEXT_SHARE.get(piece.source, 1.0) * _EXPANSION.get(piece.compression, 3.0)
-    estimate += sum(sizes.values()) * _TEXT_SHARE["parquet"]
-    return max(1, -(-int(estimate) // bucket_bytes))
+    return estimate + sum(sizes.values()) * _TEXT_SHARE["parquet"]
 
 
 def differences(left: Any, right: Any, name: str = "") -> list[str]:

@@ -107,10 +107,12 @@ def add_graph(pipeline: beam.Pipeline, splits: Sequence[Split], job: Job) -> Non
 
 
 def _extract(split: dict[str, Any], job: Job) -> list[tuple[int, str]]:
+    quiet()
     return extract_split(Split.from_json(split), job)
 
 
 def _build(element: tuple[int, Any], job: Job) -> int:
+    quiet()
     bucket, references = element
     build_bucket(bucket, references, job)
     return bucket

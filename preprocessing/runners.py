@@ -56,7 +56,7 @@ def beam_options(
     refuse_unknown(unknown, [*ours, *(f"--{name}" for name in of_beam)])
     if runner.rpartition(".")[2] not in KNOWN_RUNNERS and not known.allow_any_runner:
         raise PreprocessingError(
-            f"--runner {runner} is not one of {', '.join(KNOWN_RUNNERS)}; choose one of these, or add --allow-any-runner."
+            f"--runner {runner} is not one of {', '.join(KNOWN_RUNNERS)}; choose one, or add --allow-any-runner."
         )
     if runner == "FnApiRunner" and workers is not None and not any("direct_num_workers" in a for a in arguments):
         mode = "multi_processing" if workers > 1 else "in_memory"
@@ -68,12 +68,12 @@ def beam_options(
 
 def quiet() -> None:
     """Keeps Beam's log off stderr: its warnings and tracebacks would bury the one sentence that matters."""
-    logging.basicConfig(level=logging.ERROR)
+    logging.getLogger().setLevel(logging.ERROR)
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
 
 
 def run_pipeline(options: PipelineOptions, add_graph: Callable[[beam.Pipeline], None]) -> None:
-    """Runs the graph to its end. A worker's PreprocessingError is raised here as such, whatever the runner made of it."""
+    """Runs the graph to its end. A worker's PreprocessingError is raised here, whatever the runner made of it."""
     try:
         with beam.Pipeline(options=options) as pipeline:
             add_graph(pipeline)
