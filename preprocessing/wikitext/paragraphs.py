@@ -11,7 +11,16 @@ _SWITCHES = re.compile(
 )
 # What a dropped template or reference leaves of "(pronounced …; born …)": its brackets, or a comma behind "(".
 _HOLLOW_BRACKET = re.compile(r"\((?:(?:[ \t\xa0,;:]|&nbsp;)*+\)|(?:[ \t\xa0,;:]|&nbsp;)++)")
-_STRAY_MARKS = (("[", "[["), ("]", "]]"), ("{", "{{"), ("}", "}}"), ("{", "{|"), ("<", "<ref"), ("<", "</ref"))
+_STRAY_MARKS = (
+    ("[", "[["),
+    ("]", "]]"),
+    ("{", "{{"),
+    ("}", "}}"),
+    ("{", "{|"),
+    ("}", "|}"),
+    ("<", "<ref"),
+    ("<", "</ref"),
+)
 _LIST_MARKS = "*#:;"
 
 

@@ -25,7 +25,9 @@ _UNITS = {
     "cuft": "cu ft", "cuin": "cu in", "cumi": "cu mi", "cuyd": "cu yd", "ft3": "cu ft", "C": "°C", "F": "°F",
     "degC": "°C", "degF": "°F", "usgal": "US gal", "impgal": "imp gal", "U.S.gal": "US gal", "/sqmi": "/sq mi",
     "/km2": "/km²", "PD/sqmi": "/sq mi", "PD/km2": "/km²", "m/s2": "m/s²", "e6acre": "million acres",
-    "lt": "long tons", "ST": "short tons", "LT": "long tons", "MT": "t", "hp": "hp", "kn": "kn", "ftin": "ft",
+    "Moilbbl": "million barrels", "Moilbbl/d": "million barrels per day", "oilbbl": "barrels",
+    "oilbbl/d": "barrels per day", "MUSgal": "million US gal", "e6USgal": "million US gal", "e3acre": "thousand acres",
+    "lt": "long tons", "ST": "short tons", "LT": "long tons", "MT": "t", "ftin": "ft",
 }  # fmt: skip
 
 _SECOND_UNITS = {"ft": {"in"}, "foot": {"in"}, "yd": {"ft"}, "lb": {"oz"}, "st": {"lb"}, "mi": {"ch", "yd", "ft"},

@@ -96,7 +96,8 @@ class Renderer:
                 end += 1  # a parameter, {{{name|default}}}
             self.lost[name] = self.lost.get(name, 0) + end - start
             return end
-        self.open_templates.append(_OpenTemplate(render, len(self.pieces), []))
+        first = len(self.pieces)
+        self.open_templates.append(_OpenTemplate(render, first, [first] if name.endswith(":") else []))
         return head.end()
 
     def _pipe(self, start: int) -> int:

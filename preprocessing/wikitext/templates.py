@@ -4,6 +4,7 @@ A renderer takes the arguments as they stand between the pipes, already rendered
 shows is in `wrappers.py`, `quantities.py` and `dates.py`; a new one is one more name in their tables.
 """
 
+import re
 from collections.abc import Callable
 
 from preprocessing.wikitext import dates, quantities, wrappers
@@ -20,6 +21,7 @@ _FUNCTIONS: dict[str, Callable[[str], str]] = {
     "ucfirst": lambda text: text[:1].upper() + text[1:],
 }
 
+_GERMAN_LANGUAGE = re.compile("[a-z]{2,3}S")
 _CACHE_LIMIT = 1 << 16
 _CACHED_NAME_LIMIT = 100
 _cache: dict[str, Render | None] = {}
@@ -53,6 +55,8 @@ def _find(name: str) -> Render | None:
     if colon:
         write = _FUNCTIONS.get(function.strip().lower())
         if write is not None:
-            return lambda arguments: write(argument.strip())
-    # {{lang-ru|text}}, {{lang-zh-hans|text}}
-    return wrappers.argument(1) if key.startswith("lang-") else None
+            # Behind the colon stands the argument, or what is nested there: {{lc:{{x}}}}.
+            return lambda arguments: write(argument.strip() or "".join(arguments[:1]).strip())
+    # {{lang-ru|text}}, {{lang-zh-hans|text}}; {{laS|text}} of the German edition
+    is_foreign = key.startswith("lang-") or _GERMAN_LANGUAGE.fullmatch(name.strip()) is not None
+    return wrappers.argument(1) if is_foreign else None
