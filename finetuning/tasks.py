@@ -184,7 +184,8 @@ def parse_task(content: dict[str, Any], where: str) -> Task:
     try:
         return Task.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key explains a missing one, so it is named first.
+        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
