@@ -14,7 +14,7 @@ from preprocessing.sources.dump_stream import DumpStream, TruncatedInputError
 from preprocessing.sources.xml_text import MalformedTextError, decode_text
 
 _OPEN, _CLOSE, _END = b"<page>", b"</page>", b"</mediawiki>"
-_OVERLAP = len(_END) - 1
+_OVERLAP = len(_END)
 _HEAD_LIMIT = 1 << 20
 _KEPT_BYTES = 4096
 _NAMESPACE = re.compile(rb'<namespace\s[^<>]*?key="(-?\d+)"[^<>]*?>([^<]*)</namespace>')
@@ -136,6 +136,7 @@ class _Window:
         self.stream = stream
         self.buffer = b""
         self.start = self.searched = self.in_range = 0
+        self.bytes_read = 0
         self.failure: TruncatedInputError | None = None
 
     @property
@@ -150,6 +151,7 @@ class _Window:
         except TruncatedInputError as failure:
             self.failure = failure
             return False
+        self.bytes_read += len(piece)
         self.buffer = self.buffer[used:] + piece
         self.start = 0
         self.searched = max(0, self.searched - used)
@@ -172,9 +174,13 @@ class _Window:
             is_complete = is_complete or self.buffer.find(_END, self.start) >= 0
             self.start = max(self.start, len(self.buffer) - _OVERLAP)
             if not self.read():
-                if is_complete and self.failure is None:
+                if self.failure is None and (is_complete or self._is_behind_the_end()):
                     return False
                 self.stop()
+
+    def _is_behind_the_end(self) -> bool:
+        # A range that begins inside or behind </mediawiki> sees only the rest of it.
+        return self.stream.start > 0 and self.bytes_read <= len(_END) + 1 and _END.endswith(self.buffer.strip())
 
     def find_close(self) -> int:
         """Where the `</page>` of the open page begins, or -1; what was searched once is not searched again."""

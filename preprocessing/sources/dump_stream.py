@@ -16,7 +16,7 @@ from preprocessing.errors import PreprocessingError
 PIECE_BYTES = 1 << 20
 _STORED_BYTES = 1 << 18
 # A Zstandard decompressor has no output limit; run-length blocks grow 30,000 times, so it is fed little by little.
-_ZSTD_STORED_BYTES = 1 << 11
+_ZSTD_STORED_BYTES = 1 << 9
 _DAMAGED = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
@@ -34,7 +34,7 @@ class DumpStream:
     def __init__(self, path: str, name: str, compression: str, start: int = 0, end: int | None = None) -> None:
         self.name = name
         self.compression = compression
-        self.offset = start
+        self.start = self.offset = start
         self.beyond = False
         self._end = end
         try:

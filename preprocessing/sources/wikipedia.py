@@ -40,9 +40,9 @@ def read_articles(split: DumpRange, options: WikitextOptions, tally: Tally) -> I
     `.not_wikitext`, `.disambiguation`, `.empty`, `.malformed`. Raises PreprocessingError when the file is no dump,
     is damaged, or ends early (after every complete page; with `options.accept_truncated` it is counted instead).
     """
-    site = _read_site(split.path, split.file, split.compression)
     with DumpStream(split.path, split.file, split.compression, split.start, split.end) as stream:
         try:
+            site = _read_site(split.path, split.file, split.compression)
             for page in read_pages(stream, options.page_limit_bytes):
                 tally.count(DOCUMENTS_IN)
                 try:
