@@ -1,7 +1,7 @@
 """Complete shard folders of made-up tokens, for tests and for measuring the loader at any scale.
 
-The "language" is learnable: a token's successor is one of four, so masked tokens can be guessed from their neighbours, and
-segment B of a true pair goes on where A stopped.
+The "language" is learnable: a token's successor is one of four, so masked tokens can be guessed from their
+neighbours, and segment B of a true pair goes on where A stopped.
 """
 
 from pathlib import Path

@@ -1,10 +1,32 @@
-"""Attention over packed sequences, behind one function: flash varlen on CUDA, scaled dot products on the CPU."""
+"""Attention over packed sequences, behind one function.
+
+On CUDA in half precision it is flash attention over `cu_seqlens`; on the CPU, sequences of one length are computed
+together, without padding, masks or copies of the input.
+"""
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention.varlen import varlen_attn
+
+from pretraining.attention_cpu import CpuAttention
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring sequences of one length."""
+
+    start: int  # first token
+    sequences: int
+    length: int
+
+    @property
+    def tokens(self) -> slice:
+        """Where the run lies in the packed batch."""
+        return slice(self.start, self.start + self.sequences * self.length)
 
 
 @dataclass(frozen=True)
@@ -12,37 +34,61 @@ class SequenceLayout:
     """Where the sequences of a packed batch lie; worked out once a step and shared by all layers."""
 
     cu_seqlens: Tensor  # int32 [s + 1], on the device of the tokens
-    lengths: tuple[int, ...]  # empty on CUDA, where reading them would wait for the device
     max_length: int
+    runs: tuple[Run, ...]  # empty on CUDA, where reading lengths would wait for the device
 
     @classmethod
     def of(cls, cu_seqlens: Tensor, max_length: int) -> "SequenceLayout":
         """Reads the lengths on the CPU only."""
-        lengths = () if cu_seqlens.is_cuda else tuple(cu_seqlens.diff().tolist())
-        return cls(cu_seqlens, lengths, max_length)
+        if cu_seqlens.is_cuda:
+            return cls(cu_seqlens, max_length, ())
+        runs: list[Run] = []
+        start = 0
+        for length, same in groupby(cu_seqlens.diff().tolist()):
+            runs.append(Run(start, len(list(same)), length))
+            start = runs[-1].tokens.stop
+        return cls(cu_seqlens, max_length, tuple(runs))
 
 
 def packed_attention(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
     """softmax(QKᵀ / √d) V within each sequence (Vaswani et al. 2017, equation 1).
 
-    `qkv_t3hd`: [tokens, 3, heads, head size]; returns [tokens, heads, head size] of the same dtype.
+    `qkv_t3hd`: [tokens, 3, heads, head size]; returns [tokens, heads, head size] of the same dtype. `dropout` is the
+    probability that an attention weight is dropped, 0 when evaluating.
     """
-    return _padded_attention(qkv_t3hd, layout, dropout)
+    if qkv_t3hd.is_cuda:
+        if dropout == 0.0 and qkv_t3hd.dtype in (torch.float16, torch.bfloat16):
+            return _flash(qkv_t3hd, layout)
+        return _nested(qkv_t3hd, layout, dropout)
+    if qkv_t3hd.dtype in (torch.float32, torch.float64) and not torch.compiler.is_compiling():
+        return CpuAttention.apply(qkv_t3hd, layout.runs, dropout)
+    return _run_by_run(qkv_t3hd, layout, dropout)
 
 
-def _padded_attention(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
-    tokens, _, heads, head_size = qkv_t3hd.shape
-    sequences, longest = len(layout.lengths), layout.max_length
-    if tokens == sequences * longest:
-        query_bhld, key_bhld, value_bhld = qkv_t3hd.view(sequences, longest, 3, heads, head_size).permute(2, 0, 3, 1, 4)
-        out_bhld = F.scaled_dot_product_attention(query_bhld, key_bhld, value_bhld, dropout_p=dropout)
-        return out_bhld.transpose(1, 2).reshape(tokens, heads, head_size)
-    lengths_s = layout.cu_seqlens.diff()
-    is_token_bl = torch.arange(longest, device=lengths_s.device) < lengths_s[:, None]
-    row_t = is_token_bl.flatten().nonzero().squeeze(1)
-    padded = qkv_t3hd.new_zeros(sequences * longest, 3, heads, head_size).index_copy(0, row_t, qkv_t3hd)
-    query_bhld, key_bhld, value_bhld = padded.view(sequences, longest, 3, heads, head_size).permute(2, 0, 3, 1, 4)
-    out_bhld = F.scaled_dot_product_attention(
-        query_bhld, key_bhld, value_bhld, attn_mask=is_token_bl[:, None, None, :], dropout_p=dropout
+def _flash(qkv_t3hd: Tensor, layout: SequenceLayout) -> Tensor:
+    """torch's varlen kernel: half precision, and no dropout of attention weights (torch 2.13 has it fixed at 0)."""
+    query_thd, key_thd, value_thd = qkv_t3hd.unbind(1)
+    cu_seqlens, longest = layout.cu_seqlens, layout.max_length
+    return varlen_attn(query_thd, key_thd, value_thd, cu_seqlens, cu_seqlens, longest, longest)
+
+
+def _nested(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
+    """Jagged nested tensors: the same kernels with dropout, and others for float32."""
+    query, key, value = (
+        torch.nested.nested_tensor_from_jagged(part_thd, layout.cu_seqlens, max_seqlen=layout.max_length).transpose(
+            1, 2
+        )
+        for part_thd in qkv_t3hd.unbind(1)
     )
-    return out_bhld.transpose(1, 2).reshape(sequences * longest, heads, head_size).index_select(0, row_t)
+    return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout).transpose(1, 2).values()
+
+
+def _run_by_run(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
+    """torch's own attention for every run of sequences of one length."""
+    contexts = []
+    for run in layout.runs:
+        qkv = qkv_t3hd[run.tokens].unflatten(0, (run.sequences, run.length))
+        query_shld, key_shld, value_shld = (part.transpose(1, 2) for part in qkv.unbind(2))
+        context_shld = F.scaled_dot_product_attention(query_shld, key_shld, value_shld, dropout_p=dropout)
+        contexts.append(context_shld.transpose(1, 2).flatten(0, 1))
+    return torch.cat(contexts)

@@ -1,9 +1,11 @@
 """Cuts a global batch by length, so that at every micro-batch all ranks do the same amount of work.
 
-Ranks wait for each other at every optimiser step, and at every micro-batch under ZeRO 2 and 3, so the time of a step is the
-sum over micro-batches of the slowest rank. The batch is sorted by length and cut into blocks of near-equal cost, one per
-micro-batch; inside a block the examples, alike in length by now, are dealt to the ranks back and forth.
+Ranks wait for each other at every optimiser step, and at every micro-batch under ZeRO 2 and 3, so the time of a step
+is the sum over micro-batches of the slowest rank. The batch is sorted by length and cut into blocks of near-equal
+cost, one per micro-batch; inside a block the examples, alike in length by now, are dealt to the ranks back and forth.
 """
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,13 +26,14 @@ def micro_batches_per_rank(batch_size: int, micro_batch_size: int, ranks: int) -
         below, above = batch_size // ranks * ranks, (batch_size // ranks + 1) * ranks
         nearest = f"{below} or {above}" if below else f"{above}"
         raise PretrainingError(
-            f"training.batch_size {batch_size} does not divide among {ranks} ranks; use {nearest}, or another number of ranks"
+            f"training.batch_size {batch_size} does not divide among {ranks} ranks; "
+            f"use {nearest}, or another number of ranks"
         )
     share = batch_size // ranks
     fitting = max(size for size in range(1, min(micro_batch_size, share) + 1) if share % size == 0)
     raise PretrainingError(
-        f"training.batch_size {batch_size} over {ranks} ranks is {share} examples a rank, which training.micro_batch_size "
-        f"{micro_batch_size} does not divide; use --training.micro_batch_size {fitting}"
+        f"training.batch_size {batch_size} over {ranks} ranks is {share} examples a rank, which "
+        f"training.micro_batch_size {micro_batch_size} does not divide; use --training.micro_batch_size {fitting}"
     )
 
 
@@ -46,7 +49,7 @@ def cut(lengths: np.ndarray, ranks: int, micro_batches: int, hidden_size: int) -
     blocks = order.reshape(rows, ranks).copy()
     blocks[1::2] = blocks[1::2, ::-1]
     edges = _equal_cost_edges(np.cumsum(row_cost), micro_batches)
-    return [blocks[start:stop].T for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [blocks[start:stop].T for start, stop in pairwise(edges)]
 
 
 def _equal_cost_edges(cumulative: np.ndarray, parts: int) -> np.ndarray:

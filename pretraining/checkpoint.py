@@ -1,8 +1,8 @@
 """Checkpoints that are complete or absent, and resume exactly.
 
-``RUN/checkpoints/stepN/`` holds DeepSpeed's files under ``engine/``, every rank's random state, ``trainer.json`` and, written
-last, ``manifest.json`` with the size and sha256 of every file. It is built as ``stepN.tmp`` and renamed when all ranks have
-reported their files safe on disk; only then does ``latest`` name it and do old ones go.
+``RUN/checkpoints/stepN/`` holds DeepSpeed's files under ``engine/``, every rank's random state, ``trainer.json`` and,
+written last, ``manifest.json`` with the size and sha256 of every file. It is built as ``stepN.tmp`` and renamed when
+all ranks have reported their files safe on disk; only then does ``latest`` name it and do old ones go.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import torch.distributed as dist
 from preprocessing.atomic_file import write_text
 from pretraining import random_state
 from pretraining.errors import PretrainingError
+from pretraining.sampler import Position
 from pretraining.trainer_state import TrainerState, dump
 
 _MANIFEST = "manifest.json"
@@ -32,6 +33,7 @@ class Identity:
 
     model: dict[str, Any]
     data: str  # fingerprints of the shard sets
+    population: str  # what the position counts in: a change (another length of the same shards) starts it anew
     optimizer: str
     precision: str
     stage: int
@@ -84,7 +86,7 @@ def newest_complete(folder: Path) -> Path | None:
 
 
 def load(engine: Any, checkpoint: Path, identity: Identity) -> TrainerState:
-    """Puts engine and random states back; collective. PretrainingError when the checkpoint belongs to something else."""
+    """Puts engine and random states back; collective. PretrainingError when the checkpoint is of something else."""
     contents = json.loads((checkpoint / "trainer.json").read_text(encoding="utf-8"))
     saved = Identity(**contents["identity"])
     check_identity(checkpoint, saved, identity)
@@ -94,6 +96,8 @@ def load(engine: Any, checkpoint: Path, identity: Identity) -> TrainerState:
             f"{checkpoint}: DeepSpeed found nothing to load; remove the folder to resume from an older one"
         )
     state = TrainerState.from_json(contents["state"])
+    if saved.population != identity.population:
+        state = replace(state, position=Position())
     if saved.ranks == identity.ranks:
         random_state.restore(torch.load(checkpoint / _random_name(dist.get_rank()), weights_only=True))
     return state
@@ -109,21 +113,21 @@ def check_identity(checkpoint: Path, saved: Identity, current: Identity) -> None
         )
     if saved.data != current.data:
         raise PretrainingError(
-            f"{checkpoint} was trained on other shards, so its position means nothing here; restore them, or start a new "
-            "output.folder with init.from set to this run"
+            f"{checkpoint} was trained on other shards, so its position means nothing here; restore them, or start "
+            "a new output.folder with init.from set to this run"
         )
     for name in ("optimizer", "precision", "stage"):
         before, now = getattr(saved, name), getattr(current, name)
         if before != now:
             raise PretrainingError(
-                f"{checkpoint} was written with {name} {before} and this run has {name} {now}; set it back, or start a new "
-                "output.folder with init.from set to this run"
+                f"{checkpoint} was written with {name} {before} and this run has {name} {now}; set it back, or start a "
+                "new output.folder with init.from set to this run"
             )
     if saved.ranks != current.ranks and saved.stage > 0:
         raise PretrainingError(
-            f"{checkpoint} was written by {saved.ranks} ranks and this run has {current.ranks}: ZeRO stage {saved.stage} "
-            f"has cut the optimiser into {saved.ranks} parts; resume on {saved.ranks} ranks (changing their number through "
-            "DeepSpeed's universal checkpoint is not supported yet), or start a new output.folder with init.from"
+            f"{checkpoint} was written by {saved.ranks} ranks and this run has {current.ranks}: ZeRO stage "
+            f"{saved.stage} has cut the optimiser into {saved.ranks} parts; resume on {saved.ranks} ranks (another number, "
+            "through DeepSpeed's universal checkpoint, is not supported yet), or start a new output.folder with init.from"
         )
 
 

@@ -22,7 +22,8 @@ from pretraining.packing import PackedBatch
 def open_shard_sets(folders: Sequence[str | Path], sequence_length: int, vocabulary_size: int | None) -> list[ShardSet]:
     """Opens shard folders that one model can be trained on together.
 
-    They must hold ``sequence_length``, share one tokenizer, and its vocabulary must fit ``vocabulary_size`` (None: any).
+    They must hold ``sequence_length``, share one tokenizer, and its vocabulary must fit ``vocabulary_size`` (None:
+    any).
     """
     if not folders:
         raise PretrainingError("no shards to train on: give --data.shards=FOLDER, the output folder of preprocessing")
@@ -35,7 +36,8 @@ def open_shard_sets(folders: Sequence[str | Path], sequence_length: int, vocabul
     for shard_set in sets:
         if shard_set.manifest.tokenizer_fingerprint != sets[0].manifest.tokenizer_fingerprint:
             raise PretrainingError(
-                f"{shard_set.folder} was built with another vocabulary than {sets[0].folder}; build both with the same --vocab"
+                f"{shard_set.folder} was built with another vocabulary than {sets[0].folder}; "
+                "build both with the same --vocab"
             )
     vocabulary = sets[0].manifest.vocabulary_size
     if vocabulary_size is not None and vocabulary > vocabulary_size:
@@ -79,6 +81,8 @@ class Examples:
 
     def measure(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tokens and masked tokens of each example: int64 arrays as long as ``examples`` (int64)."""
+        if len(examples) and (examples.min() < 0 or examples.max() >= len(self)):
+            raise IndexError(f"example {examples.min()} to {examples.max()} of {len(self)}")
         lengths, masked = np.empty_like(examples), np.empty_like(examples)
         self._check(gather.measure(self._table, examples, lengths, masked), examples)
         return lengths, masked

@@ -32,8 +32,8 @@ OWNED = {
     "dataloader_drop_last": "the [data] table",
     "compile": "model.compile",
 }
-# Everything else that DeepSpeed 0.19 reads and that means something to this trainer. DeepSpeed ignores unknown top-level
-# keys in silence, so a misspelt one must be caught here.
+# Everything else that DeepSpeed 0.19 reads and that means something to this trainer. DeepSpeed ignores unknown
+# top-level keys in silence, so a misspelt one must be caught here.
 PASSED_THROUGH = (
     "aio",
     "comet",

@@ -1,11 +1,11 @@
 """``data.masking = "dynamic"``: every pass over an example sees new masks.
 
-The static masks are undone from their labels and as many new positions are drawn, so the exact number of masked tokens of a
-global batch is still read from the shards' offsets without communication. Randomness is counter-based, keyed by seed, pass
-and example: no state to save, and the same masks on any number of ranks.
+The static masks are undone from their labels and as many new positions are drawn, so the exact number of masked
+tokens of a global batch is still read from the shards' offsets without communication. Randomness is counter-based,
+keyed by seed, pass and example: no state to save, and the same masks on any number of ranks.
 
-80 % become [MASK], 10 % a random ordinary token, 10 % stay (Devlin et al. 2019, section 3.1); drawn per word where whole words
-are masked.
+80 % become [MASK], 10 % a random ordinary token, 10 % stay (Devlin et al. 2019, section 3.1); drawn per word where
+whole words are masked.
 """
 
 from dataclasses import dataclass

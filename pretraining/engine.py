@@ -1,23 +1,17 @@
 """Starts DeepSpeed: process group, engine, optimiser."""
 
-import os
 import warnings
 from datetime import timedelta
 from typing import Any
 
-import torch
-from torch import nn
-
-if not torch.cuda.is_available():
-    os.environ.setdefault("DS_ACCELERATOR", "cpu")  # spares a warning that no GPU was found
-warnings.filterwarnings("ignore", message=".*all_gather_into_tensor.*", category=FutureWarning)
-
 import deepspeed
 import deepspeed.comm
+import torch
 from deepspeed.ops import __compatible_ops__
 from deepspeed.runtime.zero import GatheredParameters
 from deepspeed.utils import logger as deepspeed_logger
 from deepspeed.utils import safe_get_full_fp32_param
+from torch import nn
 
 from pretraining.configuration import Recipe
 from pretraining.deepspeed_configuration import deepspeed_configuration
@@ -32,6 +26,7 @@ PROCESS_GROUP_TIMEOUT = timedelta(minutes=30)  # finite, so that a lost rank end
 def start_processes(environment: RankEnvironment) -> torch.device:
     """Joins the process group (NCCL on GPUs, gloo on the CPU) and returns this rank's device."""
     environment.export()
+    warnings.filterwarnings("ignore", message=".*all_gather_into_tensor.*", category=FutureWarning)
     deepspeed_logger.setLevel("WARNING")
     on_gpu = torch.cuda.is_available()
     if on_gpu:

@@ -47,8 +47,8 @@ class Work:
 def forward_flops(config: BertConfig, work: Work) -> float:
     """FLOPs of the matrix products of one forward pass (a multiply-add is two).
 
-    Per layer and token 8 h² + 4 h i for the projections and the feed-forward layer; per layer and sequence 4 h L² for the
-    scores and the weighted values; the masked-token head on masked positions only; pooler and next-sentence head.
+    Per layer and token 8 h² + 4 h i for the projections and the feed-forward layer; per layer and sequence 4 h L² for
+    the scores and the weighted values; the masked-token head on masked positions only; pooler and next-sentence head.
     """
     h, i, v = config.hidden_size, config.intermediate_size, config.vocab_size
     encoder = config.num_hidden_layers * ((8 * h * h + 4 * h * i) * work.tokens + 4 * h * work.squared_tokens)

@@ -1,8 +1,8 @@
 """Compiled inner loops of the loader: measure examples and pack them straight from the mapped shards.
 
-A micro-batch of a shuffled corpus touches about as many shards as it has examples, so looping over shards in Python would
-be a loop over examples. These loops instead take the address of every mapped buffer; nothing is copied on the way but the
-tokens asked for. Offsets that point outside their buffer (a corrupt shard) are reported, never followed.
+A micro-batch of a shuffled corpus touches about as many shards as it has examples, so looping over shards in Python
+would be a loop over examples. These loops instead take the address of every mapped buffer; nothing is copied on the
+way but the tokens asked for. Offsets that point outside their buffer (a corrupt shard) are reported, never followed.
 """
 
 from typing import Any, NamedTuple
@@ -31,14 +31,16 @@ class ShardTable(NamedTuple):
     wide: np.ndarray  # bool: identifiers of 32 bits
 
 
-@intrinsic
-def _pointer(typing_context: Any, address: Any) -> Any:
+def _pointer_intrinsic(typing_context: Any, address: Any) -> Any:
     """An integer address as a pointer that ``numba.carray`` accepts."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
     return types.voidptr(types.int64), generate
+
+
+_pointer: Any = intrinsic(_pointer_intrinsic)
 
 
 @numba.njit(nogil=True, cache=True)

@@ -37,16 +37,17 @@ def _imported(source: Path, recipe: Recipe, wanted: BertConfig, tokenizer: Token
     folder = export_folder(source)
     if not (folder / "config.json").is_file():
         raise PretrainingError(
-            f"init.from: {source} is neither a finished run (it has no export/) nor a Hugging Face folder (no config.json)"
+            f"init.from: {source} is neither a finished run (it has no export/) nor a Hugging Face folder "
+            "(it has no config.json)"
         )
     found = BertConfig.load(folder)
     architecture = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "type_vocab_size")
-    chosen = {name for name in recipe.model.model_fields_set}
+    chosen = recipe.model.model_fields_set
     for name in architecture if chosen & {"size", *architecture} else ():
         if getattr(found, name) != getattr(wanted, name):
             raise PretrainingError(
-                f"init.from: {folder} has {name} {getattr(found, name)} and the recipe's model {getattr(wanted, name)}; "
-                "use the recipe of that model"
+                f"init.from: {folder} has {name} {getattr(found, name)} and the recipe's model "
+                f"{getattr(wanted, name)}; use the recipe of that model"
             )
     if found.vocab_size < tokenizer.vocabulary_size:
         raise PretrainingError(
@@ -56,8 +57,8 @@ def _imported(source: Path, recipe: Recipe, wanted: BertConfig, tokenizer: Token
     _check_tokenizer(folder, tokenizer)
     if recipe.data.sequence_length > found.max_position_embeddings:
         raise PretrainingError(
-            f"data.sequence_length {recipe.data.sequence_length} is longer than the {found.max_position_embeddings} positions "
-            f"of {folder}; use shorter shards"
+            f"data.sequence_length {recipe.data.sequence_length} is longer than the "
+            f"{found.max_position_embeddings} positions of {folder}; use shorter shards"
         )
     # Dropout is a setting of the run, not of the weights.
     model = import_bert(folder, new_heads=recipe.init.new_heads)
@@ -83,5 +84,6 @@ def _check_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
         raise PretrainingError(str(error)) from error
     if theirs.tokens != tokenizer.tokens:
         raise PretrainingError(
-            f"init.from: {folder} was trained with another vocabulary than the shards; build the shards with --vocab {folder}"
+            f"init.from: {folder} was trained with another vocabulary than the shards; "
+            f"build the shards with --vocab {folder}"
         )

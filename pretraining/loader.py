@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from pretraining.batching import cut
@@ -74,7 +74,7 @@ class Loader:
             yield batch
 
 
-def prefetch(loader: Loader, position: Position, steps: int, ahead: int) -> Iterator[GlobalBatch]:
+def prefetch(loader: Loader, position: Position, steps: int, ahead: int) -> Generator[GlobalBatch]:
     """``loader.batches`` from a thread that stays at most ``ahead`` batches in front; its errors are raised here."""
     ready: queue.Queue[GlobalBatch | BaseException] = queue.Queue(maxsize=max(1, ahead))
     stopped = threading.Event()

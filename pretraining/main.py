@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-# Started as a file, the folder of this file comes first on the path, and modules here would shadow others of their name.
+# Started as a file, the folder of this file comes first on the path, and modules here would shadow others of their
+# name.
 if sys.path and sys.path[0] == str(Path(__file__).resolve().parent):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
@@ -28,11 +29,21 @@ def main(arguments: list[str] | None = None) -> int:
         recipe = load_recipe(config, overrides)
         from pretraining.run import run
 
-        return run(recipe, environment, stop)
+        code = run(recipe, environment, stop)
+        sys.modules["torch.distributed"].destroy_process_group()
+        return code
     except PretrainingError as error:
-        if int(os.environ.get("RANK", "0")) == 0:
-            print(f"error: {error}", file=sys.stderr)
+        _say(error)
         return error.exit_code
+
+
+def _say(error: Exception) -> None:
+    """Every rank finds the same mistake before the ranks are joined; afterwards it may be one rank's own."""
+    distributed = sys.modules.get("torch.distributed")
+    joined = distributed is not None and distributed.is_initialized()
+    rank = os.environ.get("RANK", "0")
+    if rank == "0" or joined:
+        print(f"error: {error}" if rank == "0" else f"error on rank {rank}: {error}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

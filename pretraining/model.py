@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pretraining.attention import SequenceLayout, packed_attention
+from pretraining.dropout import Dropout
 from pretraining.errors import PretrainingError
+from pretraining.linear import Linear
 from pretraining.model_configuration import BertConfig
 from pretraining.packing import PackedBatch
 
@@ -37,7 +39,7 @@ class Embeddings(nn.Module):
         self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.segment = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, input_ids_t: Tensor, segment_ids_t: Tensor, position_ids_t: Tensor) -> Tensor:
         sum_th = self.word(input_ids_t) + self.position(position_ids_t) + self.segment(segment_ids_t)
@@ -50,11 +52,11 @@ class SelfAttention(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.heads = config.num_attention_heads
-        self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size)
+        self.qkv = Linear(config.hidden_size, 3 * config.hidden_size)
         # LAMB scales query, key and value each by its own ratio.
         for parameter in self.qkv.parameters():
             parameter.stacked = 3  # type: ignore[attr-defined]
-        self.output = nn.Linear(config.hidden_size, config.hidden_size)
+        self.output = Linear(config.hidden_size, config.hidden_size)
         self.probability_dropout = config.attention_probs_dropout_prob
 
     def forward(self, hidden_th: Tensor, layout: SequenceLayout) -> Tensor:
@@ -69,8 +71,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.intermediate = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.output = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.intermediate = Linear(config.hidden_size, config.intermediate_size)
+        self.output = Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, hidden_th: Tensor) -> Tensor:
         return self.output(F.gelu(self.intermediate(hidden_th)))
@@ -85,11 +87,11 @@ class Layer(nn.Module):
         self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, hidden_th: Tensor, layout: SequenceLayout) -> Tensor:
-        hidden_th = self.attention_norm(hidden_th + self.dropout(self.attention(hidden_th, layout)))
-        return self.feed_forward_norm(hidden_th + self.dropout(self.feed_forward(hidden_th)))
+        hidden_th = self.attention_norm(self.dropout(self.attention(hidden_th, layout), hidden_th))
+        return self.feed_forward_norm(self.dropout(self.feed_forward(hidden_th), hidden_th))
 
 
 class Pooler(nn.Module):
@@ -97,7 +99,7 @@ class Pooler(nn.Module):
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dense = Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, hidden_th: Tensor, cu_seqlens: Tensor) -> Tensor:
         return torch.tanh(self.dense(hidden_th.index_select(0, cu_seqlens[:-1])))
@@ -144,7 +146,7 @@ class MaskedTokenHead(nn.Module):
 
     def __init__(self, config: BertConfig, word_embedding: Tensor) -> None:
         super().__init__()
-        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dense = Linear(config.hidden_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.decoder_weight = word_embedding  # the same parameter, so it is registered here too
         self.decoder_bias = nn.Parameter(torch.zeros(config.vocab_size))
@@ -161,7 +163,7 @@ class BertForPreTraining(nn.Module):
         self.config = config
         self.bert = BertModel(config)
         self.mlm_head = MaskedTokenHead(config, self.bert.embeddings.word.weight)
-        self.nsp_head = nn.Linear(config.hidden_size, 2)
+        self.nsp_head = Linear(config.hidden_size, 2)
         initialise(self.mlm_head.dense, config.initializer_range)
         initialise(self.nsp_head, config.initializer_range)
 

@@ -9,7 +9,8 @@ import torch
 
 def capture() -> dict[str, Any]:
     """States of torch (CPU and this rank's GPU), numpy and Python."""
-    algorithm, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    numpy_state: Any = np.random.get_state(legacy=True)
+    algorithm, keys, position, has_gauss, cached = numpy_state
     version, words, gauss = random.getstate()
     return {
         "torch": torch.get_rng_state(),

@@ -16,7 +16,9 @@ _USAGE = "deepspeed pretraining/main.py --config RECIPE.toml --data.shards=FOLDE
 
 
 def load_recipe(path: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Recipe:
-    """The recipe in ``path`` with ``overrides`` (dotted key, text) applied in order; PretrainingError when it is wrong."""
+    """The recipe in ``path`` with ``overrides`` (dotted key, text) applied in order; PretrainingError when it is
+    wrong.
+    """
     settings = _read_toml(Path(path))
     for key, text in overrides:
         _set(settings, key, _value(text))
@@ -36,7 +38,12 @@ def parse_command_line(arguments: Sequence[str], usage: str = _USAGE) -> tuple[P
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--local_rank", "--local-rank", default=None)
     known, rest = parser.parse_known_args(list(arguments))
-    overrides, queue = [], list(rest)
+    return known.config, parse_overrides(rest)
+
+
+def parse_overrides(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Dotted keys and their texts out of ``--a.b value`` and ``--a.b=value``."""
+    overrides, queue = [], list(arguments)
     while queue:
         argument = queue.pop(0)
         name, separator, value = argument.removeprefix("--").partition("=")
@@ -47,7 +54,7 @@ def parse_command_line(arguments: Sequence[str], usage: str = _USAGE) -> tuple[P
                 raise PretrainingError(f"{argument} has no value; overrides look like --training.steps 1000")
             value = queue.pop(0)
         overrides.append((name, value))
-    return known.config, overrides
+    return overrides
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

@@ -1,14 +1,12 @@
 """One pretraining run from its recipe to its report: puts the parts together."""
 
 import os
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
-from preprocessing.atomic_file import write_text
 from preprocessing.shards import ShardSet
 from preprocessing.tokenizer import Tokenizer
 from pretraining import checkpoint
@@ -17,24 +15,20 @@ from pretraining.configuration import Recipe
 from pretraining.data import Examples, open_shard_sets
 from pretraining.deepspeed_configuration import check_deepspeed_table
 from pretraining.dynamic_masking import MaskingVocabulary
-from pretraining.engine import full_weights, gradient_norm, start_engine, start_processes
+from pretraining.engine import full_weights, start_engine, start_processes
 from pretraining.environment import RankEnvironment
-from pretraining.errors import PretrainingError
 from pretraining.evaluation import HeldOut
 from pretraining.export import export_run
 from pretraining.flops import datasheet_tflops, measure_matmul_tflops
 from pretraining.initial_weights import initial_model
 from pretraining.loader import Loader, prefetch
-from pretraining.metrics import Interval, MetricsLog
-from pretraining.model import BertForPreTraining
-from pretraining.progress import ProgressLine, describe_evaluation
 from pretraining.random_state import seed_rank
-from pretraining.report import write_report
 from pretraining.sampler import Sampler
 from pretraining.schedules import build_schedule
 from pretraining.stop import StopRequest
-from pretraining.train import Step, train
-from pretraining.trainer_state import TrainerState, dump
+from pretraining.train import train
+from pretraining.trainer_state import TrainerState
+from pretraining.watcher import RunWatcher
 
 INTERRUPTED = 75  # exit code of a run that saved its state and wants to be started again (EX_TEMPFAIL)
 
@@ -61,6 +55,7 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
     identity = checkpoint.Identity(
         model=model.config.model_dump(),
         data=",".join(shard_set.fingerprint for shard_set in sets),
+        population=f"{recipe.data.sequence_length} tokens, {sampler}",
         optimizer=recipe.optimizer.name,
         precision=recipe.training.precision,
         stage=recipe.stage,
@@ -92,115 +87,6 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
             export_run(full_weights(engine), model, sets[0].tokenizer_path, folder)
         watcher.conclude(state, finished)
     return 0 if finished else INTERRUPTED
-
-
-@dataclass
-class RunWatcher:
-    """Logs, evaluates, saves and decides when to stop; a context manager around the training loop."""
-
-    recipe: Recipe
-    engine: Any
-    model: BertForPreTraining
-    held_out: HeldOut
-    identity: checkpoint.Identity
-    stop: StopRequest
-    peak_flops: float | None
-    first: TrainerState
-    interval: Interval = field(init=False)
-    log: MetricsLog | None = field(init=False, default=None)
-    line: ProgressLine | None = field(init=False, default=None)
-    saved_step: int = field(init=False, default=-1)
-
-    def __enter__(self) -> "RunWatcher":
-        self.interval = Interval(self.model.config, self.recipe.data.sequence_length, self.peak_flops)
-        if dist.get_rank() == 0:
-            folder = self.recipe.run_folder
-            self.log = MetricsLog(folder, tensorboard=self.recipe.output.tensorboard, resumed_step=self.first.step)
-            self.line = ProgressLine(self.recipe.training.steps, self.first.step)
-            self.line.__enter__()
-            write_text(folder / "recipe.json", self.recipe.model_dump_json(indent=2, by_alias=True) + "\n")
-        return self
-
-    def __exit__(self, *failure: Any) -> None:
-        if self.line is not None:
-            self.line.__exit__(*failure)
-        if self.log is not None:
-            self.log.close()
-
-    def start(self, state: TrainerState) -> None:
-        """Before the first step."""
-        self._write_state("running", state)
-        self.saved_step = state.step if state.step else -1
-        if state.step == 0 and self.recipe.evaluation.at_start:
-            self._evaluate(state)
-        self.interval = Interval(self.model.config, self.recipe.data.sequence_length, self.peak_flops)
-
-    def after_step(self, state: TrainerState, step: Step) -> bool:
-        """Called by the loop on every rank; True ends it."""
-        self.interval.add(step)
-        options, last = self.recipe, state.step == self.recipe.training.stop_at
-        ending = last or state.step == options.training.steps
-        stopping = False
-        if ending or state.step % options.output.log_every == 0:
-            figures, (wishes,) = self.interval.close((float(self.stop.requested),))
-            stopping = wishes > 0
-            self._log(state, step, figures)
-        if options.evaluation.every and state.step % options.evaluation.every == 0 and not ending:
-            self._evaluate(state)
-        if options.checkpoint.every and state.step % options.checkpoint.every == 0:
-            self._save(state)
-        return last or stopping
-
-    def finish(self, state: TrainerState, finished: bool) -> None:
-        """After the last step: the last evaluation and checkpoint."""
-        if finished and state.step > self.first.step:
-            self._evaluate(state)
-        self._save(state)
-
-    def conclude(self, state: TrainerState, finished: bool) -> None:
-        """Writes the report and, last, the state."""
-        if dist.get_rank() == 0:
-            write_report(self.recipe.run_folder, self.recipe, asdict(self.identity))
-        self._write_state("finished" if finished else "interrupted", state)
-
-    def _log(self, state: TrainerState, step: Step, figures: dict[str, Any]) -> None:
-        if not figures["loss"] < float("inf"):
-            raise PretrainingError(
-                f"the loss is {figures['loss']} at step {state.step}; lower optimizer.learning_rate or raise "
-                "schedule.warmup_steps, and resume from the last checkpoint"
-            )
-        line = {
-            "step": state.step,
-            **figures,
-            "learning_rate": step.learning_rate,
-            "gradient_norm": gradient_norm(self.engine),
-            "tokens": state.tokens,
-            "sequences": state.sequences,
-            "epoch": state.position.epoch,
-            "seconds": state.seconds,
-        }
-        if self.log is not None and self.line is not None:
-            self.log.write(line)
-            self.line.show(line)
-
-    def _evaluate(self, state: TrainerState) -> None:
-        if not len(self.held_out):
-            return
-        for source, figures in self.held_out.evaluate(self.engine).items():
-            if self.log is not None and self.line is not None:
-                self.log.write({"event": "evaluation", "step": state.step, "source": source, **asdict(figures)})
-                self.line.say(describe_evaluation(source, asdict(figures)))
-
-    def _save(self, state: TrainerState) -> None:
-        if self.saved_step != state.step:
-            folder = self.recipe.run_folder / "checkpoints"
-            checkpoint.save(self.engine, folder, state, self.identity, self.recipe.checkpoint.keep)
-            self.saved_step = state.step
-
-    def _write_state(self, status: str, state: TrainerState) -> None:
-        if dist.get_rank() == 0:
-            contents = {"status": status, "step": state.step, "steps": self.recipe.training.steps}
-            write_text(self.recipe.run_folder / "state.json", dump({**contents, "signal": self.stop.signal_name}))
 
 
 def prepare_torch(recipe: Recipe, environment: RankEnvironment) -> None:

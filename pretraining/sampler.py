@@ -1,12 +1,13 @@
 """The order of examples: a stateless permutation, so that a position in it is two integers.
 
-The permutation is a Feistel network over the smallest power of two that holds the population, with cycle-walking back into
-range (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002). It needs no memory: 160 million examples cost
-nothing at start-up and nothing per rank, where a shuffled index array costs 1.3 GB per rank and epoch.
+The permutation is a Feistel network over the smallest power of two that holds the population, with cycle-walking back
+into range (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002). It needs no memory: 160 million
+examples cost nothing at start-up and nothing per rank, where a shuffled index array costs 1.3 GB per rank and epoch.
 """
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from pretraining.errors import PretrainingError
@@ -24,43 +25,49 @@ class Position:
 
 def permute(indices: np.ndarray, size: int, key: tuple[int, ...]) -> np.ndarray:
     """Where a keyed permutation of ``range(size)`` sends each of ``indices`` (int64 in, int64 out, same shape)."""
-    if size < 2:
-        return np.zeros_like(indices)
-    bits = max(2, (size - 1).bit_length())
-    round_keys = np.random.SeedSequence(key).generate_state(_ROUNDS, np.uint64)
-    permuted = _feistel(indices.astype(np.uint64), bits, round_keys)
-    outside = np.flatnonzero(permuted >= size)
-    while outside.size:
-        permuted[outside] = _feistel(permuted[outside], bits, round_keys)
-        outside = outside[permuted[outside] >= size]
-    return permuted.astype(np.int64)
+    permuted = np.zeros_like(indices)
+    if size > 1:
+        round_keys = np.random.SeedSequence(key).generate_state(_ROUNDS, np.uint64)
+        _walk(indices, size, (size - 1).bit_length(), round_keys, permuted)
+    return permuted
 
 
-def _feistel(values: np.ndarray, bits: int, round_keys: np.ndarray) -> np.ndarray:
-    """One pass of the network over ``bits``-bit numbers; an odd width makes the halves unequal, and they trade places."""
-    width_left, width_right = bits // 2, bits - bits // 2
-    left, right = values >> np.uint64(width_right), values & np.uint64((1 << width_right) - 1)
-    for round_key in round_keys:
-        mixed = _mix(right + round_key) & np.uint64((1 << width_left) - 1)
-        left, right = right, left ^ mixed
-        width_left, width_right = width_right, width_left
-    return (left << np.uint64(width_right)) | right
+@numba.njit(nogil=True, cache=True)
+def _walk(indices: np.ndarray, size: int, bits: int, round_keys: np.ndarray, permuted: np.ndarray) -> None:
+    """The network over numbers of ``bits`` bits (at least 2), again and again until it lands below ``size``."""
+    width_high = np.uint64(max(bits, 2) // 2)
+    width_low = np.uint64(max(bits, 2)) - width_high
+    for place in range(len(indices)):
+        value = np.uint64(indices[place])
+        while True:
+            # The halves trade places every round, and with them their widths, which an odd number of bits makes unequal.
+            left_width, right_width = width_high, width_low
+            left, right = value >> right_width, value & ((np.uint64(1) << right_width) - np.uint64(1))
+            for round_key in round_keys:
+                mixed = _mix(right + round_key) & ((np.uint64(1) << left_width) - np.uint64(1))
+                left, right = right, left ^ mixed
+                left_width, right_width = right_width, left_width
+            value = (left << right_width) | right
+            if value < np.uint64(size):
+                break
+        permuted[place] = np.int64(value)
 
 
-def _mix(values: np.ndarray) -> np.ndarray:
+@numba.njit(nogil=True, cache=True, inline="always")
+def _mix(value: np.uint64) -> np.uint64:
     """The 64-bit finaliser of SplitMix64 (Steele, Lea and Flood, 2014): every input bit reaches every output bit."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
 
 
 @dataclass(frozen=True)
 class Sampler:
     """Draws global batches from several populations.
 
-    ``sizes[i]`` examples lie in set i, and one epoch draws ``draws[i]`` of them: a weight of 2 passes over a set twice per
-    epoch, a weight of 0.5 over one half of it, the other half in the next epoch. Every pass over a set is a fresh
-    permutation without replacement, whatever its weight.
+    ``sizes[i]`` examples lie in set i, and one epoch draws ``draws[i]`` of them: a weight of 2 passes over a set
+    twice per epoch, a weight of 0.5 over one half of it, the other half in the next epoch. Every pass over a set is a
+    fresh permutation without replacement, whatever its weight.
     """
 
     sizes: tuple[int, ...]
@@ -85,7 +92,8 @@ class Sampler:
         return sum(self.draws)
 
     def draw(self, position: Position, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The next ``count`` draws: example numbers over all sets laid end to end, and the pass over its set each is from.
+        """The next ``count`` draws: example numbers over all sets laid end to end, and the pass over its set each is
+        from.
 
         Both int64[count]. A batch may span the end of an epoch, or several epochs of a small corpus.
         """

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from pretraining.engine import set_learning_rate
@@ -46,17 +47,26 @@ def train(
         sums = train_step(engine, batch, ranks)
         seconds = time.perf_counter() - started
         state = state.after(batch, seconds)
+        if schedule.config.seconds is not None:
+            state = replace(state, agreed_seconds=agreed(state.seconds, engine.device))
         if watcher.after_step(state, Step(batch, sums, rate, seconds, wait)):
             break
     return state
 
 
+def agreed(seconds: float, device: torch.device) -> float:
+    """Rank 0's reading of the clock, so that all ranks take the same learning rate and end together."""
+    reading = torch.tensor([seconds], dtype=torch.float64, device=device)
+    dist.broadcast(reading, src=0)
+    return float(reading.item())
+
+
 def train_step(engine: Any, batch: GlobalBatch, ranks: int) -> Tensor:
     """One optimiser step over this rank's micro-batches; returns its four sums (see ``Step``).
 
-    Every micro-batch is divided by counts of the whole global batch, so the gradient is that of the mean over the global
-    batch however it is cut. DeepSpeed divides gradients by the number of ranks, which the factor ``ranks`` undoes, and would
-    divide the loss by the accumulation steps, which ``scale_wrt_gas=False`` leaves out.
+    Every micro-batch is divided by counts of the whole global batch, so the gradient is that of the mean over the
+    global batch however it is cut. DeepSpeed divides gradients by the number of ranks, which the factor ``ranks``
+    undoes, and would divide the loss by the accumulation steps, which ``scale_wrt_gas=False`` leaves out.
     """
     totals = torch.zeros(4, dtype=torch.float64, device=engine.device)
     for micro_batch in batch.micro_batches:

@@ -7,13 +7,15 @@ from typing import Any
 from pretraining.loader import GlobalBatch
 from pretraining.sampler import Position
 
+START = Position()
+
 
 @dataclass(frozen=True, slots=True)
 class TrainerState:
     """Progress of a run, equal on every rank except ``seconds``."""
 
     step: int = 0  # optimiser steps done
-    position: Position = Position()  # of the next global batch
+    position: Position = START  # of the next global batch
     sequences: int = 0
     tokens: int = 0
     seconds: float = 0.0  # of training so far, over all restarts

@@ -1,7 +1,12 @@
 """Small models and batches that the pretraining tests share."""
 
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -44,3 +49,35 @@ def make_batch() -> Callable[..., PackedBatch]:
         return replace(batch, masked_indices_m=masked, masked_labels_m=labels)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def launch() -> Callable[..., None]:
+    """launch(ranks, script, *arguments): runs a script on real processes and waits; fails with their output."""
+
+    def launch(ranks: int, script: Path, *arguments: str, folder: Path, seconds: int = 300) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        shared = {"WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+        logs = [folder / f"rank{rank}.log" for rank in range(ranks)]
+        processes = []
+        for rank, log in enumerate(logs):
+            with log.open("w") as output:
+                processes.append(
+                    subprocess.Popen(
+                        [sys.executable, str(script), *arguments],
+                        env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        cwd=Path(__file__).parents[2],
+                    )
+                )
+        try:
+            codes = [process.wait(timeout=seconds) for process in processes]
+        finally:
+            for process in processes:
+                process.kill()
+        assert codes == [0] * ranks, "\n".join(log.read_text()[-4000:] for log in logs)
+
+    return launch
