@@ -4,11 +4,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class WikitextOptions(BaseModel):
-    """Choices of the wikitext reader. The defaults suit pretraining on prose."""
+    """Choices of the wikitext reader. The defaults are those of BERT: text passages, no lists, tables or headings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keep_lists: bool = Field(True, description="keep items of bulleted, numbered and definition lists")
+    keep_lists: bool = Field(
+        False,
+        description="keep items of lists, which BERT left out (Devlin et al. 2019, section 3.1)",
+    )
     keep_disambiguation: bool = Field(False, description="keep disambiguation pages")
     accept_truncated: bool = Field(False, description="accept a dump that ends early: keep its complete pages")
     page_limit_bytes: int = Field(
