@@ -26,8 +26,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# charset-normalizer is sure of scripts but confuses the one-byte Latin code pages with one another (French in
-# cp1252 comes out as cp1257), so among those the expected language decides.
+# charset-normalizer is sure of scripts given enough text, but confuses the one-byte Latin code pages with one another
+# and, on little text, with Chinese (German in cp1252 comes out as Big5). So where bytes above ASCII mostly stand alone
+# among ASCII letters, as accented letters do, the expected language decides between its code pages.
 _WESTERN = ("cp1252", "latin-1")
 _CENTRAL = ("cp1250", "iso8859-2")
 _BALTIC = ("cp1257", "iso8859-13")
@@ -38,6 +39,8 @@ _LATIN_CODE_PAGES = {
     **dict.fromkeys(("tr", "az"), _TURKISH),
 }
 _TEXT_MARKS = frozenset(("Pi", "Pf", "Pd", "Ps", "Po"))
+_HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_LONE_HIGH_BYTE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
 _DECLARED = re.compile(rb"^character set encoding:\s*([\w.:-]+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -86,7 +89,12 @@ def detect_encoding(open_binary: Callable[[], BinaryIO], name: str, language: st
     declared = _declared_encoding(head)
     if declared:
         return declared
-    best = charset_normalizer.from_bytes(bytes(sample[:_SAMPLE_BYTES])).best()
+    del sample[_SAMPLE_BYTES:]
+    if _has_lone_high_bytes(sample):
+        page = _latin_code_page(bytes(sample), language)
+        if page:
+            return page
+    best = charset_normalizer.from_bytes(bytes(sample)).best()
     if best is None:
         raise PreprocessingError(
             f"{name} is not valid UTF-8 and its encoding could not be told from its bytes; "
@@ -138,6 +146,11 @@ def _declared_encoding(head: bytes) -> str | None:
         return codecs.lookup(name).name
     except LookupError:
         return None
+
+
+def _has_lone_high_bytes(sample: bytearray) -> bool:
+    high = sum(map(len, _HIGH_RUN.findall(sample)))
+    return 2 * len(_LONE_HIGH_BYTE.findall(sample)) > high
 
 
 def _is_latin(text: str) -> bool:

@@ -101,10 +101,15 @@ def _checked(source: str, path: str, name: str, skip_bad_files: bool) -> InputFi
         size = 0
     else:
         if size == 0 and not skip_bad_files:
-            raise PreprocessingError(
-                f"--{source} {path} is an empty file; fetch it again, remove it, or pass --skip-bad-files."
-            )
+            raise empty_file(source, path)
     return InputFile(path, name, size)
+
+
+def empty_file(source: str, path: str) -> PreprocessingError:
+    """The one sentence for an input file of no bytes."""
+    return PreprocessingError(
+        f"--{source} {path} is an empty file; fetch it again, remove it, or pass --skip-bad-files."
+    )
 
 
 def unreadable(source: str, path: str, error: OSError) -> PreprocessingError:

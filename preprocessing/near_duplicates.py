@@ -12,7 +12,6 @@ Memory of the driver: about 60 bytes a document (0.4 GB for English Wikipedia) a
 (512 bytes a document) stay on disk, memory-mapped. The result does not depend on the order of splits or the workers.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -22,19 +21,20 @@ import apache_beam as beam
 import numpy as np
 import xxhash
 from apache_beam.options.pipeline_options import PipelineOptions
-from pydantic import ValidationError
 
+from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import write_text
+from preprocessing.build_folder import with_absolute_files, with_absolute_paths
 from preprocessing.drop_lists import write_drop_list
 from preprocessing.errors import PreprocessingError
 from preprocessing.input_options import InputOptions, SourceOptions
 from preprocessing.near_duplicate_groups import Signatures, linked_groups, open_signatures
 from preprocessing.near_duplicate_signatures import NearDuplicateOptions, write_split_signatures
+from preprocessing.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.splits import SPLIT_BYTES, Split, plan_splits
 
 DROP_REASON = "near_duplicate"
 _GROUPS_REPORTED = 50
-_SOURCES = ("wikipedia", "books", "jsonlines", "parquet", "dataset", "sentences")
 
 
 def find_near_duplicates(
@@ -42,19 +42,14 @@ def find_near_duplicates(
     source: SourceOptions,
     options: NearDuplicateOptions,
     output: Path,
-    beam_arguments: Sequence[str] = ("--runner=FnApiRunner",),
+    pipeline_options: PipelineOptions,
 ) -> Path:
     """Runs both halves and returns the drop list's path, `output/drop.arrow`. Raises PreprocessingError."""
     settings = xxhash.xxh3_64_hexdigest((source.model_dump_json() + options.model_dump_json()).encode())
     folder = output / "signatures" / settings
     targets = [folder / f"{split.key}.arrow" for split in splits]
-    with beam.Pipeline(options=PipelineOptions(list(beam_arguments))) as pipeline:
-        _ = (
-            pipeline
-            | "Splits" >> beam.Create([(json.dumps(s.to_json()), str(t)) for s, t in zip(splits, targets, strict=True)])
-            | "Spread" >> beam.Reshuffle()
-            | "Signatures" >> beam.Map(write_split_signatures, source.model_dump_json(), options.model_dump_json())
-        )
+    elements = [(json.dumps(s.to_json()), str(t)) for s, t in zip(splits, targets, strict=True)]
+    run_pipeline(pipeline_options, lambda pipeline: _add_graph(pipeline, elements, source, options))
     missing = sum(not target.exists() for target in targets)
     if missing:
         raise PreprocessingError(
@@ -67,6 +62,17 @@ def find_near_duplicates(
     write_drop_list(output / "drop.arrow", DROP_REASON, [signatures.key(index) for index in dropped])
     write_text(output / "report.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return output / "drop.arrow"
+
+
+def _add_graph(
+    pipeline: beam.Pipeline, elements: list[tuple[str, str]], source: SourceOptions, options: NearDuplicateOptions
+) -> None:
+    _ = (
+        pipeline
+        | "Splits" >> beam.Create(elements)
+        | "Spread" >> beam.Reshuffle()
+        | "Signatures" >> beam.Map(write_split_signatures, source.model_dump_json(), options.model_dump_json())
+    )
 
 
 def dropped_documents(signatures: Signatures, groups: np.ndarray) -> np.ndarray:
@@ -95,35 +101,34 @@ def _report(
     }
 
 
-def run(argv: Sequence[str] | None = None) -> Path:
-    """The command; arguments it does not know go to Beam."""
-    parser = argparse.ArgumentParser(prog="beam run preprocessing/near_duplicates.py", description=__doc__)
-    for name in _SOURCES:
-        parser.add_argument(f"--{name}", nargs="+", default=(), help=InputOptions.model_fields[name].description)
-    parser.add_argument("--output", type=Path, required=True, help="folder for drop.arrow, report.json and signatures")
-    parser.add_argument("--options", type=Path, help="JSON file with source options; must be those of the build")
-    parser.add_argument("--split-bytes", type=int, default=SPLIT_BYTES, help="input bytes a task")
-    for name, field in NearDuplicateOptions.model_fields.items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=type(field.default), default=field.default, help=field.description
-        )
-    known, beam_arguments = parser.parse_known_args(argv)
+def run(argv: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code: 0, or 2 with one sentence on stderr."""
+    quiet()
     try:
-        inputs = InputOptions(**{name: tuple(getattr(known, name)) for name in _SOURCES})
-        source = SourceOptions.model_validate_json(known.options.read_text()) if known.options else SourceOptions()
-        options = NearDuplicateOptions(**{name: getattr(known, name) for name in NearDuplicateOptions.model_fields})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise PreprocessingError(f"--{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
-    except OSError as error:
-        raise PreprocessingError(f"--options {known.options} cannot be read ({error.strerror}).") from error
-    splits = plan_splits(inputs, known.split_bytes)
-    return find_near_duplicates(splits, source, options, known.output, beam_arguments)
+        print(find_from_arguments(sys.argv[1:] if argv is None else argv))
+    except PreprocessingError as error:
+        print(f"near_duplicates: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def find_from_arguments(argv: Sequence[str]) -> Path:
+    """The same, but raises PreprocessingError. Input and source options must be those of the build."""
+    parser = OptionParser(prog="preprocessing/near_duplicates.py", description=__doc__.split("\n")[0])
+    add_models(parser, (InputOptions, SourceOptions, NearDuplicateOptions))
+    parser.add_argument("--output", type=Path, required=True, help="folder for drop.arrow, report.json and signatures")
+    parser.add_argument("--split-bytes", type=int, default=SPLIT_BYTES, help="input bytes a task")
+    add_runner_options(parser)
+    known, beam_arguments = parser.parse_known_args(argv)
+    pipeline_options = beam_options(beam_arguments, known, parser)
+    splits = [with_absolute_paths(s) for s in plan_splits(build_model(InputOptions, known), known.split_bytes)]
+    source = with_absolute_files(build_model(SourceOptions, known))
+    options = build_model(NearDuplicateOptions, known)
+    return find_near_duplicates(splits, source, options, known.output.absolute(), pipeline_options)
 
 
 if __name__ == "__main__":
-    try:
-        print(run())
-    except PreprocessingError as error:
-        print(f"near_duplicates: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    # Workers import the functions from the installed module: what __main__ defines they would not find.
+    from preprocessing.near_duplicates import run as run_installed
+
+    sys.exit(run_installed())

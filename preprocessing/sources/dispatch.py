@@ -8,7 +8,7 @@ from preprocessing.decontamination import Decontaminator
 from preprocessing.document import Document
 from preprocessing.drop_lists import document_key, load_drop_lists
 from preprocessing.errors import PreprocessingError
-from preprocessing.input_files import unreadable
+from preprocessing.input_files import empty_file, unreadable
 from preprocessing.input_options import SourceOptions
 from preprocessing.sentences import Segmenter
 from preprocessing.splits import Split
@@ -31,6 +31,8 @@ def read_documents(split: Split, options: SourceOptions, tally: Tally) -> Iterat
     steps = _Steps(options)
     for piece in split.pieces():
         try:
+            if piece.start == piece.end:
+                raise empty_file(piece.source, piece.path)
             for raw in _reader(piece.source)(piece, options, tally):
                 document = steps.document(piece, raw, tally)
                 if document is not None:

@@ -73,7 +73,7 @@ def read_epub(path: str, name: str, limit_bytes: int, tally: Tally) -> EpubBook:
         archive = _Archive(zipfile.ZipFile(path), name, limit_bytes)
         package_path = _package_path(archive)
         package = archive.parse(package_path)
-    except (zipfile.BadZipFile, KeyError, ParseError, DefusedXmlException) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, ParseError, DefusedXmlException) as error:
         raise _not_epub(name, str(error)) from error
     title = next((e.text or "" for e in package.iter() if _local(e) == "title"), "")
     return EpubBook(" ".join(title.split()), _blocks(archive, package_path, package, tally))
@@ -116,7 +116,11 @@ class _Archive:
 
     def read(self, member: str) -> bytes:
         parts = []
-        with self.zip.open(member) as stream:
+        try:
+            stream = self.zip.open(member)
+        except (RuntimeError, NotImplementedError) as error:  # a password, or a method that zipfile does not know
+            raise _not_epub(self.name, str(error)) from error
+        with stream:
             while part := stream.read(min(_READ_BYTES, self._left + 1)):
                 self._left -= len(part)
                 if self._left < 0:

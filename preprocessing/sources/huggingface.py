@@ -30,7 +30,7 @@ def plan_dataset(name: str, inputs: InputOptions) -> list[Split]:
     """
     path, _, configuration = (name, "", "") if os.path.exists(name) else name.partition(":")
     arguments = {
-        "path": path,
+        "path": os.path.abspath(path) if os.path.exists(path) else path,
         "configuration": configuration or None,
         "split": inputs.dataset_split,
         "revision": inputs.dataset_revision,

@@ -55,10 +55,17 @@ def paragraphs_of(block: list[str], margin: int) -> list[str]:
             current = line
         elif current.endswith("-") and len(current) > 1 and current[-2] != " ":
             current += line  # the break fell after a hyphen or dash that belongs to the text
+        elif _is_cjk(current[-1]) and _is_cjk(line[0]):
+            current += line
         else:
             current += " " + line
     paragraphs.append(current)
     return paragraphs
+
+
+def _is_cjk(character: str) -> bool:
+    """Chinese and Japanese put no space between words (Korean does)."""
+    return "\u2e80" <= character <= "\u9fff" or "\uff00" <= character <= "\uffef" or character >= "\U00020000"
 
 
 def _is_forced(line: str, following: str, margin: int) -> bool:
@@ -75,7 +82,7 @@ def _is_prose(block: list[str], margin: int) -> bool:
         forced += _is_forced(line, following, margin)
         forced_locally += _is_forced(line, following, local)
         first = following.lstrip(" \t\"'“‘«(_*")[:1]
-        continued += not first.isupper()
+        continued += first.islower()
     if forced * 2 > breaks:
         return True
     # A letter or a quotation set narrower than the page: wrapped at a margin of its own, in running sentences.

@@ -29,7 +29,8 @@ def row_group_ranges(path: str, name: str, split_bytes: int) -> Iterator[tuple[i
             yield start, group
             start, stored = group, 0
         stored += size
-    yield start, metadata.num_row_groups
+    if metadata.num_row_groups:
+        yield start, metadata.num_row_groups
 
 
 def read_parquet(piece: Split, options: SourceOptions, tally: Tally) -> Iterator[RawDocument]:
