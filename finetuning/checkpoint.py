@@ -19,6 +19,7 @@ from finetuning.result import RunSpec, write_json
 from finetuning.tasks import Task, parse_task
 from preprocessing.errors import PreprocessingError
 from preprocessing.tokenizer import Tokenizer
+from pretraining.dropout import Dropout
 from pretraining.errors import PretrainingError
 from pretraining.huggingface import load_encoder, read_weights, to_huggingface_names
 from pretraining.model import BertModel, SelfAttention
@@ -98,8 +99,8 @@ def weights_fingerprint(encoder: BertModel, *, with_pooler: bool = True) -> str:
 def set_dropout(model: nn.Module, probability: float) -> None:
     """Set every dropout of the model, attention included."""
     for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = probability
+        if isinstance(module, Dropout):
+            module.probability = probability
         if isinstance(module, SelfAttention):
             module.probability_dropout = probability
 

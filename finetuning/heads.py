@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from finetuning.collate import Batch
 from finetuning.encoding import UNLABELLED
 from finetuning.tasks import Kind
+from pretraining.dropout import Dropout
 from pretraining.model import BertModel, initialise
 
 HUGGINGFACE_HEADS: dict[str, tuple[str, str]] = {
@@ -32,7 +33,7 @@ class TaskModel(nn.Module):
         self.encoder = encoder
         self.kind = kind
         outputs = {"regression": 1, "choice": 1, "span": 2}.get(kind, classes)
-        self.dropout = nn.Dropout(encoder.config.hidden_dropout_prob)
+        self.dropout = Dropout(encoder.config.hidden_dropout_prob)
         self.head = nn.Linear(encoder.config.hidden_size, outputs)
         initialise(self.head, encoder.config.initializer_range)
         # No loss reaches the pooler of token and span tasks; a gradient-free weight would only decay.

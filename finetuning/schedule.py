@@ -24,8 +24,8 @@ def learning_rate_at(step: int, steps: int, peak: float, warmup_share: float) ->
     warmup = math.ceil(warmup_share * steps)
     if step <= warmup:
         return peak * step / warmup
-    # The last step still moves: the rate would be zero only at the step after it.
-    return peak * (steps - step + 1) / (steps - warmup + 1)
+    # The first step after the peak is the first to fall, and the last still moves: zero would come one step later.
+    return peak * (steps - step + 1) / (steps - max(warmup, 1) + 1)
 
 
 def optimiser_for(model: nn.Module, spec: RunSpec, *, fused: bool) -> torch.optim.AdamW:

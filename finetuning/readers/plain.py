@@ -76,7 +76,8 @@ def _from_records(records: Iterable[tuple[str, dict[str, Any]]], task: Task) -> 
     # A column may be called by its role or as in the task's own files.
     columns: dict[str, str | int] = {}
     for role in (*_ROLES[task.kind], "id"):
-        own = str(task.columns.get(role, role))
+        named = task.columns.get(role, role)
+        own = named if isinstance(named, str) else role
         if role in first[1] or own in first[1] or (role != "id" and role in task.columns):
             columns[role] = role if role in first[1] else own
         elif role in ("text_a", "words", "question", "context"):

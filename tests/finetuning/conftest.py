@@ -78,7 +78,7 @@ def _glue(folder: Path, header: list[str], train: list[object], test_header: lis
 
 
 def _squad(path: Path, version: str, unanswerable: bool) -> None:
-    context = "the cat sat on the mat near the house. " * 3 + "he was in Paris in 1999. the dog ran."
+    context = "the cat sat on the mat near the house. " * 12 + "he was in Paris in 1999. the dog ran."
     questions = [
         {"id": f"q{number}", "question": question, "answers": [{"text": text, "answer_start": context.index(text)}]}
         for number, (question, text) in enumerate(

@@ -1,0 +1,121 @@
+"""Features of a frozen encoder, against `transformers`' hidden states, and the BiLSTM on them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from finetuning import bilstm, features
+from finetuning.result import Result
+
+SENTENCES = ["the cat sat on the mat", "he ran", "xyzzy is not near the red house"]
+
+
+def mixed(states: tuple[torch.Tensor, ...], layers: str) -> torch.Tensor:
+    if layers.startswith("layer:"):
+        return states[int(layers[6:])]
+    return {
+        "embeddings": states[0],
+        "second-to-last": states[3],
+        "last": states[4],
+        "sum-last-four": states[1] + states[2] + states[3] + states[4],
+        "sum-all": states[1] + states[2] + states[3] + states[4],
+        "concat-last-four": torch.cat(states[1:], -1),
+    }[layers]
+
+
+@pytest.mark.parametrize("layers", [*features.LAYERS[:-1], "layer:0", "layer:2"])
+@pytest.mark.parametrize("level", ["cls", "mean"])
+def test_features_equal_transformers(
+    layers: str, level: str, model_folder: Path, write_lines: Callable[..., Path], tmp_path: Path
+) -> None:
+    from transformers import AutoModel, AutoTokenizer
+
+    source, output = write_lines("text.txt", *SENTENCES), tmp_path / "features.arrow"
+    arguments = ["--model", str(model_folder), "--input", str(source), "--output", str(output)]
+    assert features.main([*arguments, "--layers", layers, "--level", level]) == 0
+    table = pa.ipc.open_stream(output.read_bytes()).read_all()
+    assert table.schema.metadata[b"layers"] == layers.encode()
+    model, tokenizer = AutoModel.from_pretrained(model_folder).eval(), AutoTokenizer.from_pretrained(model_folder)
+    for row, sentence in zip(table.to_pylist(), SENTENCES, strict=True):
+        with torch.no_grad():
+            states = model(**tokenizer(sentence, return_tensors="pt"), output_hidden_states=True).hidden_states
+        vectors = mixed(states, layers)[0]
+        expected = vectors[0] if level == "cls" else vectors.mean(0)
+        np.testing.assert_allclose(row["features"], expected.numpy(), atol=2e-5)
+
+
+def test_word_features_load_in_datasets(model_folder: Path, benchmark_data: Path, tmp_path: Path) -> None:
+    import datasets
+    from transformers import AutoModel, AutoTokenizer
+
+    output = tmp_path / "features.arrow"
+    arguments = ["--model", str(model_folder), "--task", "conll2003", "--data", str(benchmark_data)]
+    assert features.main([*arguments, "--level", "word", "--layers", "last", "--output", str(output)]) == 0
+    rows = datasets.Dataset.from_file(str(output))
+    assert len(rows) == 9
+    first = rows[0]
+    assert first["words"] == ["he", "ran", "in", "Paris", "France", "."]
+    assert first["tags"] == ["O", "O", "O", "B-LOC", "B-LOC", "O"]
+    tokenizer, model = AutoTokenizer.from_pretrained(model_folder), AutoModel.from_pretrained(model_folder).eval()
+    inputs = tokenizer(first["words"], is_split_into_words=True, return_tensors="pt")
+    places = [inputs.word_ids().index(word) for word in range(6)]
+    with torch.no_grad():
+        expected = model(**inputs).last_hidden_state[0][places]
+    np.testing.assert_allclose(np.array(first["features"]), expected.numpy(), atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--layers", "first"], "--layers first: unknown"),
+        (["--layers", "layer:5"], "the encoder has 4 layers"),
+        (["--level", "word"], "needs a token task"),
+        (["--task", "rte", "--split", "eval"], "rte has train, dev, test"),
+    ],
+)
+def test_what_cannot_be_extracted(
+    arguments: list[str],
+    message: str,
+    model_folder: Path,
+    benchmark_data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    common = ["--model", str(model_folder), "--data", str(benchmark_data), "--output", str(tmp_path / "f")]
+    assert features.main([*common, *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "f").exists()
+
+
+def test_bilstm_learns_from_frozen_features(model_folder: Path, benchmark_data: Path, tmp_path: Path) -> None:
+    arguments = ["--task", "conll2003", "--model", str(model_folder), "--data", str(benchmark_data), "--width", "16"]
+    arguments += ["--epochs", "40", "--learning-rate", "0.02", "--dropout", "0.1", "--layers", "sum-last-four"]
+    assert bilstm.main([*arguments, "--output", str(tmp_path / "run")]) == 0
+    result = Result.read(tmp_path / "run")
+    assert result.task == "conll2003-features"
+    assert result.majority_score == 0.0
+    assert result.score > 0.9
+    assert result.metrics.keys() >= {"entity_f1", "test/entity_f1"}
+    assert bilstm.main([*arguments, "--output", str(tmp_path / "again")]) == 0
+    assert Result.read(tmp_path / "again").train_loss == result.train_loss
+
+
+def test_bilstm_refuses_other_kinds(
+    model_folder: Path, benchmark_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [
+        "--task",
+        "cola",
+        "--model",
+        str(model_folder),
+        "--data",
+        str(benchmark_data),
+        "--output",
+        str(tmp_path),
+    ]
+    assert bilstm.main(arguments) == 2
+    assert "needs a token task" in capsys.readouterr().err
