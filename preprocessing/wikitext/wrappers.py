@@ -77,7 +77,7 @@ _GROUPS: list[tuple[str, Render]] = [
         noitalic, no italic, em, strong, italic, bold, kbd, mono, code, tt, var, mvar, math, samp, key press,
         keypress, key, abbr, tooltip, hover title, sic, smallcaps, sc, smallcaps all, unicode, angbr, angle
         bracket, polytonic, hebrew, arabic, nastaliq, visible anchor, vanchor, flag, flagu, flagcountry, flag
-        country, underline, strikethrough, center, centre, not a typo, notatypo, typo, as written, proper name,
+        country, underline, strikethrough, center, centre, not a typo, notatypo, typo, as written, proper name, nq,
         sub, юникод, snamei, isbn text, j
         """,
         argument(1),
