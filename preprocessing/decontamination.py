@@ -77,13 +77,19 @@ class Decontaminator:
         ]
 
     def is_dropped(self, document: Document, tally: Tally) -> bool:
-        """Counts a contaminated document (`contaminated.documents`, `contaminated.by.<file>`); whether to drop it."""
+        """Counts a contaminated document (`contaminated.documents`, `contaminated.by.<file>`); whether it is dropped.
+
+        A dropped one is also a rejected record, with the first n-gram that gave it away.
+        """
         matches = self.matches(document.sentences)
         if not matches:
             return False
         tally.count("contaminated.documents")
         for file in sorted({file for file, _ in matches}):
             tally.count(f"contaminated.by.{file}")
+        if self._drop:
+            file, ngram = matches[0]
+            tally.reject(f"{document.file} {document.locator}", f"shares {ngram!r} with {file}", kind="contaminated")
         return self._drop
 
     @staticmethod

@@ -108,6 +108,8 @@ def band_rows(threshold: float, permutations: int) -> int:
 def linked_groups(signatures: Signatures, options: NearDuplicateOptions) -> np.ndarray:
     """int32 [documents]: the number of the group each document is in; a group is linked by pairs at the threshold."""
     documents = len(signatures.keys)
+    if not documents:
+        return np.empty(0, np.int32)
     rows = band_rows(options.threshold, options.permutations)
     left, right = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for first in range(0, options.permutations - rows + 1, rows):

@@ -76,7 +76,6 @@ class _Steps:
             return None
         document = Document(piece.source, piece.file, raw.locator, " ".join(raw.title.split()), tuple(sentences))
         if self._decontaminator and self._decontaminator.is_dropped(document, tally):
-            tally.count(DROPPED + "contaminated")
             return None
         return document
 
