@@ -15,7 +15,10 @@ from preprocessing.errors import PreprocessingError
 # What the build was tried on, or is written for by the runner's documentation. Others lose data in silence too often.
 KNOWN_RUNNERS = ("FnApiRunner", "DaskRunner", "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
 
-_MESSAGE = re.compile(r"PreprocessingError: (.+?)(?: \[while running '[^']*'\])?$", re.MULTILINE)
+# Subclasses too: a traceback names them by their module.
+_MESSAGE = re.compile(
+    r"(?:PreprocessingError|^preprocessing\.[\w.]+): (.+?)(?: \[while running '[^']*'\])?$", re.MULTILINE
+)
 _WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
 
 
