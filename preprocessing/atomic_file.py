@@ -4,7 +4,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from preprocessing.errors import PreprocessingError
@@ -35,7 +35,8 @@ def replacing(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise writing_failed(target, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is gone after a success, and may never have been
+            temporary.unlink()
 
 
 def write_text(target: Path, text: str) -> None:

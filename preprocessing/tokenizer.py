@@ -56,9 +56,9 @@ class Tokenizer:
         backend.encode_special_tokens = True
         return cls(backend)
 
-    @cached_property
+    @property
     def vocabulary_size(self) -> int:
-        return max(self.backend.get_vocab().values()) + 1
+        return len(self.tokens)
 
     @property
     def pad_id(self) -> int:
@@ -100,8 +100,9 @@ class Tokenizer:
     @cached_property
     def tokens(self) -> list[str]:
         """Token by id; an id that the vocabulary skips gives an empty string."""
-        tokens = [""] * self.vocabulary_size
-        for token, index in self.backend.get_vocab().items():
+        vocabulary = self.backend.get_vocab()
+        tokens = [""] * (max(vocabulary.values()) + 1)
+        for token, index in vocabulary.items():
             tokens[index] = token
         return tokens
 
