@@ -5,15 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.wikitext import Pages, read_wikitext, wikitext_f1
+from benchmarks.wikitext import Pages, read_wikitext, sample_dump, wikitext_f1
 from preprocessing.wikitext import WikitextOptions, extract
 
 MARKUP = ("{{", "}}", "[[", "]]", "<ref", "</", "''", "{|", "|}", "&nbsp;", "__NOTOC__")
 
 
 @pytest.fixture(scope="module")
-def pages(shared_data: Path) -> Pages:
-    return read_wikitext(shared_data / "wikipedia" / "enwiki-sample-pages-articles.xml.bz2")
+def pages(request: pytest.FixtureRequest) -> Pages:
+    try:
+        return read_wikitext(sample_dump())
+    except FileNotFoundError:
+        shared_data: Path = request.getfixturevalue("shared_data")
+        return read_wikitext(shared_data / "wikipedia" / "enwiki-sample-pages-articles.xml.bz2")
 
 
 @pytest.mark.parametrize("keep_lists", [True, False])

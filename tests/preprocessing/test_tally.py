@@ -1,0 +1,59 @@
+"""The books of what went in, came out and was dropped."""
+
+import json
+import random
+
+from preprocessing.tally import LOST_TEMPLATES_KEPT, OTHER_TEMPLATES, SAMPLE_SIZE, Tally
+
+
+def filled(first: int, records: int) -> Tally:
+    tally = Tally()
+    for number in range(first, first + records):
+        tally.count("documents_in")
+        if number % 3 == 0:
+            tally.reject(f"file#{number:05}", "broken")
+        elif number % 3 == 1:
+            tally.count("dropped.redirect")
+        else:
+            tally.count("documents_out")
+        tally.lose_template(f"t{number % 5}", number)
+    return tally
+
+
+def test_the_books_balance() -> None:
+    tally = filled(0, 90)
+    assert tally.dropped == {"malformed": 30, "redirect": 30}
+    assert (tally.documents_in, tally.documents_out, tally.unaccounted) == (90, 30, 0)
+    tally.count("documents_in")
+    assert tally.unaccounted == 1
+
+
+def test_merging_does_not_depend_on_the_order() -> None:
+    parts = [filled(first, 400) for first in range(0, 4_000, 400)]
+    totals = []
+    for seed in range(5):
+        shuffled = random.Random(seed).sample(parts, len(parts))
+        total = Tally()
+        for part in shuffled:
+            total.merge(part)
+        totals.append(total.to_json())
+    assert all(total == totals[0] for total in totals)
+    assert len(totals[0]["rejections"]) == SAMPLE_SIZE
+    assert totals[0]["rejections"][0] == {"locator": "file#00000", "reason": "broken"}
+    assert totals[0]["counters"]["dropped.malformed"] == sum(part.counters["dropped.malformed"] for part in parts)
+
+
+def test_it_travels_as_json() -> None:
+    tally = filled(0, 1_000)
+    data = json.loads(json.dumps(tally.to_json()))
+    assert Tally.from_json(data).to_json() == tally.to_json()
+
+
+def test_only_the_templates_that_lost_most_are_named() -> None:
+    tally = Tally()
+    for number in range(LOST_TEMPLATES_KEPT + 10):
+        tally.lose_template(f"t{number}", number + 1)
+    lost = tally.to_json()["lost_templates"]
+    assert len(lost) == LOST_TEMPLATES_KEPT + 1
+    assert lost[OTHER_TEMPLATES] == sum(range(1, 11))
+    assert sum(lost.values()) == tally.lost_templates.total()
