@@ -2,8 +2,8 @@
 
     python -m benchmarks.loader [SHARDS] [--length 128]
 
-Without SHARDS it makes synthetic ones (many shards, so that a batch touches all of them). Times are of the process's CPU,
-medians over alternating rounds of both. The last line is one JSON object.
+Without SHARDS it makes synthetic ones (many shards, so that a batch touches all of them). Times are of the process's
+CPU, medians over alternating rounds of both. The last line is one JSON object.
 """
 
 import argparse

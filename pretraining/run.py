@@ -13,7 +13,7 @@ from pretraining import checkpoint
 from pretraining.batching import micro_batches_per_rank
 from pretraining.configuration import Recipe
 from pretraining.data import Examples, open_shard_sets
-from pretraining.deepspeed_configuration import check_deepspeed_table
+from pretraining.deepspeed_configuration import deepspeed_configuration
 from pretraining.dynamic_masking import MaskingVocabulary
 from pretraining.engine import full_weights, start_engine, start_processes
 from pretraining.environment import RankEnvironment
@@ -35,10 +35,11 @@ INTERRUPTED = 75  # exit code of a run that saved its state and wants to be star
 
 def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
     """Trains as the recipe says; returns the exit code. Every rank calls it."""
-    check_deepspeed_table(recipe.deepspeed)
     micro_batches = micro_batches_per_rank(
         recipe.training.batch_size, recipe.training.micro_batch_size, environment.world_size
     )
+    # Said before the ranks are joined, though the engine asks again.
+    deepspeed_configuration(recipe, environment.world_size, micro_batches, on_cpu=not torch.cuda.is_available())
     schedule = build_schedule(recipe.schedule, recipe.optimizer.learning_rate, recipe.training.steps)
     sets = open_shard_sets(recipe.data.shards, recipe.data.sequence_length, recipe.model.vocab_size)
     prepare_torch(recipe, environment)
@@ -51,6 +52,8 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
         recipe.evaluation.examples,
         recipe.training.micro_batch_size,
     )
+    if recipe.model.compile:
+        model.compile(dynamic=True)  # the number of tokens changes with every micro-batch
     engine = start_engine(recipe, model, environment.world_size, micro_batches, on_cpu=device.type == "cpu")
     identity = checkpoint.Identity(
         model=model.config.model_dump(),
@@ -116,8 +119,16 @@ def _masking_vocabulary(recipe: Recipe, shard_set: ShardSet) -> MaskingVocabular
         mask_id=tokenizer.mask_id,
         ordinary_ids=tokenizer.ordinary_ids,
         is_continuation=tokenizer.is_continuation,
-        whole_words=bool(shard_set.manifest.configuration.get("whole_word_masking", False)),
+        whole_words=bool(_setting(shard_set.manifest.configuration, "whole_word_masking")),
     )
+
+
+def _setting(configuration: dict[str, Any], name: str) -> Any:
+    """A setting of the build, in whichever table it stands; None when there is none."""
+    if name in configuration:
+        return configuration[name]
+    tables = (value for value in configuration.values() if isinstance(value, dict))
+    return next((found for table in tables if (found := _setting(table, name)) is not None), None)
 
 
 def _peak_flops(recipe: Recipe, device: torch.device) -> float | None:

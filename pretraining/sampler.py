@@ -40,7 +40,8 @@ def _walk(indices: np.ndarray, size: int, bits: int, round_keys: np.ndarray, per
     for place in range(len(indices)):
         value = np.uint64(indices[place])
         while True:
-            # The halves trade places every round, and with them their widths, which an odd number of bits makes unequal.
+            # The halves trade places every round, and with them their widths, which an odd number of bits makes
+            # unequal.
             left_width, right_width = width_high, width_low
             left, right = value >> right_width, value & ((np.uint64(1) << right_width) - np.uint64(1))
             for round_key in round_keys:

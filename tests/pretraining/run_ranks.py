@@ -1,7 +1,7 @@
 """One rank of the tests that train: does the actions of a plan in one process group, for start-up costs seconds.
 
-``plan.json`` is a list of ``{"run": {key: value}}`` (a recipe's overrides) and ``{"truncate": file}``; rank 0 writes the exit
-code or the message of every action to ``results.json`` beside it.
+``plan.json`` is a list of ``{"run": {key: value}}`` (a recipe's overrides) and ``{"truncate": file}``; rank 0 writes
+the exit code or the message of every action to ``results.json`` beside it.
 """
 
 import json

@@ -78,7 +78,14 @@ def test_wrong_values(recipe_file: Path, overrides: list[tuple[str, str]], messa
 
 
 def test_overrides(recipe_file: Path) -> None:
-    arguments = ["--local_rank=1", "--config", str(recipe_file), "--data.shards=a,b", "--optimizer.learning_rate", "3e-4"]
+    arguments = [
+        "--local_rank=1",
+        "--config",
+        str(recipe_file),
+        "--data.shards=a,b",
+        "--optimizer.learning_rate",
+        "3e-4",
+    ]
     arguments += ["--init.from=/some/run", "--deepspeed.zero_optimization.stage=3", "--data.weights=1,2.5"]
     path, overrides = parse_command_line(arguments)
     recipe = load_recipe(path, overrides)
