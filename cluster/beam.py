@@ -5,6 +5,7 @@ signals and standard streams are the file's own. Everything it does not know pas
 """
 
 import argparse
+import os
 import runpy
 import sys
 from collections.abc import Sequence
@@ -40,6 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ClusterError as error:
         print(f"beam: {error}", file=sys.stderr)
         return error.exit_code
+    # Beam's local worker processes read their options from here alone; by default each reports every step of its
+    # start and end.
+    os.environ.setdefault("PIPELINE_OPTIONS_FILE", str(Path(__file__).parent / "worker_options.json"))
     sys.argv = [str(file), *arguments]
     # run_path, unlike `python FILE`, leaves the file's folder off sys.path: `inspect.py` beside a pipeline must
     # not shadow the standard library's.
