@@ -69,7 +69,9 @@ def _flash(qkv_t3hd: Tensor, layout: SequenceLayout) -> Tensor:
     """torch's varlen kernel: half precision, and no dropout of attention weights (torch 2.13 has it fixed at 0)."""
     query_thd, key_thd, value_thd = qkv_t3hd.unbind(1)
     cu_seqlens, longest = layout.cu_seqlens, layout.max_length
-    return varlen_attn(query_thd, key_thd, value_thd, cu_seqlens, cu_seqlens, longest, longest)
+    context_thd = varlen_attn(query_thd, key_thd, value_thd, cu_seqlens, cu_seqlens, longest, longest)
+    assert isinstance(context_thd, Tensor)  # it is a tuple only where auxiliary outputs are asked for
+    return context_thd
 
 
 def _nested(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:

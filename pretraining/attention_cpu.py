@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pretraining.attention import Run
 
 # From this sequence length on, one product per head by oneDNN beats one batched product by MKL, calls included.
-LONG = 256
+LONG = 512
 
 
 class CpuAttention(torch.autograd.Function):
-    """[t, 3, h, d] → [t, h, d]. Letters: l is the length of a run's sequences, … one head, or all heads of the run."""
+    """[t, 3, h, d] → [t, h, d]. Suffixes name the last two axes: l is the length of the run's sequences."""
 
     @staticmethod
     def forward(ctx: Any, qkv_t3hd: Tensor, runs: tuple[Run, ...], dropout: float) -> Tensor:
@@ -32,10 +32,10 @@ class CpuAttention(torch.autograd.Function):
         saved = []
         for run in runs:
             for query, key, value, context in _blocks(run, *qkv_t3hd.unbind(1), context_thd):
-                weights_ll = torch.softmax(_times(_read(query) * ctx.scale, _read(key).mT), -1)
+                weights_ll = torch.softmax(_times(query * ctx.scale, key.mT), -1)
                 mask_ll = keep_mask(weights_ll, dropout) if dropout else None
                 kept_ll = weights_ll if mask_ll is None else weights_ll * mask_ll
-                _write(context, _times(kept_ll, _read(value)))
+                context.copy_(_times(kept_ll, value))
                 saved += [weights_ll, mask_ll]
         ctx.save_for_backward(qkv_t3hd, *saved)
         return context_thd
@@ -49,36 +49,33 @@ class CpuAttention(torch.autograd.Function):
         for run in ctx.runs:
             for query, key, value, grad, *grads in _blocks(run, *qkv_t3hd.unbind(1), grad_thd, *grad_t3hd.unbind(1)):
                 weights_ll, mask_ll = next(masks), next(masks)
-                grad_ld = _read(grad)
-                grad_weights_ll = _times(grad_ld, _read(value).mT)
+                grad_weights_ll = _times(grad, value.mT)
                 kept_ll = weights_ll
                 if mask_ll is not None:
                     kept_ll = weights_ll * mask_ll
                     grad_weights_ll.mul_(mask_ll)
                 grad_scores_ll = torch._softmax_backward_data(grad_weights_ll, weights_ll, -1, weights_ll.dtype)
-                _write(grads[0], _times(grad_scores_ll, _read(key)).mul_(ctx.scale))
-                _write(grads[1], _times(grad_scores_ll.mT, _read(query) * ctx.scale))
-                _write(grads[2], _times(kept_ll.mT, grad_ld))
+                torch.mul(_times(grad_scores_ll, key), ctx.scale, out=grads[0])
+                torch.mul(_times(grad_scores_ll.mT, query), ctx.scale, out=grads[1])
+                grads[2].copy_(_times(kept_ll.mT, grad))
         return grad_t3hd, None, None
 
 
 def _blocks(run: Run, *parts_thd: Tensor) -> list[tuple[Tensor, ...]]:
-    """Views of what is computed together: [sequences, heads, l, d] for short sequences, every head [l, d] for long."""
-    parts = [part[run.tokens].unflatten(0, (run.sequences, run.length)).transpose(1, 2) for part in parts_thd]
-    if run.length < LONG:
-        return [tuple(parts)]
-    return list(zip(*([head for sequence in part for head in sequence] for part in parts), strict=True))
-
-
-def _read(block: Tensor) -> Tensor:
-    return block if block.dim() == 2 else block.flatten(0, 1)
-
-
-def _write(block: Tensor, result: Tensor) -> None:
-    block.copy_(result.view(block.shape))
+    """Views of what one product computes: for long sequences one head of one sequence [l, d]; otherwise all heads of
+    a sequence or one head of all sequences [heads or sequences, l, d], whichever needs fewer products. Matrix products
+    take such strides as they are.
+    """
+    views = [part[run.tokens].unflatten(0, (run.sequences, run.length)) for part in parts_thd]
+    sequences, heads = range(run.sequences), range(parts_thd[0].shape[1])
+    if run.length >= LONG:
+        return [tuple(view[s, :, h] for view in views) for s in sequences for h in heads]
+    if run.sequences <= len(heads):
+        return [tuple(view[s].transpose(0, 1) for view in views) for s in sequences]
+    return [tuple(view[:, :, h] for view in views) for h in heads]
 
 
 def _times(left: Tensor, right: Tensor) -> Tensor:
     if left.dim() == 2 and onednn_serves(left, right):
         return product(left, right.mT)
-    return left @ right
+    return left.mm(right) if left.dim() == 2 else left.bmm(right)

@@ -24,7 +24,12 @@ def onednn_serves(*tensors: Tensor) -> bool:
 
 def product(left_mk: Tensor, right_nk: Tensor, bias_n: Tensor | None = None) -> Tensor:
     """left · rightᵀ + bias in float32; both may be transposed views, which are not copied."""
-    return torch.ops.mkldnn._linear_pointwise(left_mk, right_nk, bias_n, "none", [], "")
+    return torch.ops.mkldnn._linear_pointwise(_dense(left_mk), _dense(right_nk), bias_n, "none", [], "")
+
+
+def _dense(matrix: Tensor) -> Tensor:
+    # Gaps between rows throw oneDNN back to a reference implementation, hundreds of times slower than a copy.
+    return matrix if matrix.is_contiguous() or matrix.mT.is_contiguous() else matrix.contiguous()
 
 
 class OneDnnLinear(torch.autograd.Function):

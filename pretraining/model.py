@@ -15,8 +15,10 @@ from pretraining.attention import SequenceLayout, packed_attention
 from pretraining.dropout import Dropout
 from pretraining.errors import PretrainingError
 from pretraining.linear import Linear
+from pretraining.masked_loss import masked_token_loss
 from pretraining.model_configuration import BertConfig
 from pretraining.packing import PackedBatch
+from pretraining.tied_embedding import look_up_tied
 
 
 class PreTrainingSums(NamedTuple):
@@ -41,8 +43,11 @@ class Embeddings(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
 
-    def forward(self, input_ids_t: Tensor, segment_ids_t: Tensor, position_ids_t: Tensor) -> Tensor:
-        sum_th = self.word(input_ids_t) + self.position(position_ids_t) + self.segment(segment_ids_t)
+    def forward(
+        self, input_ids_t: Tensor, segment_ids_t: Tensor, position_ids_t: Tensor, words_th: Tensor | None = None
+    ) -> Tensor:
+        words_th = self.word(input_ids_t) if words_th is None else words_th
+        sum_th = words_th + self.position(position_ids_t) + self.segment(segment_ids_t)
         return self.dropout(self.norm(sum_th))
 
 
@@ -117,15 +122,18 @@ class BertModel(nn.Module):
         self.pooler = Pooler(config)
         initialise(self, config.initializer_range)
 
-    def hidden_states(self, batch: PackedBatch) -> Iterator[Tensor]:
-        """Yields [t, h] after the embeddings and after each layer: num_hidden_layers + 1 tensors."""
+    def hidden_states(self, batch: PackedBatch, words_th: Tensor | None = None) -> Iterator[Tensor]:
+        """Yields [t, h] after the embeddings and after each layer: num_hidden_layers + 1 tensors.
+
+        `words_th`: the tokens' word embeddings, where the caller has looked them up already.
+        """
         if batch.max_length > self.config.max_position_embeddings:
             raise PretrainingError(
                 f"a sequence of {batch.max_length} tokens is longer than the model's "
                 f"{self.config.max_position_embeddings} positions: shorten it or build a model with more"
             )
         layout = SequenceLayout.of(batch.cu_seqlens, batch.max_length)
-        hidden_th = self.embeddings(batch.input_ids_t, batch.segment_ids_t, batch.position_ids_t)
+        hidden_th = self.embeddings(batch.input_ids_t, batch.segment_ids_t, batch.position_ids_t, words_th)
         yield hidden_th
         for layer in self.layers:
             if self.checkpoint_activations and self.training:
@@ -134,15 +142,15 @@ class BertModel(nn.Module):
                 hidden_th = layer(hidden_th, layout)
             yield hidden_th
 
-    def forward(self, batch: PackedBatch) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: PackedBatch, words_th: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Returns the last hidden states [t, h] and the pooled [CLS] of each sequence [s, h]."""
-        for hidden_th in self.hidden_states(batch):
+        for hidden_th in self.hidden_states(batch, words_th):
             last_th = hidden_th
         return last_th, self.pooler(last_th, batch.cu_seqlens)
 
 
 class MaskedTokenHead(nn.Module):
-    """Scores of the vocabulary at the masked positions; the decoder is the word embedding (tied)."""
+    """Loss sum and correct predictions at the masked positions; the decoder is the word embedding (tied)."""
 
     def __init__(self, config: BertConfig, word_embedding: Tensor) -> None:
         super().__init__()
@@ -151,8 +159,10 @@ class MaskedTokenHead(nn.Module):
         self.decoder_weight = word_embedding  # the same parameter, so it is registered here too
         self.decoder_bias = nn.Parameter(torch.zeros(config.vocab_size))
 
-    def forward(self, hidden_mh: Tensor) -> Tensor:
-        return F.linear(self.norm(F.gelu(self.dense(hidden_mh))), self.decoder_weight, self.decoder_bias)
+    def forward(self, hidden_mh: Tensor, labels_m: Tensor, decoder_vh: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        transformed_mh = self.norm(F.gelu(self.dense(hidden_mh)))
+        decoder_vh = self.decoder_weight if decoder_vh is None else decoder_vh
+        return masked_token_loss(transformed_mh, decoder_vh, self.decoder_bias, labels_m)
 
 
 class BertForPreTraining(nn.Module):
@@ -171,13 +181,15 @@ class BertForPreTraining(nn.Module):
         indices_m, labels_m, is_random_s = batch.masked_indices_m, batch.masked_labels_m, batch.is_random_next_s
         if indices_m is None or labels_m is None or is_random_s is None:
             raise PretrainingError("pretraining needs masked positions, their labels and next-sentence labels")
-        hidden_th, pooled_sh = self.bert(batch)
-        logits_mv = self.mlm_head(hidden_th.index_select(0, indices_m))
+        tied = look_up_tied(self.bert.embeddings.word.weight, batch.input_ids_t)
+        words_th, decoder_vh = (None, None) if tied is None else tied
+        hidden_th, pooled_sh = self.bert(batch, words_th)
+        mlm_loss_sum, mlm_correct = self.mlm_head(hidden_th.index_select(0, indices_m), labels_m, decoder_vh)
         logits_s2 = self.nsp_head(pooled_sh)
         return PreTrainingSums(
-            mlm_loss_sum=F.cross_entropy(logits_mv.float(), labels_m, reduction="sum"),
+            mlm_loss_sum=mlm_loss_sum,
             nsp_loss_sum=F.cross_entropy(logits_s2.float(), is_random_s, reduction="sum"),
-            mlm_correct=(logits_mv.argmax(-1) == labels_m).sum(),
+            mlm_correct=mlm_correct,
             nsp_correct=(logits_s2.argmax(-1) == is_random_s).sum(),
             masked_tokens=indices_m.shape[0],
             sequences=batch.sequences,
