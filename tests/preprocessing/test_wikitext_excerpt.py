@@ -37,7 +37,9 @@ def test_pages_of_several_paragraphs_do_not_vanish(pages: Pages) -> None:
 @pytest.mark.slow
 def test_words_agree_with_mwparserfromhell(pages: Pages) -> None:
     pytest.importorskip("mwparserfromhell")
-    # Every sixth page; precision is below recall because numbers and quotations in templates are kept.
-    quality = wikitext_f1(Pages(pages.texts[::6], pages.site))
+    # The shorter pages, since the reference takes long; the benchmark takes all. Precision is below recall because
+    # numbers and quotations in templates are kept.
+    shorter = sorted(pages.texts, key=len)[: len(pages.texts) // 2]
+    quality = wikitext_f1(Pages(tuple(shorter), pages.site))
     assert quality["f1"] >= 0.98
     assert quality["recall"] >= 0.99
