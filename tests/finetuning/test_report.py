@@ -1,0 +1,177 @@
+"""The fine-tuning report: figures, failed and missing runs, comparison, errors, and what is on the page."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finetuning.grid import SweepConfig, plan_runs
+from finetuning.report import build, main, render
+from finetuning.result import write_json
+
+OWN = """
+name = "polite"
+kind = "classification"
+format = "jsonl"
+labels = ["no", "yes"]
+metric = "accuracy"
+columns = { text_a = "text", label = "label" }
+splits = { train = "train.jsonl", dev = "dev.jsonl" }
+"""
+TEXTS = ["<b>please</b> | now", "thanks", "go away", "hm"]
+GOLD = ["yes", "yes", "no", "no"]
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, write_result: Callable[..., Path]) -> Path:
+    """Two models, two rates, three seeds of a user's own task; one run failed, one is missing."""
+    task = tmp_path / "task" / "polite.toml"
+    task.parent.mkdir()
+    task.write_text(OWN)
+    rows = [{"text": text, "label": label} for text, label in zip(TEXTS, GOLD, strict=True)]
+    for name in ("train", "dev"):
+        (task.parent / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    output = tmp_path / "sweep"
+    config = SweepConfig(
+        models={"old": "models/old", "new": "models/new"},
+        tasks=(str(task),),
+        output=str(output),
+        learning_rates=(5e-5, 2e-5),
+        seeds=(1, 2, 3),
+    )
+    write_json(output / "sweep.json", config.model_dump(mode="json"))
+    base = {("old", 5e-5): 0.6, ("old", 2e-5): 0.7, ("new", 5e-5): 0.65, ("new", 2e-5): 0.8}
+    for run in plan_runs(config):
+        score = base[run.model_label, run.learning_rate] + run.seed / 100
+        if (run.model_label, run.learning_rate, run.seed) == ("old", 5e-5, 3):
+            logs = output / "logs" / run.folder
+            logs.mkdir(parents=True)
+            (logs / "attempts.jsonl").write_text("{}\n{}\n")
+            (logs / "output.txt").write_text("some lines\nRuntimeError: no | memory\n")
+            continue
+        if (run.model_label, run.learning_rate, run.seed) == ("new", 2e-5, 1):
+            score = 0.4
+        fields: dict[str, Any] = {"learning_rate": run.learning_rate, "seed": run.seed, "spec": {"task": str(task)}}
+        folder = write_result(output / run.folder, task="polite", score=score, **fields)
+        answers = ["yes", "no", "no", "yes"]
+        lines = [
+            {"id": str(n), "label": GOLD[n], "prediction": answers[n], "scores": {answers[n]: 0.6 + n / 10}}
+            for n in range(4)
+        ]
+        (folder / "predictions-dev.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return output
+
+
+def model(report: dict[str, Any], label: str) -> dict[str, Any]:
+    (found,) = (entry for entry in report["tasks"][0]["models"] if entry["label"] == label)
+    return found
+
+
+def test_figures_of_each_setting_by_hand(sweep: Path):
+    report = build([sweep])
+    old = {row["learning_rate"]: row for row in model(report, "old")["settings"]}
+    assert old[2e-5]["summary"]["mean"] == pytest.approx(0.72)
+    assert old[2e-5]["summary"]["standard_deviation"] == pytest.approx(0.01)
+    assert old[2e-5]["summary"]["median"] == pytest.approx(0.72)
+    assert old[2e-5]["summary"]["best"] == pytest.approx(0.73)
+    assert old[2e-5]["summary"]["interval"]["high"] == pytest.approx(0.72 + 4.303 * 0.01 / 3**0.5, abs=1e-4)
+    assert old[5e-5]["seeds"] == [1, 2]
+    assert model(report, "old")["best_setting"]["learning_rate"] == 2e-5
+    new = {row["learning_rate"]: row for row in model(report, "new")["settings"]}
+    assert new[2e-5]["failed"] == 1
+    assert new[2e-5]["summary"]["mean"] == pytest.approx((0.4 + 0.82 + 0.83) / 3)
+    assert new[2e-5]["summary_without_failed"]["mean"] == pytest.approx(0.825)
+    assert new[2e-5]["expected_best"]["1"] == pytest.approx(new[2e-5]["summary"]["mean"])
+
+
+def test_failed_and_missing_runs_are_named(sweep: Path):
+    report = build([sweep])
+    (failed,) = report["failed_runs"]
+    assert failed["folder"].endswith("new/polite/lr2e-05-batch32-epochs3-seed1")
+    assert "at or below" in failed["why"]
+    (missing,) = report["missing_runs"]
+    assert missing["folder"].endswith("old/polite/lr5e-05-batch32-epochs3-seed3")
+    assert (missing["attempts"], missing["last_line"]) == (2, "RuntimeError: no | memory")
+
+
+def test_checkpoints_are_compared_run_by_run(sweep: Path):
+    (row,) = build([sweep], baseline="old")["comparisons"]
+    assert (row["pairs"], row["unpaired"]) == (5, 1)
+    assert row["mean_difference"] == pytest.approx((0.05 * 2 + 0.1 * 2 + (0.4 - 0.71)) / 5)
+    assert (row["wins"], row["losses"]) == (4, 1)
+    assert row["p_value"] == row["p_value_holm"]
+    (reverse,) = build([sweep], baseline="new")["comparisons"]
+    assert reverse["mean_difference"] == pytest.approx(-row["mean_difference"])
+
+
+def test_confusion_and_worst_errors_carry_the_texts(sweep: Path):
+    errors = model(build([sweep]), "old")["errors"]
+    assert errors["labels"] == ("no", "yes")
+    assert errors["confusion"] == ((1, 1), (1, 1))
+    assert (errors["wrong"], errors["rows"]) == (2, 4)
+    assert [(error["text"], error["prediction"]) for error in errors["worst"]] == [("hm", "yes"), ("thanks", "no")]
+
+
+def test_the_three_files_say_the_same(sweep: Path, capsys):
+    assert main([str(sweep)]) == 0
+    assert "1 runs of the sweep have no result yet" in capsys.readouterr().err
+    page, text = (sweep / "report.html").read_text(), (sweep / "report.md").read_text()
+    mean = json.loads((sweep / "report.json").read_text())["tasks"][0]["models"][1]["settings"][0]["summary"]["mean"]
+    for content in (page, text):
+        assert f"{100 * mean:.1f} ±" in content
+        assert "lr5e-05-batch32-epochs3-seed3" in content
+    assert page.count("<svg") == 3  # scores, and a confusion matrix for each model
+    assert "<b>please" not in page
+    assert "<script" not in page
+    assert "no \\| memory" in text
+
+
+def test_the_papers_figures_stand_beside(tmp_path: Path, write_result: Callable[..., Path]):
+    run = write_result(tmp_path / "run", task="mrpc", score=0.88)
+    line = {"id": "0", "label": "1", "prediction": "0", "scores": {"0": 0.9}}
+    (run / "predictions-dev.jsonl").write_text(json.dumps(line) + "\n")
+    report = build([run])
+    assert "Base dev accuracy 86.7; Large dev accuracy 87.8; Base test f1 88.9" in render(report, "report.md")
+    assert "arXiv:1810.04805" in render(report, "report.html")
+    assert report["tasks"][0]["models"][0]["best_setting"]["summary"]["interval"] is None  # one run
+    assert "hub" in report["tasks"][0]["models"][0]["errors"]["note"]
+
+
+TOKENS = {"id": "0", "label": ["O", "B-PER", "O"], "prediction": ["O", "O", "O"], "scores": [0.9, 0.5, 0.9]}
+SPAN = {"id": "q", "label": ["in Paris"], "prediction": "Paris", "scores": {"Paris": 0.9}, "null_odds": -1.0}
+NUMBER = {"id": "0", "label": 4.0, "prediction": 1.5, "scores": [1.5]}
+CHOICE = {"id": "0", "label": 2, "prediction": 1, "scores": [0.1, 0.7, 0.1, 0.1]}
+
+
+@pytest.mark.parametrize(
+    ("task", "line", "badness"),
+    [("conll2003", TOKENS, 1 / 3), ("squad1", SPAN, 1 / 3), ("stsb", NUMBER, 2.5), ("swag", CHOICE, 0.7)],
+)
+def test_errors_of_every_kind_of_task(tmp_path: Path, write_result: Callable[..., Path], task, line, badness):
+    run = write_result(tmp_path / "run", task=task)
+    (run / "predictions-dev.jsonl").write_text(json.dumps(line) + "\n")
+    report = build([run])
+    (error,) = report["tasks"][0]["models"][0]["errors"]["worst"]
+    assert error["badness"] == pytest.approx(badness)
+    assert task in render(report, "report.html")
+
+
+@pytest.mark.parametrize("break_it", ["no folder", "nothing in it", "damaged", "no predictions", "unknown baseline"])
+def test_what_is_wrong_is_one_sentence(sweep: Path, tmp_path: Path, capsys, break_it: str):
+    arguments = [str(sweep)]
+    if break_it == "no folder":
+        arguments = [str(tmp_path / "nowhere")]
+    elif break_it == "nothing in it":
+        arguments = [str(tmp_path / "task")]
+    elif break_it == "damaged":
+        next(sweep.rglob("result.json")).write_text("{}")
+    elif break_it == "no predictions":
+        for path in sweep.rglob("predictions-dev.jsonl"):
+            path.unlink()
+    else:
+        arguments += ["--baseline", "nobody"]
+    assert main(arguments) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (sweep / "report.html").exists()

@@ -1,0 +1,142 @@
+"""GLUE zips and SQuAD files as the servers and official scripts read them."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from finetuning.benchmark_files import write_benchmark_files
+from finetuning.predictions import Prediction
+from finetuning.submission import GLUE_ROWS, main
+from finetuning.tasks import load_task
+
+ANSWERS = {
+    "CoLA": "1",
+    "SST-2": "0",
+    "MRPC": "1",
+    "QQP": "0",
+    "QNLI": "entailment",
+    "RTE": "not_entailment",
+    "WNLI": "1",
+}
+TASKS = {"cola": "CoLA", "sst2": "SST-2", "mrpc": "MRPC", "qqp": "QQP", "qnli": "QNLI", "rte": "RTE", "wnli": "WNLI"}
+
+
+def predict(folder: Path, task: str, split: str, answers: list[object]) -> None:
+    """The files that a run leaves for a test split."""
+    rows = [Prediction(str(number), None, answer, None) for number, answer in enumerate(answers)]
+    write_benchmark_files(folder, load_task(task), split, rows)
+
+
+@pytest.fixture
+def all_of_glue(tmp_path: Path, write_result: Callable[..., Path]) -> Path:
+    """A finished run of every task with predictions for test sets of three rows."""
+    root = tmp_path / "runs"
+    for task, name in TASKS.items():
+        predict(write_result(root / task, task=task), task, "test", [ANSWERS[name]] * 3)
+    predict(write_result(root / "stsb", task="stsb"), "stsb", "test", [2.5, -1.0, 5.2])
+    mnli = write_result(root / "mnli", task="mnli")
+    for split in ("test_matched", "test_mismatched", "ax"):
+        predict(mnli, "mnli", split, ["neutral", "entailment", "contradiction"])
+    return root
+
+
+def test_the_zip_has_every_file_with_its_exact_name_header_and_rows(all_of_glue: Path, tmp_path: Path):
+    assert main(["glue", str(all_of_glue), "--output", str(tmp_path / "glue.zip"), "--any-size"]) == 0
+    with zipfile.ZipFile(tmp_path / "glue.zip") as archive:
+        assert archive.namelist() == [
+            "CoLA.tsv", "SST-2.tsv", "MRPC.tsv", "STS-B.tsv", "QQP.tsv", "MNLI-m.tsv", "MNLI-mm.tsv", "QNLI.tsv",
+            "RTE.tsv", "WNLI.tsv", "AX.tsv",
+        ]  # fmt: skip
+        assert archive.read("CoLA.tsv") == b"index\tprediction\n0\t1\n1\t1\n2\t1\n"
+        assert archive.read("STS-B.tsv") == b"index\tprediction\n0\t2.500\n1\t0.000\n2\t5.000\n"
+        for name in ("MNLI-m.tsv", "MNLI-mm.tsv", "AX.tsv"):
+            assert archive.read(name) == b"index\tprediction\n0\tneutral\n1\tentailment\n2\tcontradiction\n"
+        assert archive.read("RTE.tsv").splitlines()[1] == b"0\tnot_entailment"
+
+
+def test_equal_predictions_give_equal_bytes(all_of_glue: Path, tmp_path: Path):
+    for name in ("one.zip", "two.zip"):
+        assert main(["glue", str(all_of_glue), "--output", str(tmp_path / name), "--any-size"]) == 0
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_the_run_with_the_best_dev_score_is_taken(all_of_glue: Path, tmp_path: Path, write_result: Callable[..., Path]):
+    predict(write_result(all_of_glue / "better", task="cola", score=0.9, seed=2), "cola", "test", ["0", "0", "0"])
+    predict(write_result(all_of_glue / "worse", task="cola", score=0.1, seed=3), "cola", "test", ["0", "1", "1"])
+    assert main(["glue", str(all_of_glue), "--output", str(tmp_path / "glue.zip"), "--any-size"]) == 0
+    with zipfile.ZipFile(tmp_path / "glue.zip") as archive:
+        assert archive.read("CoLA.tsv") == b"index\tprediction\n0\t0\n1\t0\n2\t0\n"
+
+
+def test_a_task_that_was_not_run_is_named_or_gets_a_constant(all_of_glue: Path, tmp_path: Path, capsys):
+    (all_of_glue / "wnli" / "submission" / "WNLI.tsv").unlink()
+    arguments = ["glue", str(all_of_glue), "--output", str(tmp_path / "glue.zip"), "--any-size"]
+    assert main(arguments) == 2
+    assert "no test predictions for WNLI.tsv" in capsys.readouterr().err
+    assert not (tmp_path / "glue.zip").exists()
+    assert main([*arguments, "--constant", "WNLI=0"]) == 0
+    with zipfile.ZipFile(tmp_path / "glue.zip") as archive:
+        lines = archive.read("WNLI.tsv").decode().splitlines()
+    assert lines[0] == "index\tprediction"
+    assert lines[1:] == [f"{number}\t0" for number in range(GLUE_ROWS["WNLI.tsv"])]
+    assert main([*arguments, "--allow-missing"]) == 0
+    assert main([*arguments, "--constant", "XYZ=0"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("index\tprediction\n0\t1\n2\t1\n", "line 3 has index '2', not 1"),
+        ("index\tprediction\n0\t1\n1\tyes\n", "line 3: 'yes' is no answer of cola"),
+        ("id\tlabel\n0\t1\n", "line 1"),
+        ("index\tprediction\n0\t1\n", "1 rows, GLUE's test set has 1063"),
+    ],
+)
+def test_what_the_server_would_refuse_is_refused_here(all_of_glue: Path, tmp_path: Path, capsys, content, says):
+    (all_of_glue / "cola" / "submission" / "CoLA.tsv").write_text(content)
+    assert main(["glue", str(all_of_glue), "--output", str(tmp_path / "glue.zip")]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert "CoLA.tsv" in error
+
+
+def test_runs_of_two_models_need_a_choice(tmp_path: Path, write_result: Callable[..., Path], capsys):
+    for label in ("a", "b"):
+        folder = write_result(tmp_path / label, spec={"model": f"models/{label}/export"})
+        predict(folder, "cola", "test", [(label == "b" and "1") or "0"])
+    arguments = ["glue", str(tmp_path), "--output", str(tmp_path / "g.zip"), "--any-size", "--allow-missing"]
+    assert main(arguments) == 2
+    assert "several models (a, b)" in capsys.readouterr().err
+    assert main([*arguments, "--model", "b"]) == 0
+    with zipfile.ZipFile(tmp_path / "g.zip") as archive:
+        assert archive.read("CoLA.tsv").endswith(b"0\t1\n")
+
+
+@pytest.mark.parametrize("task", ["squad1", "squad2"])
+def test_squad_files(tmp_path: Path, write_result: Callable[..., Path], capsys, task: str):
+    run = write_result(tmp_path / "run", task=task)
+    rows = [
+        Prediction("q1", ["Paris"], "Paris", {"Paris": 0.9, "in Paris": 0.1}, -3.5, "Paris"),
+        Prediction("q2", [], "", {"": 0.8, "he": 0.2}, 2.0, "he"),
+    ]
+    write_benchmark_files(run, load_task(task), "dev", rows)
+    assert main(["squad", str(run), "--output", str(tmp_path / "out")]) == 0
+    read = {path.name: json.loads(path.read_text()) for path in (tmp_path / "out").iterdir()}
+    assert read["predictions.json"] == {"q1": "Paris", "q2": ""}
+    assert read["nbest_predictions.json"]["q1"] == [
+        {"text": "Paris", "probability": 0.9},
+        {"text": "in Paris", "probability": 0.1},
+    ]
+    assert read.get("null_odds.json") == ({"q1": -3.5, "q2": 2.0} if task == "squad2" else None)
+    assert main(["squad", str(run), "--output", str(tmp_path / "none"), "--split", "test"]) == 2
+    assert "squad-test-predictions.json" in capsys.readouterr().err
+
+
+def test_no_runs_at_all(tmp_path: Path, capsys):
+    assert main(["glue", str(tmp_path), "--output", str(tmp_path / "g.zip")]) == 2
+    assert "no finished run" in capsys.readouterr().err
+    assert main(["squad", str(tmp_path / "nowhere"), "--output", str(tmp_path / "out")]) == 2
+    assert "not a folder" in capsys.readouterr().err
