@@ -23,7 +23,8 @@ from typing import Any
 
 from cluster.sample_corpus import DUMP
 from preprocessing.decompression import detect_compression
-from preprocessing.sources.dump_pages import Page, read_namespaces, read_pages
+from preprocessing.sources.dump_head import read_namespaces
+from preprocessing.sources.dump_pages import Page, read_pages
 from preprocessing.sources.dump_stream import DumpStream
 from preprocessing.wikitext import Site, WikitextOptions, extract
 from preprocessing.wikitext.links import is_hidden

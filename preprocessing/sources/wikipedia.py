@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from preprocessing.sources.dump_pages import MalformedPageError, Page, read_namespaces, read_pages
+from preprocessing.sources.dump_head import read_namespaces
+from preprocessing.sources.dump_pages import MalformedPageError, Page, read_pages
 from preprocessing.sources.dump_splits import split_points
 from preprocessing.sources.dump_stream import DumpStream, TruncatedInputError
 from preprocessing.sources.raw_document import RawDocument

@@ -19,10 +19,10 @@ COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
     "bz2": bz2.compress,
     "gzip": gzip.compress,
-    "xz": lzma.compress,
+    "xz": lambda data: lzma.compress(data, preset=0),
     "zstd": zstandard.compress,
 }
-TEXT = "".join(f"line {number * number * 7919 % 1_000_003}\n" for number in range(200_000)).encode()
+TEXT = "".join(f"line {number * number * 7919 % 1_000_003}\n" for number in range(130_000)).encode()
 
 
 def pieces(path: Path, compression: str, start: int = 0, end: int | None = None) -> list[tuple[bytes, bool]]:
@@ -107,5 +107,5 @@ def test_a_stream_at_the_seam_of_two_search_windows_is_found(tmp_path: Path, mon
 @pytest.mark.parametrize("compression", ["gzip", "xz", "zstd"])
 def test_what_cannot_be_cut_is_one_range(tmp_path: Path, compression: str) -> None:
     path = tmp_path / "file.dat"
-    path.write_bytes(COMPRESS[compression](TEXT) * 2)
+    path.write_bytes(COMPRESS[compression](TEXT[:1_000]) * 2)
     assert split_points(str(path), 100) == [(0, path.stat().st_size)]
