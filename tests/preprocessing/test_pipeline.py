@@ -1,0 +1,334 @@
+"""The whole build on small inputs, in this process but where the point is another one."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
+
+from preprocessing import build_folder
+from preprocessing.configuration import BuildConfiguration, Job
+from preprocessing.examples import ExampleOptions
+from preprocessing.extract import loaded_tokenizer
+from preprocessing.input_options import InputOptions
+from preprocessing.pipeline import add_graph, run
+from preprocessing.report import write_report
+from preprocessing.shards import ShardSet, read_table
+from preprocessing.splits import plan_splits
+from preprocessing.tokenizer import SPECIAL_TOKENS, build
+
+WORDS = [f"word{index}" for index in range(80)]
+SMALL = ("--sequence-lengths", "16,32", "--heldout-fraction", "0.1", "--split-bytes", "4096", "--bucket-bytes", "8192")
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`text/*.txt` in the layout of a sentence a line, three files with a duplicate document, and a vocabulary."""
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "text").mkdir()
+    rng = np.random.default_rng(11)
+    for name in "abc":
+        documents = []
+        for _ in range(60):
+            lines = [" ".join(rng.choice(WORDS, rng.integers(4, 15))) for _ in range(rng.integers(2, 9))]
+            documents.append("\n".join(lines) + "\n")
+        if name == "c":
+            documents.append((folder / "text" / "a.txt").read_text().split("\n\n")[5] + "\n")
+        (folder / "text" / f"{name}.txt").write_text("\n".join(documents))
+    (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in [*SPECIAL_TOKENS, *WORDS]))
+    return folder
+
+
+Build = Callable[..., int]
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of the time of a build this small would be spent on drawing its report."""
+    monkeypatch.setattr(build_folder, "write_report", lambda manifest, folder: None)
+
+
+@pytest.fixture
+def build_shards(inputs: Path, tmp_path: Path, no_pictures: None) -> Build:
+    def call(*options: str, output: Path | None = None) -> int:
+        loaded_tokenizer.cache_clear()
+        source = (
+            ()
+            if any(option.startswith("--sentences") for option in options)
+            else (
+                "--sentences",
+                str(inputs / "text" / "*.txt"),
+            )
+        )
+        vocabulary = () if "--vocab" in options else ("--vocab", str(inputs / "vocab.txt"))
+        return run([*source, *vocabulary, "--output", str(output or tmp_path / "shards"), *SMALL, *options])
+
+    return call
+
+
+def refused(capsys: pytest.CaptureFixture[str], code: int) -> str:
+    """The one sentence that a refused build prints."""
+    printed = capsys.readouterr().err.strip()
+    assert code == 2
+    assert len(printed.splitlines()) == 1, printed
+    assert "Traceback" not in printed
+    return printed
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_text_becomes_shards(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_folder, "write_report", write_report)
+    assert build_shards() == 0
+    shards = ShardSet.open(tmp_path / "shards")
+    manifest = shards.manifest
+    assert manifest.fingerprint in capsys.readouterr().out
+    assert manifest.buckets > 1
+    assert len(shards.records("train", 16)) == manifest.buckets
+    counters = manifest.counters
+    assert (counters["documents_in"], counters["documents_out"], counters["dropped.exact_duplicate"]) == (181, 180, 1)
+    assert sum(record.rows for record in manifest.documents) == 180
+    assert sum(record.splits for record in manifest.inputs) > 3
+    assert {record.file for record in manifest.inputs} == {"a.txt", "b.txt", "c.txt"}
+    assert set(manifest.statistics) == {"train/16", "train/32", "heldout/16", "heldout/32"}
+    for record in manifest.shards:
+        assert shards.read(record).rows == record.rows
+    assert sorted(path.name for path in (tmp_path / "shards").iterdir()) == [
+        "build.json",
+        "documents",
+        "heldout",
+        "manifest.json",
+        "report.html",
+        "report.json",
+        "tokenizer",
+        "train",
+    ]
+
+
+def test_output_does_not_depend_on_where_input_or_output_lie_or_how_it_is_cut(
+    build_shards: Build, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert build_shards(output=tmp_path / "one") == 0
+    shutil.copytree(inputs, tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path)
+    moved = ("--sentences", "elsewhere/text/*.txt", "--vocab", "elsewhere/vocab.txt", "--split-bytes", "100000")
+    assert build_shards(*moved, output=Path("two")) == 0
+    one, two = content(tmp_path / "one"), content(tmp_path / "two")
+    assert list(one) == list(two)
+    assert [name for name in one if name.endswith(".arrow") and one[name] != two[name]] == []
+
+
+def test_a_bundle_that_runs_twice_changes_nothing(build_shards: Build, tmp_path: Path) -> None:
+    assert build_shards(output=tmp_path / "one") == 0
+    assert build_shards("--direct_runner_bundle_repeat=1", "--runner=FnApiRunner", output=tmp_path / "two") == 0
+    assert content(tmp_path / "one") == content(tmp_path / "two")
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_bytes_as_one(build_shards: Build, tmp_path: Path) -> None:
+    assert build_shards("--workers", "1", output=tmp_path / "one") == 0
+    assert build_shards("--workers", "2", output=tmp_path / "two") == 0
+    assert content(tmp_path / "one") == content(tmp_path / "two")
+
+
+def test_a_complete_build_is_left_alone(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build_shards("--keep-intermediate") == 0
+    assert (tmp_path / "shards" / "intermediate").is_dir()
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "shards" / "train").rglob("*")}
+    capsys.readouterr()
+    assert build_shards() == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "shards" / "train").rglob("*")} == times
+    assert not (tmp_path / "shards" / "intermediate").exists()
+
+
+def test_a_build_goes_on_where_it_was_stopped(build_shards: Build, tmp_path: Path) -> None:
+    assert build_shards("--keep-intermediate") == 0
+    whole = content(tmp_path / "shards")
+    shards = tmp_path / "shards"
+    kept, lost, *_ = sorted((shards / "train" / "16").iterdir())
+    (shards / "manifest.json").unlink()
+    lost.unlink()
+    max((shards / "intermediate").glob("bucket-*.json")).unlink()
+    next((shards / "intermediate").glob("split-*.json")).unlink()
+    (shards / "train" / "16" / "part.arrow.tmp-1-1").write_text("left by a killed worker")
+    before = kept.stat().st_mtime_ns
+    assert build_shards("--keep-intermediate") == 0
+    assert content(shards) == whole
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_a_shard_that_is_gone_is_built_again(build_shards: Build, tmp_path: Path) -> None:
+    assert build_shards() == 0
+    whole = content(tmp_path / "shards")
+    next((tmp_path / "shards" / "heldout" / "32").iterdir()).unlink()
+    assert build_shards() == 0
+    assert content(tmp_path / "shards") == whole
+
+
+def test_a_folder_of_another_build_is_refused(
+    build_shards: Build, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build_shards() == 0
+    whole = content(tmp_path / "shards")
+    message = refused(capsys, build_shards("--seed", "3", "--whole-word-masking"))
+    assert "another configuration" in message
+    assert "examples.seed: 12345 → 3" in message
+    message = refused(capsys, build_shards("--sentences", str(inputs / "text" / "[ab].txt"), "--bucket-bytes", "6000"))
+    assert "other inputs" in message or "buckets" in message
+    (tmp_path / "shards" / "manifest.json").unlink()
+    assert "another configuration" in refused(capsys, build_shards("--seed", "3"))
+    whole.pop("manifest.json")
+    assert content(tmp_path / "shards") == whole
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--seeed", "3"), "did you mean --seed"),
+        (("--sequence-lengths", "512,128"), "ascending"),
+        (("--runner", "DirectRunner"), "--runner DirectRunner is not one of"),
+        (("--runner", "nowhere.at.all.Runner"), "cannot be imported"),
+        (("--workers", "0"), "at least 1"),
+        (("--vocab", "nowhere.txt"), "nowhere.txt does not exist"),
+        (("--word-segmenter", "nowhere:cut"), "--word-segmenter"),
+        (("--sentences", "nowhere/*.txt"), "matches no file"),
+        (("--cleaning.minimum-characters", "100000"), "No document is left of 181"),
+        (("--minimum-fill", "0.99"), "not fit to train on"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], message: str
+) -> None:
+    assert message in refused(capsys, build_shards(*options))
+    assert not (tmp_path / "shards" / "manifest.json").exists()
+
+
+def test_a_vocabulary_without_mask_is_refused(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\nword\n")
+    assert "lacks [MASK]" in refused(capsys, build_shards("--vocab", str(tmp_path / "vocab.txt")))
+
+
+@pytest.mark.parametrize(("objective", "code"), [("next-sentence", 2), ("sentence-order", 0), ("none", 0)])
+def test_a_corpus_of_a_single_document(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str], objective: str, code: int
+) -> None:
+    text = tmp_path / "one.txt"
+    text.write_text("".join(f"{' '.join(WORDS[n : n + 9])}\n" for n in range(40)))
+    options = ("--sentences", str(text), "--objective", objective, "--heldout-fraction", "0")
+    assert build_shards(*options) == code
+    if code:
+        assert "single document" in refused(capsys, code)
+
+
+def test_an_output_below_a_file_is_refused(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert "is a file, not a folder" in refused(capsys, build_shards(output=tmp_path / "file" / "shards"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_output_that_may_not_be_written_is_refused(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    assert "permission is denied" in refused(capsys, build_shards(output=tmp_path / "locked" / "shards"))
+
+
+def test_a_full_disk_stops_with_one_sentence_and_loses_nothing(
+    build_shards: Build, inputs: Path, tmp_path: Path
+) -> None:
+    """In a process whose files may not grow past 12 kB: smaller files are written and kept."""
+    command = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (12000, 12000)); "
+        "from preprocessing.pipeline import run; sys.exit(run(sys.argv[1:]))"
+    )
+    arguments = ["--sentences", str(inputs / "text" / "*.txt"), "--vocab", str(inputs / "vocab.txt"), *SMALL]
+    done = subprocess.run(
+        [sys.executable, "-c", command, *arguments, "--output", str(tmp_path / "shards")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "Cannot write" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "shards" / "manifest.json").exists()
+    assert list((tmp_path / "shards").glob("**/*.tmp-*")) == []
+    assert build_shards() == 0
+    assert build_shards(output=tmp_path / "other") == 0
+    assert content(tmp_path / "shards") == content(tmp_path / "other")
+
+
+def make_job(inputs: Path, folder: Path) -> Job:
+    tokenizer = build({piece: index for index, piece in enumerate([*SPECIAL_TOKENS, *WORDS])}, lowercase=True)
+    configuration = BuildConfiguration(
+        examples=ExampleOptions(sequence_lengths=(16,)), tokenizer_fingerprint=tokenizer.fingerprint, buckets=3
+    )
+    job = Job(folder, configuration, configuration.hash)
+    loaded_tokenizer.cache_clear()
+    build_folder.start(job, tokenizer, "inputs")
+    return job
+
+
+def test_the_graph_writes_every_bucket(inputs: Path, tmp_path: Path) -> None:
+    job = make_job(inputs, tmp_path)
+    splits = plan_splits(InputOptions(sentences=(str(inputs / "text" / "*.txt"),)), 4096)
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        add_graph(pipeline, splits, job)
+    tables = [read_table(path) for path in sorted((tmp_path / "documents").iterdir())]
+    assert len(tables) == 3
+    assert sum(table.num_rows for table in tables) == 180
+
+
+def test_documents_that_a_runner_loses_fail_the_build(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from preprocessing import pipeline
+
+    whole = pipeline.extract_split
+    monkeypatch.setattr(pipeline, "extract_split", lambda split, job: whole(split, job)[1:])
+    assert "The runner delivered" in refused(capsys, build_shards())
+    assert not (tmp_path / "shards" / "manifest.json").exists()
+
+
+def test_counters_that_do_not_balance_fail_the_build(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build_shards("--keep-intermediate") == 0
+    capsys.readouterr()
+    (tmp_path / "shards" / "manifest.json").unlink()
+    sidecar = next((tmp_path / "shards" / "intermediate").glob("split-*.json"))
+    data = json.loads(sidecar.read_text())
+    data["tally"]["counters"]["documents_in"] += 1
+    sidecar.write_text(json.dumps(data))
+    assert "do not balance" in refused(capsys, build_shards())
+
+
+@pytest.mark.slow
+def test_the_file_runs_as_a_script_and_as_a_module(inputs: Path, tmp_path: Path, repository: Path) -> None:
+    arguments = ["--sentences", str(inputs / "text" / "a.txt"), "--vocab", str(inputs / "vocab.txt"), *SMALL]
+    for number, program in enumerate((["-m", "preprocessing.pipeline"], ["-m", "cluster.beam", "run", "FILE"])):
+        program = [str(repository / "preprocessing" / "pipeline.py") if part == "FILE" else part for part in program]
+        engine = ["--engine", "local", "--workers", "1"] if "run" in program else ["--runner=FnApiRunner"]
+        command = [sys.executable, *program, *arguments, "--output", str(tmp_path / str(number)), *engine]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert content(tmp_path / "0") == content(tmp_path / "1")
