@@ -42,7 +42,7 @@ def add_models(parser: argparse.ArgumentParser, models: Sequence[type[BaseModel]
         options = [option.replace("_", "-") for option in options]
         settings: dict[str, Any] = {"dest": path, "default": argparse.SUPPRESS, "help": _help(field)}
         arguments = typing.get_args(field.annotation)
-        if field.annotation is bool:
+        if field.annotation is bool or arguments == (bool, type(None)):
             settings["action"] = argparse.BooleanOptionalAction
         elif arguments[:1] == (str,) and typing.get_origin(field.annotation) is tuple:
             settings |= {"nargs": "+", "action": "extend", "metavar": "TEXT"}

@@ -25,6 +25,7 @@ class Options(BaseModel):
     kind: Literal["a", "b"] = "a"
     share: float = Field(0.5, ge=0, le=1, description="so many % of it")
     name: str | None = None
+    maybe: bool | None = None
     section: Section = Section()
     other: Other = Other()
 
@@ -43,6 +44,8 @@ def parse(*argv: str) -> Options:
         (("--books=a,b.txt",), {"books": ("a,b.txt",)}),
         (("--lengths", "128,512"), {"lengths": (128, 512)}),
         (("--no-keep",), {"keep": False}),
+        (("--maybe",), {"maybe": True}),
+        (("--no-maybe",), {"maybe": False}),
         (("--kind", "b", "--share", "1", "--name", "n"), {"kind": "b", "share": 1.0, "name": "n"}),
         (("--section.limit-bytes", "7"), {"section": Section(limit_bytes=7)}),
         (("--limit-bytes", "7"), {"section": Section(limit_bytes=7)}),
