@@ -77,9 +77,9 @@ def _flash(qkv_t3hd: Tensor, layout: SequenceLayout) -> Tensor:
 def _nested(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
     """Jagged nested tensors: the same kernels with dropout, and others for float32."""
     query, key, value = (
-        torch.nested.nested_tensor_from_jagged(part_thd, layout.cu_seqlens, max_seqlen=layout.max_length).transpose(
-            1, 2
-        )
+        torch.nested.nested_tensor_from_jagged(
+            part_thd.contiguous(), layout.cu_seqlens, max_seqlen=layout.max_length
+        ).transpose(1, 2)
         for part_thd in qkv_t3hd.unbind(1)
     )
     return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout).transpose(1, 2).values()

@@ -142,3 +142,17 @@ def test_a_batch_without_labels_is_refused(small_config: BertConfig) -> None:
 def test_a_misspelt_size_names_the_nearest() -> None:
     with pytest.raises(PretrainingError, match="did you mean 'large'"):
         BertConfig.named("larg")
+
+
+@pytest.mark.slow
+def test_a_compiled_model_has_the_same_loss_and_gradients(small_config: BertConfig, make_batch: MakeBatch) -> None:
+    torch.manual_seed(2)
+    model, batch = BertForPreTraining(small_config), make_batch([16, 16, 9])
+    results = []
+    for network in (model, torch.compile(model)):
+        model.zero_grad()
+        loss = mean_loss(network(batch))
+        loss.backward()
+        results.append([loss.detach(), *(parameter.grad.clone() for parameter in model.parameters())])
+    for eager, compiled in zip(*results, strict=True):
+        torch.testing.assert_close(eager, compiled, atol=1e-5, rtol=1e-4)
