@@ -22,13 +22,15 @@ class Slot:
     environment: Mapping[str, str]
 
 
-def weight_bytes(model: str) -> int:
-    """Bytes of the weight files in a model's folder; 0 where it is not a folder (`random:CONFIG.json`)."""
+def weight_files(model: str) -> list[Path]:
+    """The weight files in a model's folder; none where it is not a folder (`random:CONFIG.json`)."""
     folder = Path(model)
-    if not folder.is_dir():
-        return 0
-    files = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
-    return sum(file.stat().st_size for file in files)
+    return sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]) if folder.is_dir() else []
+
+
+def weight_bytes(model: str) -> int:
+    """Bytes of the weights in a model's folder."""
+    return sum(file.stat().st_size for file in weight_files(model))
 
 
 def available_memory() -> int:

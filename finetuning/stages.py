@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from finetuning.capacity import weight_files
 from finetuning.errors import FinetuningError
 from finetuning.grid import TRANSFER_SOURCE, PlannedRun, SweepConfig
-from finetuning.result import Result
+from finetuning.result import RESULT_FILE, Result, RunSpec
 
 MODEL_FOLDER = "model"
 
@@ -73,7 +74,7 @@ def starting_model(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepCon
 
 
 def unfinished_sources(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> list[PlannedRun]:
-    """MNLI runs that a wave 1 run still has to wait for; settings that did not earn their further seeds do not count."""
+    """MNLI runs that a wave 1 run still waits for; settings that did not earn their further seeds do not count."""
     if run.wave == 0:
         return []
     sources = [other for other in runs if other.model_label == run.model_label and other.task_name == TRANSFER_SOURCE]
@@ -86,3 +87,30 @@ def unfinished_sources(run: PlannedRun, runs: Sequence[PlannedRun], config: Swee
         and not Result.exists(Path(config.output) / other.folder)
     ]
     return unfinished + later
+
+
+def check_present(spec: RunSpec) -> str | None:
+    """A remark where a finished run's weights were written again after it; None where all is well or nothing is there.
+
+    Raises FinetuningError when the run that lies in the folder had other weights, data or options: its score must not
+    stand for this one.
+    """
+    if not Result.exists(spec.output):
+        return None
+    before = Result.read(spec.output).spec
+    for name in RunSpec.model_fields:
+        old, new = getattr(before, name), getattr(spec, name)
+        if name == "output" or old == new or (name in ("model", "data") and _same_place(old, new)):
+            continue
+        raise FinetuningError(
+            f"{spec.output} holds a run with {name} {old}, this sweep asks for {new}; choose another --output, another "
+            "label for the model, or delete that folder"
+        )
+    finished = (spec.output / RESULT_FILE).stat().st_mtime
+    if any(file.stat().st_mtime > finished for file in weight_files(spec.model)):
+        return f"{spec.output}: the weights in {spec.model} are newer than this run; delete its folder to run it again"
+    return None
+
+
+def _same_place(old: str | Path | None, new: str | Path | None) -> bool:
+    return old is not None and new is not None and Path(old).resolve() == Path(new).resolve()

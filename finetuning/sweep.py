@@ -30,7 +30,14 @@ from finetuning.execution import Executor, Outcome, run_command
 from finetuning.gather import SWEEP_FILE
 from finetuning.grid import SweepConfig, load_config, plan_runs
 from finetuning.result import Result, write_json
-from finetuning.stages import is_later_seed, kept_settings, split_stages, starting_model, unfinished_sources
+from finetuning.stages import (
+    check_present,
+    is_later_seed,
+    kept_settings,
+    split_stages,
+    starting_model,
+    unfinished_sources,
+)
 
 EXIT_FAILED_RUNS = 1
 SBATCH = "cluster/slurm/finetune.sbatch"
@@ -40,6 +47,9 @@ def run_sweep(config: SweepConfig, jobs: int | None, console: Console) -> list[O
     """Runs everything that is not there yet, stage by stage; returns what became of every run that was due."""
     runs = plan_runs(config)
     output = Path(config.output)
+    for run in (run for run in runs if run.wave == 0):
+        if remark := check_present(run.spec(output)):
+            print(remark, file=sys.stderr)
     write_json(output / SWEEP_FILE, config.model_dump(mode="json"))
     slots = machine_slots(list(config.models.values()), jobs)
     done = 0
@@ -93,6 +103,8 @@ def run_one(config: SweepConfig, index: int, console: Console) -> int:
     if not (output / SWEEP_FILE).exists():
         write_json(output / SWEEP_FILE, config.model_dump(mode="json"))
     spec = run.spec(output, starting_model(run, runs, config))
+    if remark := check_present(spec):
+        print(remark, file=sys.stderr)
     # The array task has its own share of the machine: one slot with the environment as it is.
     slots = machine_slots([spec.model], jobs=1)[:1]
     outcomes = Executor(output, slots, config.retries, run_command, lambda outcome: None).execute([(run, spec)])

@@ -1,5 +1,6 @@
 """Sweeps: the table of runs, what waits for what, and child processes that are run exactly once."""
 
+import contextlib
 import json
 import os
 import re
@@ -148,6 +149,30 @@ def test_runs_from_mnli_start_from_its_best_run_with_weights(tmp_path: Path, wri
     assert rte.folder.name.endswith("-from-mnli")
 
 
+def test_a_result_of_other_weights_data_or_options_does_not_stand_for_this_run(
+    tmp_path: Path, write_result: Callable[..., Path], capsys
+):
+    (old := tmp_path / "old").mkdir()
+    (new := tmp_path / "new").mkdir()
+    output = tmp_path / "sweep"
+    common = ["--tasks", "cola", "--seeds", "1", "--learning-rates", "3e-5", "--output", str(output)]
+    run = plan_runs(config(output, models={"a": str(old)}, tasks=("cola",), learning_rates=(3e-5,), seeds=(1,)))[0]
+    write_result(output / run.folder, spec={"model": str(old)})
+    assert main([*common, "--models", f"a={old}/../old"]) == 0  # the same place
+    assert "1 were there" in capsys.readouterr().out
+    for changed, says in (
+        (["--models", f"a={new}"], f"model {old}, this sweep asks for {new}"),
+        (["--models", f"a={old}", "--data", "d"], "data None, this sweep asks for d"),
+        (["--models", f"a={old}", "--set", "max_length=9"], "max_length None, this sweep asks for 9"),
+    ):
+        assert main([*common, *changed]) == 2
+        assert says in capsys.readouterr().err
+    (old / "model.safetensors").touch()
+    os.utime(old / "model.safetensors", (2e9, 2e9))
+    assert main([*common, "--models", f"a={old}"]) == 0
+    assert "are newer than this run" in capsys.readouterr().err
+
+
 def test_an_array_task_whose_sources_are_missing_says_which(tmp_path: Path, capsys):
     common = ["--models", "a=x", "--tasks", "mnli,rte", "--seeds", "1", "--learning-rates", "2e-5"]
     common += ["--start-from-mnli", "rte", "--output", str(tmp_path)]
@@ -247,9 +272,16 @@ def test_no_more_runs_at_once_than_slots(execute):
     assert most == 2
 
 
+def end_groups(groups: list[int]) -> None:
+    """Ends what a failed test may have left running."""
+    for group in groups:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
 @pytest.mark.slow
 def test_a_killed_sweep_goes_on_nothing_is_run_twice_and_nothing_lost(
-    model_folder: Path, benchmark_data: Path, tmp_path: Path, repository: Path
+    model_folder: Path, benchmark_data: Path, tmp_path: Path, repository: Path, request: pytest.FixtureRequest
 ):
     """First the whole group is killed, then the sweep alone, whose runs live on; then it is left in peace."""
     output = tmp_path / "sweep"
@@ -263,12 +295,15 @@ def test_a_killed_sweep_goes_on_nothing_is_run_twice_and_nothing_lost(
     def attempts() -> dict[str, int]:
         return {path.parent.name: len(path.read_text().splitlines()) for path in output.rglob("attempts.jsonl")}
 
+    groups: list[int] = []
+
     def start_and_kill(moment: Callable[[], bool], group: bool) -> None:
         sweep = subprocess.Popen(command, cwd=repository, start_new_session=True, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
+        groups.append(sweep.pid)
+        deadline = time.monotonic() + 240
         while not moment():
             assert sweep.poll() is None, "the sweep ended before it could be killed"
-            assert time.monotonic() < deadline
+            assert time.monotonic() < deadline, "the moment to kill it never came"
             time.sleep(0.01)
         if group:
             os.killpg(sweep.pid, signal.SIGKILL)
@@ -276,17 +311,18 @@ def test_a_killed_sweep_goes_on_nothing_is_run_twice_and_nothing_lost(
             os.kill(sweep.pid, signal.SIGKILL)
         sweep.wait()
 
+    request.addfinalizer(lambda: end_groups(groups))
     start_and_kill(lambda: len(attempts()) == 2, group=True)
     assert not results()
     start_and_kill(lambda: len(results()) >= 1 and len(attempts()) == 3, group=False)
     finished, tried = results(), attempts()
-    ended = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=200)
+    ended = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=300)
     assert ended.returncode == 0, ended.stderr
     assert len(results()) == 3
     assert {path: results()[path] for path in finished} == finished  # not written again
     assert attempts() == tried  # the runs that outlived the sweep were waited for, not started again
     assert sorted(tried.values()) == [1, 2, 2]
     assert {Result.read(path.parent).seed for path in results()} == {1, 2, 3}
-    again = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=200)
+    again = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=300)
     assert "0 runs finished, 3 were there, 0 failed" in again.stdout
     assert json.loads((output / "sweep.json").read_text())["seeds"] == [1, 2, 3]
