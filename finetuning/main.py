@@ -6,16 +6,22 @@ deepspeed --num_gpus 4 finetuning/main.py --task mnli --data glue_data --model F
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+# Run as a file, as the deepspeed launcher does, Python looks into this folder first, where `statistics` and others
+# hide modules of the standard library from everything that is imported later.
+if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from finetuning.errors import EXIT_USER_ERROR, FinetuningError
+from finetuning.errors import EXIT_RETRY, EXIT_USER_ERROR, FinetuningError
 from finetuning.result import Result, RunSpec
 from finetuning.tasks import task_names
 
@@ -78,6 +84,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FinetuningError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
+    except OSError as error:
+        # A full disk or a lost file system: nothing is half-written, and another try may succeed.
+        print(f"error: {error}; free space or wait, then run the same again", file=sys.stderr)
+        return EXIT_RETRY
     print(
         f"{result.task}: {result.metric} {result.score:.4f} (majority {result.majority_score:.4f}) "
         f"on {result.dev_rows} rows, {result.seconds_per_epoch:.1f} s an epoch, {result.seconds:.1f} s in all"
