@@ -52,9 +52,9 @@ def theirs(shard_set: ShardSet, length: int) -> Callable[[], int]:
     """The common way: `datasets` over the same files, shuffled, and a collator that pads and sets labels."""
     import torch
     from datasets import Dataset, concatenate_datasets
-    from transformers import BertTokenizerFast, DataCollatorWithPadding
+    from transformers import AutoTokenizer, DataCollatorWithPadding
 
-    tokenizer = BertTokenizerFast.from_pretrained(str(shard_set.tokenizer_path))
+    tokenizer = AutoTokenizer.from_pretrained(str(shard_set.tokenizer_path))
     collate = DataCollatorWithPadding(tokenizer)
     records = shard_set.records("train", length)
     table = concatenate_datasets([Dataset.from_file(str(shard_set.folder / record.name)) for record in records])

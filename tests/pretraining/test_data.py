@@ -144,7 +144,7 @@ def test_incomplete_folder(tmp_path: Path) -> None:
 
 
 def test_no_shards() -> None:
-    with pytest.raises(PretrainingError, match="--data.shards"):
+    with pytest.raises(PretrainingError, match=r"--data\.shards"):
         open_shard_sets([], 128, None)
 
 

@@ -125,7 +125,7 @@ def test_keys_that_the_trainer_owns_are_refused(recipe_file: Path, key: str) -> 
 
 def test_misspelt_deepspeed_key(recipe_file: Path) -> None:
     """DeepSpeed itself ignores it."""
-    with pytest.raises(PretrainingError, match="'zero_optimisation' is not a DeepSpeed setting.*'zero_optimization'"):
+    with pytest.raises(PretrainingError, match=r"'zero_optimisation' is not a DeepSpeed setting.*'zero_optimization'"):
         check_deepspeed_table(load_recipe(recipe_file, [("deepspeed.zero_optimisation.stage", "2")]).deepspeed)
 
 

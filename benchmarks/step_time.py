@@ -1,0 +1,129 @@
+"""One training step (forward, backward, AdamW) of ours and of `transformers.BertForPreTraining`, on the same examples.
+
+The same weights, float32, dropout as published, 2 threads; `transformers` with its fastest attention (sdpa) on a batch
+padded to its longest sequence. Rounds alternate, so that both see the same machine; medians.
+"""
+
+import gc
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from preprocessing.shards import ShardSet
+from pretraining.data import Examples
+from pretraining.flops import Work, measure_matmul_tflops, training_flops
+from pretraining.huggingface import export_bert
+from pretraining.model import BertForPreTraining
+from pretraining.model_configuration import BertConfig
+from pretraining.packing import PackedBatch
+from pretraining.sampler import permute
+
+# Name → published size, sequence length, sequences in a micro-batch.
+CASES: dict[str, tuple[str, int, int]] = {
+    "large-128": ("large", 128, 4),
+    "large-512": ("large", 512, 1),
+    "base-128": ("base", 128, 8),
+    "base-512": ("base", 512, 2),
+    "mini-128": ("mini", 128, 32),
+}
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Seconds per step, and model FLOPs on real tokens over the measured peak."""
+
+    ours: float
+    theirs: float
+    mfu: float
+    mfu_theirs: float
+
+
+def measure_steps(shard_set: ShardSet, name: str, rounds: int = 5) -> StepTimes:
+    """Times one case on examples of ``shard_set``."""
+    size, length, sequences = CASES[name]
+    examples = Examples([shard_set], "train", length)
+    chosen = np.sort(permute(np.arange(sequences), len(examples), (1,)))
+    lengths, masked = examples.measure(chosen)
+    batch = examples.pack(chosen[np.argsort(-lengths, kind="stable")])
+    config = BertConfig.named(size, vocab_size=max(30522, shard_set.manifest.vocabulary_size))
+    work = Work(int(lengths.sum()), int((lengths**2).sum()), int(masked.sum()), sequences)
+    torch.manual_seed(1)
+    model = BertForPreTraining(config)
+    steps = {"ours": our_step(model, batch), "theirs": their_step(model, batch)}
+    seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for step in steps.values():
+        step()
+    for _ in range(rounds):
+        for which, step in steps.items():
+            start = time.perf_counter()
+            step()
+            seconds[which].append(time.perf_counter() - start)
+    peak = measure_matmul_tflops(torch.float32, seconds=1.0) * 1e12
+    ours, theirs = statistics.median(seconds["ours"]), statistics.median(seconds["theirs"])
+    flops = training_flops(config, work)
+    del steps, model
+    gc.collect()
+    return StepTimes(ours, theirs, flops / ours / peak, flops / theirs / peak)
+
+
+def our_step(model: BertForPreTraining, batch: PackedBatch) -> Callable[[], float]:
+    """A function that does one step and returns the loss."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
+    model.train()
+
+    def step() -> float:
+        sums = model(batch)
+        loss = sums.mlm_loss_sum / sums.masked_tokens + sums.nsp_loss_sum / sums.sequences
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return float(loss.detach())
+
+    return step
+
+
+def their_step(model: BertForPreTraining, batch: PackedBatch) -> Callable[[], float]:
+    """The same with `transformers`, from the same weights."""
+    import transformers
+
+    with tempfile.TemporaryDirectory() as folder:
+        export_bert(model, Path(folder))
+        other: Any = transformers.BertForPreTraining.from_pretrained(folder, attn_implementation="sdpa").train()
+    optimizer = torch.optim.AdamW(other.parameters(), lr=1e-5, fused=True)
+    padded = padded_inputs(batch)
+
+    def step() -> float:
+        loss = other(**padded).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return float(loss.detach())
+
+    return step
+
+
+def padded_inputs(batch: PackedBatch) -> dict[str, torch.Tensor]:
+    """A packed batch as the keyword arguments of `transformers.BertForPreTraining`."""
+    if batch.masked_indices_m is None or batch.masked_labels_m is None or batch.is_random_next_s is None:
+        raise ValueError("a batch without labels")
+    lengths = batch.cu_seqlens.diff().tolist()
+    labels_t = torch.full_like(batch.input_ids_t, -100)
+    labels_t[batch.masked_indices_m] = batch.masked_labels_m
+
+    def pad(values_t: torch.Tensor, filling: int = 0) -> torch.Tensor:
+        return torch.nn.utils.rnn.pad_sequence(values_t.split(lengths), batch_first=True, padding_value=filling)
+
+    return {
+        "input_ids": pad(batch.input_ids_t),
+        "token_type_ids": pad(batch.segment_ids_t),
+        "attention_mask": pad(torch.ones_like(batch.input_ids_t)),
+        "labels": pad(labels_t, -100),
+        "next_sentence_label": batch.is_random_next_s,
+    }
