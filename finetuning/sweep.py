@@ -219,7 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = _parser().parse_args(words)
     console = Console(soft_wrap=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_RETRY))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the runs are ended first
     try:
         config = load_config(arguments.config, _overrides(arguments))
         if arguments.count:
