@@ -24,6 +24,7 @@ ALLOWED = {
 # What fine-tuning may know of pretraining: the model, not the training loop.
 MODEL_MODULES = (
     *("pretraining.model", "pretraining.model_configuration", "pretraining.packing", "pretraining.attention"),
+    "pretraining.dropout",
     *("pretraining.huggingface", "pretraining.errors", "pretraining.optimizers", "pretraining.schedules"),
 )
 
