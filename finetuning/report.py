@@ -163,7 +163,7 @@ def _scores_plot(task: Mapping[str, Any]) -> str:
 
 
 def _percent(value: float | None, digits: int = 1) -> str:
-    return "–" if value is None or value != value else f"{100 * value:.{digits}f}"
+    return "–" if value is None else f"{100 * value:.{digits}f}"
 
 
 def _summary_text(summary: Mapping[str, Any]) -> str:

@@ -36,14 +36,14 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Scores of one setting over its seeds. `interval` is None for fewer than two runs, `standard_deviation` NaN."""
+    """Scores of one setting over its seeds. `interval` and `standard_deviation` are None for fewer than two runs."""
 
     runs: int
     best: float
     worst: float
     median: float
     mean: float
-    standard_deviation: float
+    standard_deviation: float | None
     interval: Interval | None
 
 
@@ -110,7 +110,7 @@ def summarise(scores: Sequence[float], *, method: IntervalMethod = "t", level: f
         worst=float(values.min()),
         median=float(np.median(values)),
         mean=float(values.mean()),
-        standard_deviation=float(values.std(ddof=1)) if values.size > 1 else math.nan,
+        standard_deviation=float(values.std(ddof=1)) if values.size > 1 else None,
         interval=confidence_interval(scores, method=method, level=level),
     )
 

@@ -135,7 +135,9 @@ def test_the_papers_figures_stand_beside(tmp_path: Path, write_result: Callable[
     report = build([run])
     assert "Base dev accuracy 86.7; Large dev accuracy 87.8; Base test f1 88.9" in render(report, "report.md")
     assert "arXiv:1810.04805" in render(report, "report.html")
-    assert report["tasks"][0]["models"][0]["best_setting"]["summary"]["interval"] is None  # one run
+    summary = report["tasks"][0]["models"][0]["best_setting"]["summary"]
+    assert summary["interval"] is summary["standard_deviation"] is None  # one run
+    json.dumps(report, allow_nan=False)
     assert "hub" in report["tasks"][0]["models"][0]["errors"]["note"]
 
 

@@ -25,7 +25,7 @@ def test_summary_of_five_scores_by_hand():
 def test_one_run_has_no_interval_and_no_deviation():
     summary = summarise([70.0])
     assert summary.interval is None
-    assert math.isnan(summary.standard_deviation)
+    assert summary.standard_deviation is None
     assert summary.best == summary.median == summary.mean == 70.0
 
 
