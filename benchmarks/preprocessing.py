@@ -202,7 +202,7 @@ def main() -> None:
         note(tokenize_mb_per_second=tokenize_mb_per_second(texts, tokenizer))
         note(examples_per_second_128=examples_per_second(texts[0], tokenizer, arguments.repeats))
         del texts
-        note(beam_over_loop=beam_over_loop(dumps[:1], vocabulary, folder / "in-process", arguments.repeats))
+        note(beam_over_loop=beam_over_loop(dumps[:2], vocabulary, folder / "in-process", arguments.repeats))
 
         whole = [build(dumps[:4], vocabulary, folder / f"whole-{n}", 1) for n in range(arguments.repeats)]
         text = clean_megabytes(folder / "whole-0")
