@@ -45,6 +45,14 @@ def write_text(target: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder and its parents, unless they are there. PreprocessingError when that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise writing_failed(folder, error) from error
+
+
 def writing_failed(target: Path, error: OSError) -> PreprocessingError:
     """The one sentence for a system error while writing `target`."""
     reason = _REASONS.get(error.errno or 0, f"{error.strerror or error}; mend that and run the same command again")

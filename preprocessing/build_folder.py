@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 
-from preprocessing.atomic_file import write_text, writing_failed
+from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build_shards import BucketResult, all_in_place, read_result
 from preprocessing.configuration import Job, differences, inputs_hash
 from preprocessing.errors import PreprocessingError
 from preprocessing.extract import read_sidecar
+from preprocessing.failure_note import forget_failure
 from preprocessing.input_options import SourceOptions
 from preprocessing.manifest import (
     FORMAT_VERSION,
@@ -61,12 +62,10 @@ def is_complete(job: Job, inputs: str) -> bool:
 
 def start(job: Job, tokenizer: Tokenizer, inputs: str) -> None:
     """Makes the folder this build's own. Raises PreprocessingError when it cannot be written."""
-    try:
-        job.intermediate.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise writing_failed(job.folder, error) from error
+    make_folder(job.intermediate)
     for leftover in job.folder.glob("**/*.tmp-*"):  # of a build that was killed
         leftover.unlink(missing_ok=True)
+    forget_failure(job.intermediate)
     tokenizer.save(job.tokenizer_path)
     identity = {
         "configuration_hash": job.configuration_hash,

@@ -23,12 +23,15 @@ from preprocessing.configuration import BuildConfiguration, Job, count_buckets, 
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples import ExampleOptions
 from preprocessing.extract import extract_split
+from preprocessing.failure_note import has_failed, note_failure, raise_failure
 from preprocessing.input_options import InputOptions, SourceOptions
 from preprocessing.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.splits import SPLIT_BYTES, Split, plan_splits
 from preprocessing.thresholds import ThresholdOptions
 from preprocessing.tokenizer import Tokenizer
 from preprocessing.word_segmentation import load_word_segmenter
+
+INTERRUPTED = 130
 
 
 class RunOptions(BaseModel):
@@ -52,6 +55,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     except PreprocessingError as error:
         print(f"preprocessing: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("preprocessing: stopped; the same command again goes on from here.", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
@@ -72,6 +78,7 @@ def build(argv: Sequence[str]) -> None:
         return
     build_folder.start(job, tokenizer, inputs_hash(splits))
     run_pipeline(pipeline_options, lambda pipeline: add_graph(pipeline, splits, job))
+    raise_failure(job.intermediate)
     manifest = build_folder.finish(job, splits, tokenizer, thresholds)
     build_folder.clean(job, keep=options.keep_intermediate)
     rows = sum(shard.rows for shard in manifest.shards)
@@ -108,13 +115,21 @@ def add_graph(pipeline: beam.Pipeline, splits: Sequence[Split], job: Job) -> Non
 
 def _extract(split: dict[str, Any], job: Job) -> list[tuple[int, str]]:
     quiet()
-    return extract_split(Split.from_json(split), job)
+    try:
+        return extract_split(Split.from_json(split), job)
+    except PreprocessingError as error:
+        note_failure(job.intermediate, error)
+        return []
 
 
 def _build(element: tuple[int, Any], job: Job) -> int:
     quiet()
     bucket, references = element
-    build_bucket(bucket, references, job)
+    if not has_failed(job.intermediate):  # a bucket without all of its documents must not be built
+        try:
+            build_bucket(bucket, references, job)
+        except PreprocessingError as error:
+            note_failure(job.intermediate, error)
     return bucket
 
 

@@ -20,11 +20,12 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.arguments import OptionParser, add_models, build_model
-from preprocessing.atomic_file import write_text
+from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build_folder import with_absolute_files, with_absolute_paths
 from preprocessing.configuration import estimated_text_bytes
 from preprocessing.document import Document
 from preprocessing.errors import PreprocessingError
+from preprocessing.failure_note import forget_failure, note_failure, raise_failure
 from preprocessing.input_options import InputOptions, SourceOptions
 from preprocessing.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.sources import read_documents
@@ -68,9 +69,13 @@ class CountJob:
     share: float
     """of the documents that are sampled"""
 
+    @property
+    def intermediate(self) -> Path:
+        return self.folder / "intermediate"
+
     def counts_path(self, split: Split) -> Path:
         identity = f"{split.key} {self.source.model_dump_json()} {self.share} {self.normaliser()}"
-        return self.folder / "intermediate" / f"words-{xxhash.xxh3_64_hexdigest(identity.encode())}.json"
+        return self.intermediate / f"words-{xxhash.xxh3_64_hexdigest(identity.encode())}.json"
 
     def normaliser(self) -> tuple[bool, bool, bool | None]:
         return not self.options.cased, self.options.separate_chinese, self.options.keep_accents
@@ -105,7 +110,10 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Path]:
         options=options,
         share=min(1.0, options.sample_bytes / max(estimated_text_bytes(splits), 1.0)),
     )
+    make_folder(job.intermediate)
+    forget_failure(job.intermediate)
     run_pipeline(pipeline_options, lambda pipeline: add_graph(pipeline, splits, job))
+    raise_failure(job.intermediate)
     counts: Counter[str] = Counter()
     for split in splits:
         counts.update(json.loads(job.counts_path(split).read_text(encoding="utf-8")))
@@ -116,8 +124,8 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Path]:
     write_text(job.folder / _COMPLETE, json.dumps(summary | options.model_dump(exclude={"output"}), indent=1) + "\n")
     for split in splits:
         job.counts_path(split).unlink(missing_ok=True)
-    if not any((job.folder / "intermediate").iterdir()):
-        (job.folder / "intermediate").rmdir()
+    if not any(job.intermediate.iterdir()):
+        job.intermediate.rmdir()
     return tokenizer, job.folder
 
 
@@ -184,8 +192,11 @@ def _count(split_data: dict[str, Any], job: CountJob) -> int:
     split = Split.from_json(split_data)
     path = job.counts_path(split)
     if not path.is_file():
-        counts = count_words(read_documents(split, job.source, Tally()), job)
-        write_text(path, json.dumps(counts, sort_keys=True, ensure_ascii=False))
+        try:
+            counts = count_words(read_documents(split, job.source, Tally()), job)
+            write_text(path, json.dumps(counts, sort_keys=True, ensure_ascii=False))
+        except PreprocessingError as error:
+            note_failure(job.intermediate, error)
     return 1
 
 

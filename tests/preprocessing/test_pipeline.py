@@ -277,6 +277,24 @@ def test_a_full_disk_stops_with_one_sentence_and_loses_nothing(
     assert content(tmp_path / "shards") == content(tmp_path / "other")
 
 
+def test_a_worker_s_failure_stops_the_build_and_keeps_what_is_done(
+    build_shards: Build, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text"
+    shutil.copytree(inputs / "text", text)
+    with (text / "d.txt").open("w") as file:
+        file.write("A line that is too long . " * 1000)
+    options = ("--sentences", str(text / "*.txt"), "--limits.line-bytes", "10000")
+    assert "--limits.line-bytes" in refused(capsys, build_shards(*options))
+    intermediate = tmp_path / "shards" / "intermediate"
+    assert len(list(intermediate.glob("split-*.json"))) > 3
+    assert list(intermediate.glob("bucket-*")) == [], "no bucket is built without all of its documents"
+    assert "--limits.line-bytes" in refused(capsys, build_shards(*options)), "nor by the next run"
+    (text / "d.txt").unlink()
+    shutil.rmtree(tmp_path / "shards")
+    assert build_shards(*options) == 0
+
+
 def make_job(inputs: Path, folder: Path) -> Job:
     tokenizer = build({piece: index for index, piece in enumerate([*SPECIAL_TOKENS, *WORDS])}, lowercase=True)
     configuration = BuildConfiguration(

@@ -136,6 +136,11 @@ def test_what_cannot_be_is_refused_in_one_sentence(
     assert len(printed.splitlines()) == 1
 
 
+def test_an_output_below_a_file_is_refused(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--sentences", str(text), "--output", str(text / "vocabulary")]) == 2
+    assert "is a file, not a folder" in capsys.readouterr().err
+
+
 def test_the_size_of_the_text_is_estimated_from_the_files(text: Path) -> None:
     splits = plan_splits(InputOptions(sentences=(str(text),)))
     assert estimated_text_bytes(splits) == text.stat().st_size
