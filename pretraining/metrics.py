@@ -42,6 +42,10 @@ class Interval:
         self.wait_seconds += step.wait_seconds
         self.sums = step.sums if self.sums is None else self.sums + step.sums
 
+    def leave_out(self, seconds: float) -> None:
+        """Time that was not training: an evaluation, a checkpoint."""
+        self.started += seconds
+
     def close(self, flags: tuple[float, ...] = ()) -> tuple[dict[str, Any], tuple[float, ...]]:
         """Figures since the last call, and the sum over ranks of ``flags``; one all-reduce, equal on every rank."""
         if self.sums is None:

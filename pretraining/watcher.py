@@ -1,5 +1,6 @@
 """What happens around the training loop: figures, evaluation, checkpoints, the wish to stop."""
 
+import time
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -79,10 +80,12 @@ class RunWatcher:
             figures, (wishes,) = self.interval.close((float(self.stop.requested),))
             stopping = wishes > 0
             self._log(state, step, figures)
+        paused = time.perf_counter()
         if options.evaluation.every and state.step % options.evaluation.every == 0 and not ending:
             self._evaluate(state)
         if options.checkpoint.every and state.step % options.checkpoint.every == 0:
             self._save(state)
+        self.interval.leave_out(time.perf_counter() - paused)
         return last or stopping
 
     def finish(self, state: TrainerState, finished: bool) -> None:

@@ -16,7 +16,7 @@ from benchmarks.synthetic_shards import write_shards
 from pretraining.metrics import read_metrics
 
 RECIPE = Path(__file__).parents[2] / "pretraining" / "recipes" / "bert-large-phase1.toml"
-STEPS = 4
+STEPS = 3
 
 
 @pytest.mark.large
@@ -33,8 +33,8 @@ def test_bert_large_starts(stage: int, tmp_path: Path, launch: Callable[..., Non
         "output.peak_tflops": 1.0,
         "model.vocab_size": 30522,
         "training.steps": STEPS,
-        "training.batch_size": 8,
-        "training.micro_batch_size": 4,
+        "training.batch_size": 4,
+        "training.micro_batch_size": 2,
         "training.precision": '"fp32"',
         "schedule.warmup_steps": 0,
         "evaluation.examples": 0,
