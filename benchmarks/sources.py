@@ -1,0 +1,170 @@
+"""How fast raw text becomes clean sentences, and what near-duplicate removal costs.
+
+    .venv/bin/python -m benchmarks.sources --books 'books/*.txt' --wikipedia 'dumps/*.bz2'
+
+One core, CPU time, the median of five runs. The last line is one JSON object; speeds are MB of clean text a second.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import sentencex
+
+from preprocessing.cleaning import Cleaner
+from preprocessing.document import Document
+from preprocessing.input_options import CleaningOptions, InputOptions, SourceOptions
+from preprocessing.near_duplicate_groups import linked_groups, open_signatures
+from preprocessing.near_duplicate_signatures import NearDuplicateOptions, signature_schema
+from preprocessing.near_duplicates import dropped_documents
+from preprocessing.sentences import Segmenter
+from preprocessing.sources import read_documents
+from preprocessing.sources.books import read_books
+from preprocessing.sources.wikipedia import read_articles
+from preprocessing.splits import plan_splits
+from preprocessing.tally import Tally
+from preprocessing.word_ngrams import WordHasher
+
+_RUNS = 5
+_LONG = 500
+_SIGNATURES_AT_A_TIME = 10_000
+
+
+def speed(characters: int, work: Callable[[], object]) -> float:
+    """Millions of characters a second of CPU time."""
+    times = []
+    for _ in range(_RUNS):
+        begin = time.process_time()
+        work()
+        times.append(time.process_time() - begin)
+    return round(characters / 1e6 / statistics.median(times), 1)
+
+
+def read(inputs: InputOptions) -> list[Document]:
+    """All documents with the default options."""
+    return [d for split in plan_splits(inputs) for d in read_documents(split, SourceOptions(), Tally())]
+
+
+def raw_paragraphs(inputs: InputOptions) -> list[list[str]]:
+    """The paragraphs of each document before cleaning."""
+    options, tally = SourceOptions(), Tally()
+    pieces = [piece for split in plan_splits(inputs) for piece in split.pieces()]
+    raw = (
+        read_books(piece, options, tally) if piece.source == "books" else read_articles(piece, options.wikitext, tally)
+        for piece in pieces
+    )
+    return [document.paragraphs for documents in raw for document in documents]
+
+
+def text_figures(inputs: InputOptions, name: str) -> dict[str, float]:
+    """Speeds of the whole road to sentences, of cleaning alone and of segmentation alone; long sentences."""
+    documents = read(inputs)
+    paragraphs = raw_paragraphs(inputs)
+    characters = sum(len(sentence) for document in documents for sentence in document.sentences)
+    cleaner, segmenter, tally = Cleaner(CleaningOptions()), Segmenter("en"), Tally()
+    lengths = np.array([len(sentence) for document in documents for sentence in document.sentences])
+    cleaned = [paragraph for held in paragraphs for paragraph in cleaner.clean(held, tally)]
+    plain = np.array([len(s) for paragraph in cleaned for s in sentencex.segment("en", paragraph)])
+    return {
+        f"{name}_raw_to_sentences": speed(characters, lambda: read(inputs)),
+        f"{name}_cleaning": speed(
+            characters, lambda: [cleaner.refusal(cleaner.clean(held, tally)) for held in paragraphs]
+        ),
+        f"{name}_segmentation": speed(characters, lambda: [segmenter.segment(held) for held in paragraphs]),
+        f"{name}_text_in_sentences_above_500": round(float(lengths[lengths > _LONG].sum() / lengths.sum()), 3),
+        f"{name}_same_with_sentencex_alone": round(float(plain[plain > _LONG].sum() / plain.sum()), 3),
+    }
+
+
+def signature_figures(inputs: InputOptions) -> dict[str, float]:
+    """MinHash of the same word 5-grams by rensa, and by datasketch where that is installed."""
+    import rensa
+
+    hasher = WordHasher(5)
+    documents = read(inputs)
+    characters = sum(len(sentence) for document in documents for sentence in document.sentences)
+    sets = [np.unique(hasher.ngrams([w for s in d.sentences for w in hasher.words(s)])) for d in documents]
+    flat, offsets = np.concatenate(sets), np.cumsum([0, *map(len, sets)]).astype(np.uint64)
+    figures = {
+        "minhash_rensa": speed(
+            characters, lambda: rensa.RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, 128, 1).to_rows()
+        )
+    }
+    try:
+        import datasketch
+    except ImportError:
+        return figures
+
+    def by_datasketch() -> None:
+        for ngrams in sets:
+            sketch = datasketch.MinHash(num_perm=128, hashfunc=lambda ngram: ngram)
+            sketch.update_batch(ngrams >> np.uint64(32))
+
+    return figures | {"minhash_datasketch": speed(characters, by_datasketch)}
+
+
+def driver_bytes_per_document(documents: int) -> float:
+    """Peak anonymous memory of linking synthetic signatures, one in twenty a duplicate, above that before."""
+    options = NearDuplicateOptions()
+    schema, random = signature_schema(options.permutations), np.random.default_rng(0)
+    rows = _SIGNATURES_AT_A_TIME
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "signatures.arrow"
+        with pa.ipc.new_file(str(path), schema) as writer:
+            for _ in range(documents // rows):
+                signatures = random.integers(0, 2**32, (rows, options.permutations), dtype=np.uint32)
+                signatures[1::20] = signatures[0::20]
+                keys = pa.py_buffer(random.bytes(16 * rows))
+                columns = [
+                    pa.Array.from_buffers(schema.field("key").type, rows, [None, keys]),
+                    pa.array(random.integers(1, 9999, rows), pa.uint64()),
+                    pa.Array.from_buffers(
+                        schema.field("signature").type, rows, [None, pa.py_buffer(signatures.tobytes())]
+                    ),
+                    pa.array(["file"] * rows),
+                    pa.array(["locator"] * rows),
+                ]
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+        before, peak, done = _anonymous_bytes(), [0], threading.Event()
+
+        def watch() -> None:
+            while not done.wait(0.01):
+                peak[0] = max(peak[0], _anonymous_bytes())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        signatures_of_all = open_signatures([path], options.permutations)
+        dropped_documents(signatures_of_all, linked_groups(signatures_of_all, options))
+        done.set()
+        watcher.join()
+    return round((peak[0] - before) / documents, 1)
+
+
+def _anonymous_bytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.partition("RssAnon:")[2].split()[0])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sources", description=__doc__.split("\n")[0])
+    parser.add_argument("--books", nargs="+", required=True)
+    parser.add_argument("--wikipedia", nargs="+", required=True)
+    parser.add_argument("--documents", type=int, default=200_000, help="synthetic signatures for the driver's memory")
+    arguments = parser.parse_args()
+    books, wikipedia = InputOptions(books=tuple(arguments.books)), InputOptions(wikipedia=tuple(arguments.wikipedia))
+    figures = text_figures(books, "books") | text_figures(wikipedia, "wikipedia") | signature_figures(wikipedia)
+    figures["near_duplicate_driver_bytes_per_document"] = driver_bytes_per_document(arguments.documents)
+    print(json.dumps(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
