@@ -117,9 +117,9 @@ class Executor:
             os.close(lock)
             return "present"
         command = self.command(spec)
-        _append_line(logs / "attempts.jsonl", {"command": command, "started": time.time(), "sweep": os.getpid()})
         with (logs / "output.txt").open("ab") as log:
             process = self._spawn(command, log, lock, slot)
+        _append_line(logs / "attempts.jsonl", {"command": command, "started": time.time(), "process": process.pid})
         return _Child(run, spec, process, lock, slot, attempt)
 
     def _spawn(self, command: list[str], log: IO[bytes], lock: int, slot: Slot) -> subprocess.Popen[bytes]:
