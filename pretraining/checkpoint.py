@@ -127,8 +127,8 @@ def check_identity(checkpoint: Path, saved: Identity, current: Identity) -> None
         raise PretrainingError(
             f"{checkpoint} was written by {saved.ranks} ranks and this run has {current.ranks}: ZeRO stage "
             f"{saved.stage} has cut the optimiser into {saved.ranks} parts; resume on {saved.ranks} ranks, or start a "
-            "new output.folder with init.from (another number of ranks, through DeepSpeed's universal checkpoint, is not "
-            "supported yet)"
+            "new output.folder with init.from (another number of ranks, through DeepSpeed's universal checkpoint, is "
+            "not supported yet)"
         )
 
 
