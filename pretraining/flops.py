@@ -1,6 +1,7 @@
 """Floating-point operations of BERT pretraining, and what a device can do at most."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -76,7 +77,9 @@ def measure_matmul_tflops(dtype: torch.dtype, seconds: float = 0.3, size: int = 
     """
     left, right = torch.randn(size, size, dtype=dtype), torch.randn(size, size, dtype=dtype)
     best, deadline = 0.0, time.perf_counter() + seconds
-    multiplications = [torch.mm, product] if onednn_serves(left, right) else [torch.mm]
+    multiplications: list[Callable[..., torch.Tensor]] = [torch.mm]
+    if onednn_serves(left, right):
+        multiplications.append(product)
     while best == 0.0 or time.perf_counter() < deadline:
         for multiply in multiplications:
             start = time.perf_counter()
