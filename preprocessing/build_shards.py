@@ -26,7 +26,7 @@ from preprocessing.manifest import (
     ShardRecord,
     statistics_key,
 )
-from preprocessing.reference_recipe import build_reference_examples
+from preprocessing.reference_examples import build_reference_examples
 from preprocessing.shards import documents_path, shard_path, write_documents, write_shard
 from preprocessing.tally import DOCUMENTS_OUT, DROPPED, Tally
 from preprocessing.tokenizer import Tokenizer

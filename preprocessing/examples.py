@@ -148,7 +148,14 @@ def build_examples(
         document_a=plan.document_a,
         document_b=plan.document_b,
     )
-    return BuiltExamples(examples, _statistics(examples, plan, masks))
+    statistics = _statistics(examples, plan, masks)
+    without = documents_without_examples(members, examples)
+    return BuiltExamples(examples, statistics.model_copy(update={"documents_without_examples": without}))
+
+
+def documents_without_examples(members: Array, examples: Examples) -> int:
+    """How many of the documents begin no example: of one sentence, or without any other to pair with."""
+    return len(members) - len(np.intersect1d(members, examples.document_a))
 
 
 def _statistics(examples: Examples, plan: Plan, masks: Masks) -> ExampleStatistics:

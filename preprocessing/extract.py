@@ -6,7 +6,6 @@ last: where it lies, the split is done.
 
 import functools
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -150,7 +149,7 @@ def _encode(documents: list[Document], tokenizer: Tokenizer, job: Job, tally: Ta
     columns = {
         "key_high": np.array([high for high, _ in keys], np.uint64),
         "key_low": np.array([low for _, low in keys], np.uint64),
-        **{name: [sys.intern(getattr(document, name)) for document in documents] for name in _METADATA},
+        **{name: [getattr(document, name) for document in documents] for name in _METADATA},
         "text_bytes": np.bincount(owner, weights=text_bytes, minlength=len(documents)).astype(np.uint64),
         "unknown_tokens": unknown.astype(np.uint32),
         "sentence_lengths": _ragged(sentence_counts, sentence_tokens[kept_sentences].astype(np.uint32)),

@@ -68,6 +68,8 @@ class ExampleStatistics(_Record):
     masked_as_original: int = 0
     truncated_tokens: int = 0
     """Tokens cut off because the two segments were longer than the sequence."""
+    documents_without_examples: int = 0
+    """Documents that begin no example: of one sentence, or without any other to pair with."""
     words_by_length: dict[int, int] = {}
     """Pieces of a word → words of that length that could have been masked."""
     masked_words_by_length: dict[int, int] = {}

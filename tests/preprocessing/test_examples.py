@@ -129,6 +129,13 @@ def test_duplicates_lengths_and_seeds_give_other_examples(corpus: Corpus, tokeni
     assert digest(make(corpus, tokenizer)) != digest(make(corpus, tokenizer, seed=1))
 
 
+def test_documents_without_examples_are_counted(tokenizer: Tokenizer) -> None:
+    documents = [[[7, 8]], [[9], [10]], [[11]], [[12], [13]]]
+    corpus = corpus_of(documents, np.arange(4), tokenizer.is_continuation)
+    assert make(corpus, tokenizer).statistics.documents_without_examples == 2
+    assert make(corpus, tokenizer, objective="none").statistics.documents_without_examples == 0
+
+
 def test_no_documents_give_no_examples(corpus: Corpus, tokenizer: Tokenizer) -> None:
     built = build_examples(corpus, np.arange(0), 64, 2, ExampleOptions(sequence_lengths=(64,)), tokenizer)
     assert built.examples.rows == 0

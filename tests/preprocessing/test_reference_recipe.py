@@ -23,10 +23,10 @@ import pytest
 
 from preprocessing.corpus import corpus_of
 from preprocessing.examples import ExampleOptions
+from preprocessing.reference_examples import build_reference_examples
 from preprocessing.reference_recipe import (
     Instance,
     ReferenceVocabulary,
-    build_reference_examples,
     create_instances,
     mask_tokens,
     truncate_pair,
