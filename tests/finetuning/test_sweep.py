@@ -117,6 +117,19 @@ def test_command_line_overrides_the_file_and_counts_lists_and_prints_arrays(
     assert capsys.readouterr().out.count("due") == 6
 
 
+def test_the_documented_sweep_is_valid(repository: Path, tmp_path: Path):
+    text = (repository / "docs" / "sweeps.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    (tmp_path / "sweep.toml").write_text(example)
+    sweep = load_config(tmp_path / "sweep.toml", {})
+    runs = plan_runs(sweep)
+    assert [len(stage) for stage in split_stages(runs, sweep)] == [2 * 4 * 2 * 2 * 2, 2 * 4 * 2 * 3 * 2] + [
+        2 * 4 * 2 * 2 * 3,
+        2 * 4 * 2 * 3 * 3,
+    ]
+    assert all(run.spec(tmp_path).stop_failed_after == 1 for run in runs)
+
+
 def test_only_the_best_settings_go_on_after_the_first_seeds(tmp_path: Path, write_result: Callable[..., Path]):
     sweep = config(tmp_path, tasks=("cola",), seeds=(1, 2, 3), first_seeds=2, keep_settings=1)
     runs = plan_runs(sweep)
