@@ -53,7 +53,7 @@ class Size:
     max_length: int
 
 
-# By the CPU time of one run of each, 40 runs (5 seeds, 4 tasks, 2 sides) should end within 20 minutes on two free cores.
+# By the CPU time of one run of each, 40 runs (5 seeds, 4 tasks, 2 sides) should end within 20 minutes on two cores.
 SIZES = {
     "cola": Size("glue", 1500, 1043, 2, 1e-4, 16, 64),
     "rte": Size("glue", 500, 200, 1, 1e-4, 16, 128),
