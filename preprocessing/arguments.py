@@ -71,6 +71,8 @@ def build_model(model: type[Model], namespace: argparse.Namespace) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         option = ".".join(str(part) for part in first["loc"] if not isinstance(part, int)).replace("_", "-")
+        if first["type"] == "missing":
+            raise PreprocessingError(f"--{option} is missing; see --help.") from error
         message = first["msg"].removeprefix("Value error, ")
         given_value = f" {first['input']}" if option else ""
         where = f"--{option}{given_value}: " if option else ""

@@ -1,3 +1,4 @@
+import argparse
 from typing import Literal
 
 import pytest
@@ -72,6 +73,14 @@ def test_a_bad_value_is_refused_in_one_sentence(argv: tuple[str, ...], message: 
     with pytest.raises(PreprocessingError, match=message) as caught:
         parse(*argv)
     assert "\n" not in str(caught.value)
+
+
+def test_a_required_option_is_named() -> None:
+    class Required(BaseModel):
+        output: str
+
+    with pytest.raises(PreprocessingError, match=r"^--output is missing"):
+        build_model(Required, argparse.Namespace())
 
 
 def test_help_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
