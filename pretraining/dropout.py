@@ -10,7 +10,7 @@ _LANE = 1 << 16  # one 64-bit draw decides for four elements, by 16 bits each
 
 
 def keep_mask(like: Tensor, probability: float) -> Tensor:
-    """0 where an element is dropped, otherwise 1 / (share kept); shape and dtype of `like`.
+    """0 where an element is dropped, otherwise 1 / (share kept); shape of `like`, float32 or float64.
 
     The probability is rounded to a multiple of 2⁻¹⁶. The numbers come from torch's own generator, so its saved state
     repeats them.
@@ -19,7 +19,9 @@ def keep_mask(like: Tensor, probability: float) -> Tensor:
     draws = torch.empty((like.numel() + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None)
     lanes = draws.view(torch.int16)[: like.numel()].view(like.shape)
     # Written as numbers, not as booleans: this comparison is four times faster, and so is the product with it.
-    mask = torch.ge(lanes, dropped - _LANE // 2, out=torch.empty(like.shape, dtype=like.dtype))
+    # Never in half precision, which would round the scale.
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    mask = torch.ge(lanes, dropped - _LANE // 2, out=torch.empty(like.shape, dtype=dtype))
     return mask.mul_(_LANE / (_LANE - dropped))
 
 
@@ -30,7 +32,7 @@ class DropoutAdd(torch.autograd.Function):
     def forward(ctx: Any, input_th: Tensor, residual_th: Tensor, probability: float) -> Tensor:
         mask_th = keep_mask(input_th, probability)
         ctx.save_for_backward(mask_th)
-        return torch.addcmul(residual_th, input_th, mask_th)
+        return torch.addcmul(residual_th, input_th, mask_th).to(residual_th.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad_th: Tensor) -> tuple[Tensor, Tensor, None]:
@@ -53,5 +55,5 @@ class Dropout(nn.Module):
             dropped_th = F.dropout(input_th, self.probability)
             return dropped_th if residual_th is None else dropped_th + residual_th
         if residual_th is None:
-            return input_th * keep_mask(input_th, self.probability)
+            return (input_th * keep_mask(input_th, self.probability)).to(input_th.dtype)
         return DropoutAdd.apply(input_th, residual_th, self.probability)

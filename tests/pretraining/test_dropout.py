@@ -46,6 +46,19 @@ def test_the_gradient_uses_the_mask_of_the_forward_pass() -> None:
     torch.testing.assert_close(grads[1], grad_th)
 
 
+@pytest.mark.parametrize("residual_dtype", [torch.float32, torch.bfloat16])
+def test_half_precision_does_not_round_the_scale(residual_dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    input_th = torch.ones(1000, 100, dtype=torch.bfloat16, requires_grad=True)
+    residual_th = torch.zeros(1000, 100, dtype=residual_dtype)
+    output_th = Dropout(0.1)(input_th, residual_th)
+    assert output_th.dtype == residual_dtype
+    (grad_th,) = torch.autograd.grad(output_th.sum(), input_th)
+    assert grad_th.dtype == torch.bfloat16
+    if residual_dtype == torch.float32:
+        assert output_th.max().item() == pytest.approx(1 / 0.9, rel=1e-4)
+
+
 def test_nothing_is_dropped_when_evaluating() -> None:
     dropout, input_th = Dropout(0.5).eval(), torch.randn(4, 4)
     assert dropout(input_th) is input_th

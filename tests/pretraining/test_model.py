@@ -112,6 +112,20 @@ def test_activation_checkpointing_changes_no_gradient(small_config: BertConfig, 
         torch.testing.assert_close(plain, recomputed, atol=0, rtol=0)
 
 
+def test_autocast_stays_close_and_keeps_losses_and_gradients_in_float32(
+    small_config: BertConfig, make_batch: MakeBatch
+) -> None:
+    torch.manual_seed(0)
+    model, batch = BertForPreTraining(small_config), make_batch([16, 16, 9])
+    exact = mean_loss(model(batch))
+    with torch.autocast("cpu", torch.bfloat16):
+        sums = model(batch)
+    assert sums.mlm_loss_sum.dtype == sums.nsp_loss_sum.dtype == torch.float32
+    assert mean_loss(sums).item() == pytest.approx(exact.item(), rel=1e-2)
+    mean_loss(sums).backward()
+    assert all(parameter.grad.dtype == torch.float32 for parameter in model.parameters())
+
+
 def test_weights_start_as_published() -> None:
     torch.manual_seed(0)
     model = BertForPreTraining(BertConfig.named("tiny", vocab_size=500))
