@@ -55,7 +55,7 @@ def make_batch() -> Callable[..., PackedBatch]:
 def launch() -> Callable[..., None]:
     """launch(ranks, script, *arguments): runs a script on real processes and waits; fails with their output."""
 
-    def launch(ranks: int, script: Path, *arguments: str, folder: Path, seconds: int = 300) -> None:
+    def launch(ranks: int, script: Path, *arguments: str, folder: Path, seconds: int = 500) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])
