@@ -35,6 +35,7 @@ from finetuning.predictions import decode, score
 from finetuning.readers import read_split
 from finetuning.result import RunSpec
 from finetuning.run import labels_of, run
+from finetuning.schedule import learning_rate_at
 from finetuning.tasks import load_task
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -91,8 +92,6 @@ def theirs(spec: RunSpec) -> tuple[float, float]:
             per_device_train_batch_size=spec.batch_size,
             per_device_eval_batch_size=spec.batch_size,
             num_train_epochs=spec.epochs,
-            # A value below one is a share of all steps.
-            warmup_steps=spec.warmup_share,
             weight_decay=spec.weight_decay,
             adam_epsilon=spec.adam_epsilon,
             max_grad_norm=spec.gradient_clip,
@@ -106,6 +105,12 @@ def theirs(spec: RunSpec) -> tuple[float, float]:
         )
         trainer = transformers.Trainer(
             model, arguments, train_dataset=_Records(splits[0], task.kind), data_collator=_pad
+        )
+        # Its own linear schedule spends the first step at rate zero, which shows in runs this short: take ours.
+        steps = math.ceil(math.ceil(splits[0].items / spec.batch_size) * spec.epochs)
+        trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+            trainer.create_optimizer(),
+            lambda step: learning_rate_at(min(step + 1, steps), steps, 1.0, spec.warmup_share),
         )
         # The last line of the output is to be ours.
         trainer.remove_callback(transformers.PrinterCallback)
