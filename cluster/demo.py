@@ -18,7 +18,7 @@ from cluster.demo_report import write_report
 from cluster.errors import ClusterError
 
 RANKS = 2
-SEEDS = (1, 2, 3)
+SEEDS = (1, 2, 3, 4, 5)
 PREPROCESSING = ("preprocessing", "cluster")
 PRETRAINING = ("pretraining",)
 FINETUNING = ("finetuning",)
@@ -44,7 +44,7 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
     add(
         "vocabulary",
         "WordPiece vocabulary",
-        beam("preprocessing/vocabulary.py", *sources, "--vocabulary-size", "8192", "--output", vocabulary),
+        beam("preprocessing/vocabulary.py", *sources, "--vocabulary-size", "2048", "--output", vocabulary),
         vocabulary,
         PREPROCESSING,
     )
@@ -52,7 +52,16 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
         "shards",
         "Raw text to shards (Apache Beam)",
         beam("preprocessing/pipeline.py", *sources, "--vocab", vocabulary, "--output", shards)
-        + ("--sequence-lengths", "128,512", "--duplicate-factor", "5", "--heldout-fraction", "0.1"),
+        + (
+            "--sequence-lengths",
+            "128,512",
+            "--duplicate-factor",
+            "5",
+            "--books.document",
+            "chapter",
+            "--heldout-fraction",
+            "0.2",
+        ),
         shards / "manifest.json",
         PREPROCESSING,
     )
@@ -70,7 +79,7 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
     command = module("finetuning.sweep", "--models", f"pretrained={export},random=random:{export / 'config.json'}")
     command += ("--tasks", f"{task / 'continues.toml'}", "--data", f"{task}", "--output", f"{sweep}")
     command += ("--learning-rates", "1e-4", "--batch-sizes", "16", "--epochs", "3")
-    command += ("--seeds", ",".join(map(str, SEEDS)), "--set", f"tokenizer={export}")
+    command += ("--seeds", ",".join(map(str, SEEDS)), "--set", f"tokenizer={export}", "--set", "threads=1")
     add("finetuning", "Fine-tuning: pretrained and random weights", command, sweep, FINETUNING)
     return chain
 

@@ -1,6 +1,5 @@
 """New masks for every pass: as many, elsewhere, 80/10/10, and a function of seed, pass and example alone."""
 
-
 import numpy as np
 import pytest
 
