@@ -25,11 +25,14 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## the whole road on a sample, or on WIKIPEDIA=… BOOKS=… ; report in runs/demo
 	$(BIN)/python -m cluster.demo --output runs/demo $(if $(WIKIPEDIA),--wikipedia '$(WIKIPEDIA)') $(if $(BOOKS),--books '$(BOOKS)')
 
+# Two files at a time; a file stays together, because its tests share the processes that they start.
+TESTS_AT_ONCE ?= 2
+
 test: $(INSTALLED)  ## the test suite (needs no GPU, Slurm or root; says what it skips)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile
 
 test-fast: $(INSTALLED)  ## without the tests marked slow
-	$(BIN)/python -m pytest -m 'not slow and not large'
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile -m 'not slow and not large'
 
 test-large: $(INSTALLED)  ## BERT-Large really starts: minutes and about 20 GB of memory
 	$(BIN)/python -m pytest -m large --override-ini addopts='--import-mode=importlib --strict-markers -ra'

@@ -84,7 +84,13 @@ def test_interrupting_ends_every_process_and_leaves_the_stage_incomplete(tmp_pat
         f"run_chain([Stage('long', 'long', (sys.executable, '-c', {child!r}), (Path(r'{tmp_path}/out'),), ())], "
         f"Path(r'{tmp_path}'))"
     )
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # Where the tests run in the background of a shell, SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     deadline = time.monotonic() + 60
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         assert time.monotonic() < deadline
