@@ -122,10 +122,11 @@ def test_plans_that_cannot_be(arguments: list[str], message: str, capsys: pytest
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shards = write_shards(tmp_path / "shards", lengths=(128,), rows=50)
-    arguments = ["--config", str(RECIPES / "demo-phase1.toml"), "--gpus", "2", "--data.shards", str(shards)]
+    recipe = RECIPES / "demo-phase1.toml"
+    arguments = ["--config", str(recipe), "--gpus", "2", "--data.shards", str(shards)]
     assert main([*arguments, "--json", "--training.precision=bf16"]) == 0
     plan = json.loads(capsys.readouterr().out)
-    assert plan["parameters"] == parameter_count(BertConfig.named("mini"))
+    assert plan["parameters"] == parameter_count(BertConfig.named(load_recipe(recipe).model.size))
     assert main([*arguments, "--training.precision=bf16"]) == 0
     assert "GiB a rank" in capsys.readouterr().out
 
