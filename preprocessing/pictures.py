@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
 BLUE, ORANGE, GREY = "#3465a4", "#c4682b", "#888888"
 _SVG: Any = {"svg.hashsalt": "data report", "svg.fonttype": "none"}
@@ -83,6 +84,7 @@ def bars(values: Mapping[str, float], label: str, *, share: bool = False, rows: 
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.set_xlabel(label)
-    if share:
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    # A percentage shows as many places as the axis needs; counts of tokens run from hundreds to billions.
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0) if share else EngFormatter(sep=""))
     return _svg(figure, label)
