@@ -234,7 +234,8 @@ def main() -> None:
         (folder / "many").mkdir()
         many = write_dumps(dump, folder / "many", DUMPS_FOR_TWO_WORKERS, arguments.size)
         seconds = {
-            workers: build(many, vocabulary, folder / f"workers-{workers}", workers, *SMALL).seconds for workers in (1, 2)
+            workers: build(many, vocabulary, folder / f"workers-{workers}", workers, *SMALL).seconds
+            for workers in (1, 2)
         }
         note(seconds_one_worker=seconds[1], seconds_two_workers=seconds[2])
         note(speedup_two_workers=seconds[1] / seconds[2])
