@@ -70,7 +70,7 @@ def check(command: str) -> None:
                 assert "=" in target or re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
         case ["python", "-m", module, *rest]:
             # A bare first word is a subcommand with a help of its own.
-            subcommand = rest[:1] if re.fullmatch(r"[a-z]+", rest[0]) else []
+            subcommand = [word for word in rest[:1] if re.fullmatch(r"[a-z]+", word)]
             check_options(("-m", module, *subcommand), rest)
         case ["beam", "run", file, *rest]:
             check_options(("beam", "run", file), rest)
