@@ -13,7 +13,7 @@ is wall clock. Each figure is the median of its repeats; those of sixteen and mo
     wikitext_over_mwparserfromhell  the same as a multiple of mwparserfromhell's strip_code
     tokenize_mb_per_second          MB of sentences to ids, each pass over text that was not seen before
     examples_per_second_128         examples of length 128, masks included
-    speedup_two_workers             seconds with one worker over seconds with two, sixty-four dumps, start included
+    speedup_two_workers             seconds with one worker over seconds with two, forty dumps, start included
     peak_memory_growth_16x          growth of the peak resident memory from one dump to sixteen (0.05: five percent)
 """
 
@@ -49,7 +49,7 @@ from preprocessing.tokenizer import Tokenizer
 
 DUMPS = 16
 # Two workers take several seconds to start, whatever there is to do: what they gain is measured on more.
-DUMPS_FOR_TWO_WORKERS = 64
+DUMPS_FOR_TWO_WORKERS = 40
 # A sixteenth of the defaults: one dump must already fill several splits and buckets, or memory could only grow.
 SMALL = ("--split-bytes", str(4 << 20), "--bucket-bytes", str(2 << 20))
 
