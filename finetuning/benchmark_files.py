@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from finetuning.atomic_file import write_json, write_text
 from finetuning.predictions import Prediction
-from finetuning.result import write_json
 from finetuning.tasks import Task
 
 SUBMISSION_FOLDER = "submission"
@@ -51,8 +50,4 @@ def write_glue(path: Path, task: Task, predictions: Sequence[Prediction]) -> Pat
             low, high = task.score_range or (float("-inf"), float("inf"))
             answer = f"{min(max(answer, low), high):.3f}"
         lines.append(f"{item.id}\t{answer}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    temporary.replace(path)
-    return path
+    return write_text(path, "\n".join(lines) + "\n")

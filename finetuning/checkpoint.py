@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from finetuning.atomic_file import replacing, write_json
 from finetuning.errors import FinetuningError
 from finetuning.heads import HUGGINGFACE_HEADS, TaskModel
-from finetuning.result import RunSpec, write_json
+from finetuning.result import RunSpec
 from finetuning.tasks import Task, parse_task
 from preprocessing.errors import PreprocessingError
 from preprocessing.tokenizer import Tokenizer
@@ -124,11 +124,9 @@ def save_fine_tuned(folder: Path, fine_tuned: FineTuned) -> None:
         settings["label2id"] = {label: index for index, label in enumerate(fine_tuned.labels)}
     elif model.kind == "regression":
         settings |= {"id2label": {"0": "score"}, "label2id": {"score": 0}, "problem_type": "regression"}
-    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "model.safetensors") as temporary:
+        save_file(weights, temporary, metadata={"format": "pt"})
     fine_tuned.tokenizer.save(folder)
-    temporary = folder / f".model.safetensors.tmp-{os.getpid()}"
-    save_file(weights, temporary, metadata={"format": "pt"})
-    temporary.replace(folder / "model.safetensors")
     content = {
         "task": fine_tuned.task.model_dump(mode="json"),
         "labels": list(fine_tuned.labels),

@@ -7,7 +7,6 @@ python -m finetuning.features --model FOLDER --task conll2003 --data DIR --split
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from finetuning.atomic_file import replacing
 from finetuning.checkpoint import Start, load_start
 from finetuning.collate import collate, prediction_batches
 from finetuning.encoding import EncodedSplit, encode
@@ -120,10 +120,12 @@ def write_features(
     if level == "word":
         fields += [pa.field("words", pa.list_(pa.string())), pa.field("tags", pa.list_(pa.string()))]
     schema = pa.schema(fields, metadata={"layers": layers, "level": level, "model": start.fingerprint})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     length = min(task.max_length, start.encoder.config.max_position_embeddings)
-    with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+    with (
+        replacing(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_stream(sink, schema) as writer,
+    ):
         for low in range(0, len(rows), CHUNK_ROWS):
             chunk = rows[low : low + CHUNK_ROWS]
             # Labels play no part in features: any one class lets unlabelled rows through.
@@ -135,7 +137,6 @@ def write_features(
                 columns += [pa.array([list(row.words) for row in tokens], pa.list_(pa.string()))]
                 columns += [pa.array([list(row.tags or ()) for row in tokens], pa.list_(pa.string()))]
             writer.write_batch(pa.record_batch(columns, schema=schema))
-    temporary.replace(path)
     return width
 
 

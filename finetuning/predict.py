@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from finetuning.atomic_file import write_json
 from finetuning.benchmark_files import write_benchmark_files
 from finetuning.checkpoint import FineTuned, load_fine_tuned
 from finetuning.encoding import encode
@@ -21,7 +22,7 @@ from finetuning.errors import EXIT_USER_ERROR, FinetuningError
 from finetuning.predictions import Prediction, decode, score, write_predictions
 from finetuning.readers import read_split
 from finetuning.readers.plain import read_new
-from finetuning.result import RunSpec, write_json
+from finetuning.result import RunSpec
 from finetuning.rows import Row, SplitRows
 from finetuning.tasks import load_task
 from finetuning.training import predict

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finetuning import metrics, squad
+from finetuning.atomic_file import replacing
 from finetuning.encoding import EncodedSplit
 from finetuning.rows import ChoiceRow, Row, SpanRow, TextRow, TokenRow
 from finetuning.tasks import Task
@@ -118,15 +118,12 @@ def majority_score(task: Task, train: Sequence[Row], dev: Sequence[Row]) -> floa
 
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> Path:
     """Write one JSON object per row: id, label, prediction, scores (and null_odds), renamed when complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for item in predictions:
             record = {"id": item.id, "label": item.label, "prediction": item.prediction, "scores": item.scores}
             if item.null_odds is not None:
                 record["null_odds"] = item.null_odds
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
-    temporary.replace(path)
     return path
 
 

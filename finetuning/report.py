@@ -9,7 +9,6 @@ its seeds; it was chosen on the same dev split, so its figures are somewhat too 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -20,11 +19,11 @@ from typing import Any, get_args
 import jinja2
 
 from finetuning import plots
+from finetuning.atomic_file import write_json, write_text
 from finetuning.error_analysis import analyse
 from finetuning.errors import EXIT_USER_ERROR, FinetuningError
 from finetuning.gather import FinishedRun, best_run, find_missing, find_runs
 from finetuning.published import CITATION, published
-from finetuning.result import write_json
 from finetuning.statistics import IntervalMethod, compare_paired, expected_best, holm, summarise
 
 
@@ -180,9 +179,7 @@ def write_report(report: Mapping[str, Any], output: Path) -> list[Path]:
     """Writes the three files into `output`."""
     paths = [write_json(output / "report.json", report)]
     for name in ("report.md", "report.html"):
-        temporary = output / f"{name}.tmp-{os.getpid()}"
-        temporary.write_text(render(report, name), encoding="utf-8")
-        paths.append(temporary.replace(output / name))
+        paths.append(write_text(output / name, render(report, name)))
     return paths
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from finetuning.atomic_file import write_json
 from finetuning.errors import FinetuningError
 
 RESULT_FILE = "result.json"
@@ -152,16 +151,3 @@ class Result(BaseModel):
     def exists(folder: Path) -> bool:
         """Whether the run of this folder is complete."""
         return (folder / RESULT_FILE).is_file()
-
-
-def write_json(path: Path, content: Any, *, indent: int | None = 2) -> Path:
-    """Write JSON under a temporary name beside `path`, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, indent=indent)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    return path

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from finetuning.atomic_file import replacing, write_json
 from finetuning.benchmark_files import SUBMISSION_FOLDER
 from finetuning.errors import EXIT_USER_ERROR, FinetuningError
 from finetuning.gather import FinishedRun, best_run, find_runs
-from finetuning.result import write_json
 from finetuning.tasks import Task, load_task
 
 GLUE_ROWS = {
@@ -100,15 +99,9 @@ def glue_submission(
 
 def write_zip(path: Path, files: Mapping[str, str]) -> Path:
     """Writes the files to the root of a zip, under a temporary name first; equal contents give equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in files.items():
-                archive.writestr(zipfile.ZipInfo(name, ZIP_TIME), content, compress_type=zipfile.ZIP_DEFLATED)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, ZIP_TIME), content, compress_type=zipfile.ZIP_DEFLATED)
     return path
 
 

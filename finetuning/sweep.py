@@ -24,12 +24,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from finetuning.atomic_file import write_json
 from finetuning.capacity import machine_slots
 from finetuning.errors import EXIT_RETRY, EXIT_USER_ERROR, FinetuningError
 from finetuning.execution import Executor, Outcome, run_command
 from finetuning.gather import SWEEP_FILE
 from finetuning.grid import SweepConfig, load_config, plan_runs
-from finetuning.result import Result, write_json
+from finetuning.result import Result
 from finetuning.stages import (
     check_present,
     is_later_seed,

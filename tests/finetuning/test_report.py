@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from finetuning.atomic_file import write_json
 from finetuning.grid import SweepConfig, plan_runs
 from finetuning.report import build, main, render
-from finetuning.result import write_json
 
 OWN = """
 name = "polite"

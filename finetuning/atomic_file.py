@@ -1,0 +1,39 @@
+"""Files of a run that are either complete or absent, with this package's error where one cannot be written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from finetuning.errors import FinetuningError
+from preprocessing.atomic_file import replacing as replacing_file
+from preprocessing.errors import PreprocessingError
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yields a temporary path beside `target`, which becomes `target` when the block ends well.
+
+    Raises:
+        FinetuningError: the disk is full, or the folder cannot be written to; `target` is as it was.
+    """
+    try:
+        with replacing_file(target) as temporary:
+            yield temporary
+    except PreprocessingError as error:
+        raise FinetuningError(str(error)) from error
+
+
+def write_text(target: Path, text: str) -> Path:
+    """Write UTF-8 text to `target`."""
+    with replacing(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return target
+
+
+def write_json(target: Path, content: Any, *, indent: int | None = 2) -> Path:
+    """Write JSON to `target`."""
+    return write_text(target, json.dumps(content, ensure_ascii=False, indent=indent) + "\n")
