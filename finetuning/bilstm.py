@@ -6,6 +6,7 @@ python -m finetuning.bilstm --task conll2003 --data DIR --model FOLDER --layers 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -24,11 +25,13 @@ from finetuning.encoding import UNLABELLED, encode
 from finetuning.engine import start_ranks
 from finetuning.errors import EXIT_USER_ERROR, FinetuningError
 from finetuning.features import LAYERS, extract
-from finetuning.predictions import Prediction, majority_score, score, write_predictions
+from finetuning.predictions import Prediction
 from finetuning.result import Result, RunSpec
 from finetuning.rows import SplitRows, TokenRow
-from finetuning.run import labels_of, package_versions, read_splits
+from finetuning.run import labels_of, read_splits
+from finetuning.run_outcome import result_of, score_splits
 from finetuning.tasks import load_task
+from finetuning.training import Trained
 
 
 @dataclass(frozen=True)
@@ -83,42 +86,24 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
         encoded = encode(task, split, start.tokenizer, labels, length)
         sentences[name] = extract(start.encoder, encoded, split.rows, options.layers, "word", ranks.device)
     tagger = BiLstmTagger(sentences["train"][0].shape[1], len(labels), options).to(ranks.device)
-    optimiser = torch.optim.Adam(tagger.parameters(), lr=spec.learning_rate)
-    training = time.perf_counter()
-    loss = _train(tagger, optimiser, sentences["train"], splits["train"], labels, spec, ranks.device)
-    seconds = time.perf_counter() - training
+    trained = _train(tagger, sentences["train"], splits["train"], labels, spec, ranks.device)
 
-    metrics: dict[str, float] = {}
-    for name in task.dev:
-        predictions = _predict(tagger, sentences[name], splits[name], labels, ranks.device)
-        write_predictions(spec.output / f"predictions-{name}.jsonl", predictions)
-        prefix = "" if name == task.dev[0] else f"{name}/"
-        metrics |= {f"{prefix}{key}": value for key, value in score(task, splits[name].rows, predictions).items()}
-    majority = majority_score(task, splits["train"].rows, splits[task.dev[0]].rows)
+    def predicted(name: str) -> list[Prediction]:
+        return _predict(tagger, sentences[name], splits[name], labels, ranks.device)
+
     description = f"frozen features ({options.layers}), two-layer BiLSTM of width {options.width}"
-    result = Result(
-        task=f"{task.name}-features",
-        model=spec.model,
-        model_fingerprint=start.fingerprint,
-        learning_rate=spec.learning_rate,
-        batch_size=spec.batch_size,
-        epochs=spec.epochs,
-        seed=spec.seed,
-        metric=task.metric,
-        score=metrics[task.metric],
-        metrics=metrics,
-        majority_score=majority,
-        failed_run=metrics[task.metric] <= majority,
-        train_loss=loss,
-        train_rows=len(splits["train"].rows),
-        dev_rows=len(splits[task.dev[0]].rows),
+    result = result_of(
+        spec,
+        task,
+        start,
+        splits,
+        score_splits(task, splits, spec, predicted, is_first=ranks.is_first),
+        trained,
+        model=tagger,
         train_sequences=len(sentences["train"]),
-        parameters=sum(parameter.numel() for parameter in tagger.parameters()),
         seconds=time.perf_counter() - began,
-        seconds_per_epoch=seconds / max(1, round(spec.epochs)),
-        notes=(description, *notes, *start.notes),
-        versions=package_versions(),
-        spec=spec,
+        notes=(description, *notes),
+        name=f"{task.name}-features",
     )
     result.write(spec.output)
     return result
@@ -126,18 +111,18 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
 
 def _train(
     tagger: BiLstmTagger,
-    optimiser: torch.optim.Optimizer,
     sentences: Sequence[NDArray[np.float32]],
     split: SplitRows,
     labels: Sequence[str],
     spec: RunSpec,
     device: torch.device,
-) -> float:
+) -> Trained:
+    optimiser = torch.optim.Adam(tagger.parameters(), lr=spec.learning_rate)
     number = {label: index for index, label in enumerate(labels)}
-    targets = [[number.get(tag, UNLABELLED) for tag in _tags(row)] for row in split.rows]
+    targets = [[number.get(tag, UNLABELLED) for tag in _token_row(row).tags or ()] for row in split.rows]
     filled = [index for index, words in enumerate(sentences) if len(words)]
-    mean = 0.0
-    for epoch in range(max(1, round(spec.epochs))):
+    mean, epochs, began = math.nan, max(1, round(spec.epochs)), time.perf_counter()
+    for epoch in range(epochs):
         tagger.train()
         order = np.random.Generator(np.random.Philox(key=[spec.seed, epoch])).permutation(filled)
         total, steps = 0.0, 0
@@ -153,7 +138,9 @@ def _train(
             optimiser.zero_grad(set_to_none=True)
             total, steps = total + loss.item(), steps + 1
         mean = total / max(steps, 1)
-    return mean
+        if not math.isfinite(mean):
+            break
+    return Trained((time.perf_counter() - began) / epochs, mean, diverged=not math.isfinite(mean))
 
 
 @torch.no_grad()
@@ -170,18 +157,18 @@ def _predict(
         tags: list[str] = []
         shares: list[float] = []
         if len(words):
-            probabilities = tagger([torch.from_numpy(words).to(device)])[0].softmax(-1)
+            probabilities = tagger([torch.from_numpy(words).to(device)])[0].softmax(-1).nan_to_num()
             best = probabilities.max(-1)
             tags = [labels[index] for index in best.indices.tolist()]
             shares = [round(share, 4) for share in best.values.tolist()]
-        result.append(Prediction(row.id, list(_tags(row)), tags, shares))
+        gold = _token_row(row).tags
+        result.append(Prediction(row.id, None if gold is None else list(gold), tags, shares))
     return result
 
 
-def _tags(row: object) -> tuple[str, ...]:
+def _token_row(row: object) -> TokenRow:
     assert isinstance(row, TokenRow)
-    assert row.tags is not None
-    return row.tags
+    return row
 
 
 def main(argv: Sequence[str] | None = None) -> int:

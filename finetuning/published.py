@@ -42,7 +42,7 @@ PUBLISHED: dict[str, tuple[Published, ...]] = {
     "swag": _sizes("dev", "accuracy", 81.6, 86.6, 4),
     "conll2003": _sizes("dev", "entity_f1", 96.4, 96.6, 7) + _sizes("test", "entity_f1", 92.4, 92.8, 7),
 }
-"""By task. Tables 5 and 6 are means over restarts, without ensembling."""
+"""By task. Tables 6 and 7 are means of five restarts."""
 
 
 def published(task: str) -> tuple[Published, ...]:

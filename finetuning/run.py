@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
-import platform
 import time
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from finetuning.benchmark_files import write_benchmark_files
 from finetuning.checkpoint import FineTuned, Start, load_start, save_fine_tuned, set_dropout
 from finetuning.encoding import encode
 from finetuning.engine import start_ranks
 from finetuning.errors import FinetuningError
 from finetuning.heads import TaskModel
 from finetuning.metrics import check_metrics
-from finetuning.predictions import Prediction, decode, majority_score, score, write_predictions
+from finetuning.predictions import Prediction, decode, score
 from finetuning.readers import read_split
 from finetuning.result import Result, RunSpec
 from finetuning.rows import SplitRows, TextRow, TokenRow
+from finetuning.run_outcome import majority_of, result_of, score_splits
 from finetuning.tasks import Task, load_task
 from finetuning.training import predict, train
 
@@ -55,7 +53,6 @@ def run(spec: RunSpec) -> Result:
     if spec.dropout is not None:
         set_dropout(model, spec.dropout)
     encoded = {name: encode(task, split, start.tokenizer, labels, max_length) for name, split in splits.items()}
-    majority = majority_score(task, splits["train"].rows, splits[task.dev[0]].rows)
 
     def predicted(name: str) -> list[Prediction]:
         return decode(task, labels, splits[name].rows, encoded[name], predict(model, encoded[name], spec, ranks))
@@ -64,47 +61,21 @@ def run(spec: RunSpec) -> Result:
         name = task.dev[0]
         return score(task, splits[name].rows, predicted(name))[task.metric]
 
-    trained = train(model, encoded["train"], spec, ranks, dev_score, majority)
-
-    metrics: dict[str, float] = {}
-    for name in (name for name in splits if name != "train"):
-        answers = predicted(name)
-        if ranks.is_first:
-            write_predictions(spec.output / f"predictions-{name}.jsonl", answers)
-            if spec.limit_dev is None:
-                write_benchmark_files(spec.output, task, name, answers)
-        if name in task.dev:
-            prefix = "" if name == task.dev[0] else f"{name}/"
-            metrics |= {f"{prefix}{key}": value for key, value in score(task, splits[name].rows, answers).items()}
+    trained = train(model, encoded["train"], spec, ranks, dev_score, majority_of(task, splits))
+    metrics = score_splits(task, splits, spec, predicted, is_first=ranks.is_first)
     if spec.save_model and ranks.is_first:
         save_fine_tuned(spec.output / "model", FineTuned(model, start.tokenizer, task, labels, max_length))
-    result = Result(
-        task=task.name,
-        model=spec.model,
-        model_fingerprint=start.fingerprint,
-        learning_rate=spec.learning_rate,
-        batch_size=spec.batch_size,
-        epochs=spec.epochs,
-        seed=spec.seed,
-        metric=task.metric,
-        score=metrics[task.metric],
-        metrics=metrics,
-        majority_score=majority,
-        failed_run=trained.diverged or metrics[task.metric] <= majority,
-        diverged=trained.diverged,
-        stopped_early=trained.stopped_early,
-        epoch_scores=tuple(trained.epoch_scores),
-        # JSON has no NaN; `diverged` says it.
-        train_loss=trained.train_loss if not trained.diverged else -1.0,
-        train_rows=len(splits["train"].rows),
-        dev_rows=len(splits[task.dev[0]].rows),
+    result = result_of(
+        spec,
+        task,
+        start,
+        splits,
+        metrics,
+        trained,
+        model=model,
         train_sequences=len(encoded["train"].offsets_s) - 1,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
         seconds=time.perf_counter() - began,
-        seconds_per_epoch=trained.seconds_per_epoch,
-        notes=tuple(note for split in splits.values() for note in split.notes) + notes + start.notes,
-        versions=package_versions(),
-        spec=spec,
+        notes=notes,
     )
     for note in result.notes:
         logger.warning("%s", note)
@@ -173,14 +144,3 @@ def _max_length(task: Task, spec: RunSpec, start: Start) -> int:
             f"max_length {length} is more than the model's {positions} positions; pass --max-length {positions}"
         )
     return length
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of what a score may depend on."""
-    versions = {"python": platform.python_version(), "torch": torch.__version__}
-    for name in ("bert-pretraining", "deepspeed", "tokenizers", "datasets", "scikit-learn", "scipy", "seqeval"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions
