@@ -9,14 +9,7 @@ if [[ ! -x "$VIRTUAL_ENV_FOLDER/bin/python" ]]; then
 fi
 export PATH="$VIRTUAL_ENV_FOLDER/bin:$PATH"
 
-# The rendezvous. The port follows from the job and its restart, so that two jobs on a node, or a job and its own
-# requeued successor, do not meet.
-if [[ -n "${SLURM_JOB_NODELIST:-}" ]]; then
-    # (No `| head -n 1`: closing the pipe early would fail the script under pipefail.)
-    mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
-    export MASTER_ADDR=${hosts[0]}
-    export MASTER_PORT=$((20000 + (SLURM_JOB_ID * 7 + ${SLURM_RESTART_COUNT:-0}) % 20000))
-fi
+# Rank, world size and rendezvous need nothing here: pretraining/environment.py reads them from Slurm's variables.
 
 # One thread pool per task, as wide as the cores that Slurm gave it.
 export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"
