@@ -39,6 +39,9 @@ class BuildConfiguration(BaseModel):
         data = self.model_dump(mode="json")
         data["source"]["decontamination"]["files"] = _contents(self.source.decontamination.files)
         data["source"]["drop_lists"] = _contents(self.source.drop_lists)
+        # What is tolerated decides whether a build ends, not what it writes: after a failure, the same command with
+        # more tolerance goes on with what is there. The tally counts what was left out.
+        del data["source"]["skip_bad_files"], data["source"]["wikitext"]["accept_truncated"]
         return data | {"format_version": FORMAT_VERSION, "algorithm_version": ALGORITHM_VERSION}
 
     @property

@@ -144,7 +144,8 @@ def test_a_truncated_dump_keeps_its_complete_pages_by_a_flag(build, tmp_path: Pa
     truncated(path)
     complete = bz2.BZ2Decompressor().decompress(path.read_bytes()).count(b"</page>")
     assert 0 < complete < PAGES
-    assert run(build("--wikipedia", str(path), "--accept-truncated")) == 0
+    assert run(build("--wikipedia", str(path))) == 2
+    assert run(build("--wikipedia", str(path), "--accept-truncated")) == 0  # as the refusal advises, in the same folder
     counters = json.loads((tmp_path / "shards" / "manifest.json").read_text())["tally"]["counters"]
     assert counters["documents_out"] == complete
 
@@ -153,8 +154,8 @@ def test_a_bad_file_among_good_ones_can_be_skipped_and_is_counted(build, good, t
     (tmp_path / "bad.txt").write_bytes(b"\x00" * 99)
     arguments = build(*good, "--sentences", str(tmp_path / "bad.txt"))
     assert run(arguments) == 2
-    assert run([*arguments, "--skip-bad-files", "--output", str(tmp_path / "other")]) == 0
-    tally = json.loads((tmp_path / "other" / "manifest.json").read_text())["tally"]
+    assert run([*arguments, "--skip-bad-files"]) == 0
+    tally = json.loads((tmp_path / "shards" / "manifest.json").read_text())["tally"]
     assert tally["counters"]["documents_out"] == PAGES
     assert any("bad.txt" in item["locator"] for item in tally["rejections"])
 
