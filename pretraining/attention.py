@@ -10,7 +10,6 @@ from itertools import groupby
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.attention.varlen import varlen_attn
 
 from pretraining.attention_cpu import CpuAttention
 
@@ -67,6 +66,9 @@ def packed_attention(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -
 
 def _flash(qkv_t3hd: Tensor, layout: SequenceLayout) -> Tensor:
     """torch's varlen kernel: half precision, and no dropout of attention weights (torch 2.13 has it fixed at 0)."""
+    # Here, because its import takes half a second and the CPU never needs it.
+    from torch.nn.attention.varlen import varlen_attn
+
     query_thd, key_thd, value_thd = qkv_t3hd.unbind(1)
     cu_seqlens, longest = layout.cu_seqlens, layout.max_length
     context_thd = varlen_attn(query_thd, key_thd, value_thd, cu_seqlens, cu_seqlens, longest, longest)

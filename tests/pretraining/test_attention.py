@@ -110,7 +110,9 @@ def test_the_kernel_on_gpus(dtype: torch.dtype, dropout: float, chosen: str, mon
 
 def test_flash_attention_gets_the_sequences_as_torch_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
-    monkeypatch.setattr(attention, "varlen_attn", lambda *arguments: given.extend(arguments) or arguments[0])
+    monkeypatch.setattr(
+        "torch.nn.attention.varlen.varlen_attn", lambda *arguments: given.extend(arguments) or arguments[0]
+    )
     qkv, layout = torch.randn(7, 3, HEADS, HEAD_SIZE), layout_of([5, 2])
     attention._flash(qkv, layout)
     for part in range(3):
