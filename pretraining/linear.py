@@ -23,7 +23,7 @@ def onednn_serves(*tensors: Tensor) -> bool:
 
 
 def product(left_mk: Tensor, right_nk: Tensor, bias_n: Tensor | None = None) -> Tensor:
-    """left · rightᵀ + bias in float32; both may be transposed views, which are not copied."""
+    """left · rightᵀ + bias in float32; both may be transposed views; of these the operation copies the left."""
     return torch.ops.mkldnn._linear_pointwise(_dense(left_mk), _dense(right_nk), bias_n, "none", [], "")
 
 

@@ -14,8 +14,9 @@ class Memory:
     weights: int
     gradients: int
     optimizer: int  # both moments, and the float32 master weights where the model's own are 16-bit
-    buffers: int  # what DeepSpeed gathers and reduces in
+    buffers: int  # DeepSpeed's own copies, and what it gathers and reduces in
     activations: int
+    update: int  # the flat gradient that the optimizer step makes, once the activations are gone
 
     @property
     def states(self) -> int:
@@ -23,7 +24,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        return self.states + self.buffers + self.activations
+        return self.states + self.buffers + max(self.activations, self.update)
 
 
 def parameter_count(config: BertConfig) -> int:
@@ -49,12 +50,15 @@ def memory_per_rank(
     flash: bool = True,
     offload_optimizer: bool = False,
     bucket: int = 500_000_000,
+    live_parameters: int = 1_000_000_000,
 ) -> Memory:
     """Peak memory of a rank whose micro-batch has ``tokens`` tokens.
 
     float32 and bfloat16 autocast hold 4 bytes of weight, 4 of gradient and 8 of moments: 16 bytes a parameter.
     float16 holds 2 + 2 + 12. Stage 1 divides the optimizer by the ranks, stage 2 the gradients too, stage 3 the
-    weights too. ``flash`` is fused attention, which keeps no L × L scores.
+    weights too. ``flash`` is fused attention, which keeps no L × L scores. ``live_parameters`` is how many stage 3 may
+    keep gathered (`stage3_max_live_parameters`): DeepSpeed's default is more than BERT-Large has, so there all of them.
+    Against peaks measured on two ranks, see docs/pretraining.md.
     """
     count = parameter_count(config)
     weight = 2 if precision == "fp16" else FLOAT32
@@ -68,14 +72,15 @@ def memory_per_rank(
         weights //= ranks
     if offload_optimizer:
         optimizer = 0
-    # Stages 1 and 2 work on a float32 copy of this rank's partition; a bucket each for reducing and gathering.
-    copies = weight * count // ranks if stage in (1, 2) else 0
+    # ZeRO works on a float32 copy of this rank's partition, and makes one flat gradient for it.
+    partition = weight * count // ranks if stage >= 1 else 0
     buckets = weight * min(bucket, count) if stage >= 1 else 0
+    gathered = weight * min(live_parameters, count) if stage >= 3 else 0
     return Memory(
         weights=weights,
         gradients=gradients,
         optimizer=optimizer,
-        buffers=copies + buckets,
+        buffers=partition + buckets + gathered,
         activations=activation_bytes(
             config,
             precision=precision,
@@ -86,6 +91,7 @@ def memory_per_rank(
             checkpointing=checkpointing,
             flash=flash,
         ),
+        update=partition,
     )
 
 

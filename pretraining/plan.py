@@ -113,6 +113,7 @@ def _memory(recipe: Recipe, config: BertConfig, stage: int, ranks: int, thousand
         checkpointing=recipe.model.activation_checkpointing,
         offload_optimizer=bool(zero.get("offload_optimizer")) and stage >= 1,
         bucket=int(float(zero.get("reduce_bucket_size", 5e8))),
+        live_parameters=int(float(zero.get("stage3_max_live_parameters", 1e9))),
     )
 
 

@@ -1,7 +1,8 @@
 """One rank of the tests that train: does the actions of a plan in one process group, for start-up costs seconds.
 
 ``plan.json`` is a list of ``{"run": {key: value}}`` (a recipe's overrides) and ``{"truncate": file}``; rank 0 writes
-the exit code or the message of every action to ``results.json`` beside it.
+the exit code or the message of every action to ``results.json`` beside it, and the memory that a rank takes before
+the first of them to ``memory_before.txt``.
 """
 
 import json
@@ -13,6 +14,7 @@ import torch.distributed as dist
 from pretraining.engine import start_processes
 from pretraining.environment import read_environment
 from pretraining.errors import PretrainingError
+from pretraining.metrics import memory_bytes
 from pretraining.recipe import load_recipe
 from pretraining.run import run
 from pretraining.stop import StopRequest
@@ -21,6 +23,8 @@ from pretraining.stop import StopRequest
 def main() -> None:
     plan, environment = Path(sys.argv[1]), read_environment()
     start_processes(environment)
+    if environment.rank == 0:
+        plan.with_name("memory_before.txt").write_text(str(memory_bytes()))
     results: list[int | str] = []
     for action in json.loads(plan.read_text()):
         dist.barrier()
