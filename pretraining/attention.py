@@ -37,6 +37,7 @@ class SequenceLayout:
     runs: tuple[Run, ...]  # empty on CUDA, where reading lengths would wait for the device
 
     @classmethod
+    @torch.compiler.disable  # lengths are data: traced, every new mix of them would compile anew
     def of(cls, cu_seqlens: Tensor, max_length: int) -> "SequenceLayout":
         """Reads the lengths on the CPU only."""
         if cu_seqlens.is_cuda:
@@ -59,7 +60,12 @@ def packed_attention(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -
         if dropout == 0.0 and qkv_t3hd.dtype in (torch.float16, torch.bfloat16):
             return _flash(qkv_t3hd, layout)
         return _nested(qkv_t3hd, layout, dropout)
-    if qkv_t3hd.dtype in (torch.float32, torch.float64) and not torch.compiler.is_compiling():
+    return _on_cpu(qkv_t3hd, layout, dropout)
+
+
+@torch.compiler.disable  # as above: it loops over runs of equal length
+def _on_cpu(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
+    if qkv_t3hd.dtype in (torch.float32, torch.float64):
         return CpuAttention.apply(qkv_t3hd, layout.runs, dropout)
     return _run_by_run(qkv_t3hd, layout, dropout)
 
