@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ def replacing(target: Path) -> Iterator[Path]:
     try:
         with replacing_file(target) as temporary:
             yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())  # a result's name must not outlive its contents when the machine goes down
     except PreprocessingError as error:
         raise FinetuningError(str(error)) from error
 

@@ -31,8 +31,6 @@ def replacing(target: Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())  # a name must not outlive its contents when the machine goes down
         temporary.replace(target)
     except OSError as error:
         raise writing_failed(target, error) from error
