@@ -86,7 +86,12 @@ def _nested(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
     """Jagged nested tensors: the same kernels with dropout, and others for float32."""
     query, key, value = (
         torch.nested.nested_tensor_from_jagged(
-            part_thd.contiguous(), layout.cu_seqlens, max_seqlen=layout.max_length
+            part_thd.contiguous(),
+            layout.cu_seqlens,
+            # No sequence is empty. Where the least length is not given, torch waits for the device to read it, three
+            # times a layer.
+            min_seqlen=1,
+            max_seqlen=layout.max_length,
         ).transpose(1, 2)
         for part_thd in qkv_t3hd.unbind(1)
     )

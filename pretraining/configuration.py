@@ -1,10 +1,12 @@
 """What a pretraining recipe may say: frozen, typed, checked before anything starts."""
 
+import math
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pretraining.errors import PretrainingError
 from pretraining.model_configuration import BertConfig
 from pretraining.optimizers import OptimizerConfig
 from pretraining.schedules import ScheduleConfig
@@ -33,9 +35,17 @@ class ModelOptions(Section):
     compile: bool = False
 
     def build(self, vocabulary_size: int, pad_id: int = 0) -> BertConfig:
-        """The architecture; ``vocabulary_size`` counts where the recipe does not set one."""
+        """The architecture; ``vocabulary_size`` counts where the recipe does not set one.
+
+        PretrainingError when there is no such model.
+        """
         changes = self.model_dump(exclude={"size", "activation_checkpointing", "compile"}, exclude_none=True)
-        return BertConfig.named(self.size, **{"vocab_size": vocabulary_size, "pad_token_id": pad_id, **changes})
+        try:
+            return BertConfig.named(self.size, **{"vocab_size": vocabulary_size, "pad_token_id": pad_id, **changes})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(["model", *map(str, first["loc"])])
+            raise PretrainingError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 class InitOptions(Section):
@@ -65,8 +75,8 @@ class DataOptions(Section):
     @field_validator("weights")
     @classmethod
     def _positive(cls, weights: tuple[float, ...]) -> tuple[float, ...]:
-        if any(weight <= 0 for weight in weights):
-            raise ValueError("every weight must be above 0; leave a shard set out to not train on it")
+        if not all(0 < weight < math.inf for weight in weights):
+            raise ValueError("every weight must be a number above 0; leave a shard set out to not train on it")
         return weights
 
 

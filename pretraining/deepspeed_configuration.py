@@ -3,6 +3,8 @@
 import copy
 from typing import Any
 
+from pydantic import ValidationError
+
 from pretraining.configuration import Recipe
 from pretraining.errors import PretrainingError
 from pretraining.recipe import nearest
@@ -69,8 +71,28 @@ def check_deepspeed_table(table: dict[str, Any]) -> None:
                 f"[deepspeed] {key!r} is not a DeepSpeed setting, which would ignore it: {nearest(key, PASSED_THROUGH)}"
             )
     zero = table.get("zero_optimization", {})
-    if not isinstance(zero, dict) or zero.get("stage", 1) not in (0, 1, 2, 3):
-        raise PretrainingError(f"[deepspeed] zero_optimization.stage is {zero!r}: ZeRO has stages 0, 1, 2 and 3")
+    if zero.get("stage", 1) not in (0, 1, 2, 3):
+        raise PretrainingError(
+            f"[deepspeed] zero_optimization.stage is {zero['stage']!r}: ZeRO has stages 0, 1, 2 and 3"
+        )
+    _check_zero_table(zero)
+
+
+def _check_zero_table(zero: dict[str, Any]) -> None:
+    """What DeepSpeed itself would refuse, before the ranks are joined."""
+    from deepspeed.runtime.zero.config import DeepSpeedZeroConfig
+
+    try:
+        DeepSpeedZeroConfig(**zero)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(["zero_optimization", *map(str, first["loc"])])
+        if first["type"] != "extra_forbidden":
+            raise PretrainingError(f"[deepspeed] {name}: {first['msg']}, not {first['input']!r}") from error
+        fields = [field.alias or key for key, field in DeepSpeedZeroConfig.model_fields.items()]
+        raise PretrainingError(
+            f"[deepspeed] {name} is not a DeepSpeed setting: {nearest(str(first['loc'][-1]), fields)}"
+        ) from error
 
 
 def deepspeed_configuration(recipe: Recipe, ranks: int, micro_batches: int, *, on_cpu: bool) -> dict[str, Any]:
@@ -96,6 +118,11 @@ def deepspeed_configuration(recipe: Recipe, ranks: int, micro_batches: int, *, o
         if on_cpu:
             raise PretrainingError(
                 'training.precision = "fp16" needs a GPU, DeepSpeed has none of it on the CPU; use "bf16" or "fp32"'
+            )
+        if recipe.stage == 0:
+            raise PretrainingError(
+                'training.precision = "fp16" needs ZeRO stage 1 or more: at stage 0 DeepSpeed does not give the '
+                "float32 weights back; leave out deepspeed.zero_optimization.stage"
             )
         dynamic_scaling = {"loss_scale": 0, "initial_scale_power": 16, "loss_scale_window": 1000, "hysteresis": 2}
         settings["fp16"] = {**dynamic_scaling, **settings.get("fp16", {}), "enabled": True}

@@ -1,5 +1,6 @@
 """Starts DeepSpeed: process group, engine, optimiser."""
 
+import os
 import warnings
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from torch import nn
 from pretraining.configuration import Recipe
 from pretraining.deepspeed_configuration import deepspeed_configuration
 from pretraining.environment import RankEnvironment
+from pretraining.errors import PretrainingError
 from pretraining.lamb import Lamb
 from pretraining.lamb_layout import attach_lamb
 from pretraining.optimizers import build_optimizer
@@ -29,8 +31,11 @@ def start_processes(environment: RankEnvironment) -> torch.device:
     warnings.filterwarnings("ignore", message=".*all_gather_into_tensor.*", category=FutureWarning)
     deepspeed_logger.setLevel("WARNING")
     on_gpu = torch.cuda.is_available()
+    gpu = 0
     if on_gpu:
-        torch.cuda.set_device(environment.local_rank)
+        gpu = gpu_of(environment, torch.cuda.device_count())
+        os.environ["LOCAL_RANK"] = str(gpu)  # DeepSpeed takes its device from there
+        torch.cuda.set_device(gpu)
     else:
         # DeepSpeed would compile a shared-memory communication op here (a minute, and a compiler on every node);
         # gloo does the same work.
@@ -42,7 +47,22 @@ def start_processes(environment: RankEnvironment) -> torch.device:
         rank=environment.rank,
         world_size=environment.world_size,
     )
-    return torch.device("cuda", environment.local_rank) if on_gpu else torch.device("cpu")
+    return torch.device("cuda", gpu) if on_gpu else torch.device("cpu")
+
+
+def gpu_of(environment: RankEnvironment, visible: int) -> int:
+    """The number of this rank's GPU among the visible ones; PretrainingError when there are too few.
+
+    Slurm's `--gpus-per-task=1` shows every task one GPU, which is number 0 to each of them.
+    """
+    if visible == 1:
+        return 0
+    if environment.local_rank >= visible:
+        raise PretrainingError(
+            f"rank {environment.rank} is number {environment.local_rank} on its node, which shows it {visible} GPUs; "
+            "start one task per GPU"
+        )
+    return environment.local_rank
 
 
 def start_engine(recipe: Recipe, model: nn.Module, ranks: int, micro_batches: int, *, on_cpu: bool) -> Any:

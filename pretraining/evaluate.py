@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from preprocessing.atomic_file import write_text
+from preprocessing.errors import PreprocessingError
 from pretraining.data import Examples, open_shard_sets
 from pretraining.engine import start_processes
 from pretraining.environment import read_environment
@@ -53,6 +54,13 @@ def evaluate(model: Path, shards: Sequence[Path], length: int, examples: int, ba
     return held_out.evaluate(SingleModel(bert, device))
 
 
+def positive(text: str) -> int:
+    """A whole number from 1 on, as argparse wants its types."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return int(text)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -60,22 +68,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--shards", type=Path, required=True, nargs="+")
     parser.add_argument("--length", type=int, default=128, help="sequence length of the shards; default 128")
     parser.add_argument("--examples", type=int, default=10_000, help="at most; default 10000")
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=positive, default=32)
     parser.add_argument("--output", type=Path, help="JSON file; default: standard output")
     arguments = parser.parse_args(argv)
     try:
         figures = evaluate(
             arguments.model, arguments.shards, arguments.length, arguments.examples, arguments.batch_size
         )
-    except PretrainingError as error:
+        text = json.dumps({source: asdict(value) for source, value in figures.items()}, indent=1) + "\n"
+        if arguments.output is None:
+            print(text, end="")
+        else:
+            write_text(arguments.output, text)
+    except (PretrainingError, PreprocessingError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    text = json.dumps({source: asdict(value) for source, value in figures.items()}, indent=1) + "\n"
-    if arguments.output is None:
-        print(text, end="")
-    else:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        write_text(arguments.output, text)
+        return PretrainingError.exit_code
     return 0
 
 

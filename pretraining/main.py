@@ -3,6 +3,7 @@
 Exit codes: 0 finished; 2 a mistake that the user can mend; 75 interrupted with its state saved, start it again.
 """
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -20,13 +21,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one rank; returns the exit code."""
     stop = StopRequest()
     stop.install()  # before torch is imported, which takes seconds in which a signal would kill the rank
-    from pretraining.errors import PretrainingError
+    from preprocessing.atomic_file import writing_failed
+    from preprocessing.errors import PreprocessingError
+    from pretraining.errors import PretrainingError, RetryablePretrainingError
     from pretraining.recipe import load_recipe, parse_command_line
 
     try:
         environment = read_environment()
         config, overrides = parse_command_line(sys.argv[1:] if arguments is None else arguments)
         recipe = load_recipe(config, overrides)
+        require_writable(recipe.run_folder)
         from pretraining.run import run
 
         code = run(recipe, environment, stop)
@@ -35,6 +39,22 @@ def main(arguments: list[str] | None = None) -> int:
     except PretrainingError as error:
         _say(error)
         return error.exit_code
+    except (PreprocessingError, OSError) as error:  # a file that cannot be written
+        cause = error if isinstance(error, OSError) else error.__cause__
+        _say(writing_failed(Path(error.filename or "a file"), error) if isinstance(error, OSError) else error)
+        is_full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+        return RetryablePretrainingError.exit_code if is_full else PretrainingError.exit_code
+
+
+def require_writable(folder: Path) -> None:
+    """PretrainingError when a run could not write there: said before the ranks are joined, and by all of them."""
+    from pretraining.errors import PretrainingError
+
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not there.is_dir():
+        raise PretrainingError(f"output.folder {folder}: {there} is a file; choose another folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PretrainingError(f"output.folder {folder}: you may not write to {there}; choose another folder")
 
 
 def _say(error: Exception) -> None:

@@ -22,7 +22,12 @@ def load_recipe(path: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> 
     settings = _read_toml(Path(path))
     for key, text in overrides:
         _set(settings, key, _value(text))
-    settings.setdefault("deepspeed", {}).setdefault("zero_optimization", {}).setdefault("stage", 1)
+    table = settings
+    for name in ("deepspeed", "zero_optimization"):
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise PretrainingError(f"{path}: {name} is {table!r}, not a table; ZeRO's stage is a key in the latter")
+    table.setdefault("stage", 1)
     try:
         return Recipe.model_validate(settings)
     except ValidationError as error:

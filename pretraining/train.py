@@ -45,6 +45,8 @@ def train(
         rate = schedule.rate(state.step, state.agreed_seconds)
         set_learning_rate(engine, rate)
         sums = train_step(engine, batch, ranks)
+        if schedule.config.seconds is not None and engine.device.type == "cuda":
+            torch.cuda.synchronize()  # what is still queued belongs to this step's share of the time
         seconds = time.perf_counter() - started
         state = state.after(batch, seconds)
         if schedule.config.seconds is not None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pretraining.environment import first_host, read_environment
+from pretraining.engine import gpu_of
+from pretraining.environment import RankEnvironment, first_host, read_environment
 from pretraining.errors import PretrainingError
 
 
@@ -51,3 +52,14 @@ def test_first_host(nodes: str, host: str) -> None:
 def test_not_a_number() -> None:
     with pytest.raises(PretrainingError, match="RANK is 'one'"):
         read_environment({"RANK": "one", "WORLD_SIZE": "2"})
+
+
+@pytest.mark.parametrize(("visible", "gpu"), [(8, 3), (4, 3), (1, 0)])
+def test_the_gpu_of_a_rank(visible: int, gpu: int) -> None:
+    """One visible GPU is that of `srun --gpus-per-task=1`."""
+    assert gpu_of(RankEnvironment(11, 16, 3, 8, "n1", 20000), visible) == gpu
+
+
+def test_more_ranks_than_gpus() -> None:
+    with pytest.raises(PretrainingError, match="number 3 on its node, which shows it 2 GPUs"):
+        gpu_of(RankEnvironment(11, 16, 3, 8, "n1", 20000), 2)

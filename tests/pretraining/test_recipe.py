@@ -68,6 +68,9 @@ def test_missing_key(tmp_path: Path) -> None:
         ([("data.sequence_length", "1024")], "longer than the model's 512 positions"),
         ([("training.micro_batch_size", "16")], "larger than training.batch_size"),
         ([("data.weights", "1,0")], "above 0"),
+        ([("data.weights", "1,inf")], "above 0"),
+        ([("data.weights", "nan")], "above 0"),
+        ([("deepspeed.zero_optimization", "2")], "zero_optimization is 2, not a table"),
         ([("training.steps.more", "1")], "is a value, not a table"),
         ([("schedule.kind", "time")], "needs seconds"),
     ],
@@ -134,6 +137,33 @@ def test_no_such_stage(recipe_file: Path) -> None:
         check_deepspeed_table(load_recipe(recipe_file, [("deepspeed.zero_optimization.stage", "4")]).deepspeed)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (
+            "reduce_bucket_sise",
+            "5e8",
+            r"reduce_bucket_sise is not a DeepSpeed setting: did you mean 'reduce_bucket_size'",
+        ),
+        ("reduce_bucket_size", "many", r"reduce_bucket_size: .* not 'many'"),
+    ],
+)
+def test_zero_tables_that_deepspeed_would_refuse(recipe_file: Path, key: str, value: str, message: str) -> None:
+    """Said before the ranks are joined, where DeepSpeed would end every rank with a traceback."""
+    recipe = load_recipe(recipe_file, [(f"deepspeed.zero_optimization.{key}", value)])
+    with pytest.raises(PretrainingError, match=message):
+        check_deepspeed_table(recipe.deepspeed)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [("hidden_size", "100", "hidden_size"), ("hidden_dropout_prob", "1.5", "model.hidden_dropout_prob: .*less than 1")],
+)
+def test_models_that_cannot_be(recipe_file: Path, key: str, value: str, message: str) -> None:
+    with pytest.raises(PretrainingError, match=message):
+        load_recipe(recipe_file, [(f"model.{key}", value)]).model.build(100)
+
+
 def configured(recipe: Recipe, *, on_cpu: bool = True) -> dict[str, object]:
     return deepspeed_configuration(recipe, ranks=2, micro_batches=1, on_cpu=on_cpu)
 
@@ -164,6 +194,12 @@ def test_half_precision_is_refused_on_the_cpu(recipe_file: Path) -> None:
         "loss_scale_window": 1000,
         "hysteresis": 2,
     }
+
+
+def test_half_precision_needs_a_stage(recipe_file: Path) -> None:
+    recipe = load_recipe(recipe_file, [("training.precision", "fp16"), ("deepspeed.zero_optimization.stage", "0")])
+    with pytest.raises(PretrainingError, match="needs ZeRO stage 1"):
+        configured(recipe, on_cpu=False)
 
 
 def test_scaling_without_half_precision(recipe_file: Path) -> None:
