@@ -86,7 +86,7 @@ class TrainingOptions(Section):
     steps: int = Field(ge=1)  # optimiser steps; the schedule's length
     batch_size: int = Field(ge=1)  # sequences per optimiser step, over all ranks
     micro_batch_size: int = Field(ge=1)  # sequences per rank and forward pass
-    stop_at: int | None = Field(None, ge=1)  # leave after this step, as a time limit would; the schedule stays
+    stop_at: int | None = Field(None, ge=1)  # end after this step; the schedule stays
     precision: Literal["fp32", "bf16", "fp16"] = "bf16"
     clip_norm: float = Field(1.0, ge=0)  # of the reduced gradient; 0: do not clip
     seed: int = Field(1, ge=0)  # weights and dropout

@@ -38,6 +38,8 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
     micro_batches = micro_batches_per_rank(
         recipe.training.batch_size, recipe.training.micro_batch_size, environment.world_size
     )
+    if not recipe.checkpoint.resume:
+        checkpoint.refuse_used(_checkpoints(recipe))
     # Said before the ranks are joined, though the engine asks again.
     deepspeed_configuration(recipe, environment.world_size, micro_batches, on_cpu=not torch.cuda.is_available())
     schedule = build_schedule(recipe.schedule, recipe.optimizer.learning_rate, recipe.training.steps)
@@ -59,15 +61,12 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
         model=model.config.model_dump(),
         data=",".join(shard_set.fingerprint for shard_set in sets),
         population=f"{recipe.data.sequence_length} tokens, {sampler}",
-        optimizer=recipe.optimizer.name,
+        optimizer=recipe.optimizer.model_dump(exclude={"learning_rate"}),
         precision=recipe.training.precision,
         stage=recipe.stage,
         ranks=environment.world_size,
     )
-    folder = recipe.run_folder
-    state = _resume(engine, folder, identity, recipe)
-    if state.step == 0:
-        seed_rank(recipe.training.seed, environment.rank)
+    state = _resume(engine, identity, recipe)
     loader = Loader(
         examples=examples,
         sampler=sampler,
@@ -81,15 +80,16 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
     watcher = RunWatcher(recipe, engine, model, held_out, identity, stop, _peak_flops(recipe, device), state)
     with watcher:
         watcher.start(state)
-        batches = prefetch(loader, state.position, recipe.training.steps - state.step, recipe.data.prefetch)
-        state = train(engine, batches, schedule, state, environment.world_size, watcher)
-        batches.close()
+        if not watcher.is_at_stop(state):
+            batches = prefetch(loader, state.position, recipe.training.steps - state.step, recipe.data.prefetch)
+            state = train(engine, batches, schedule, state, environment.world_size, watcher)
+            batches.close()
         finished = schedule.is_over(state.step, state.agreed_seconds)
         watcher.finish(state, finished)
         if finished and recipe.output.export:
-            export_run(full_weights(engine), model, sets[0].tokenizer_path, folder)
-        watcher.conclude(state, finished)
-    return 0 if finished else INTERRUPTED
+            export_run(full_weights(engine), model, sets[0].tokenizer_path, recipe.run_folder)
+        status = watcher.conclude(state, finished)
+    return INTERRUPTED if status == "interrupted" else 0
 
 
 def prepare_torch(recipe: Recipe, environment: RankEnvironment) -> None:
@@ -103,12 +103,17 @@ def prepare_torch(recipe: Recipe, environment: RankEnvironment) -> None:
         torch.use_deterministic_algorithms(True)
 
 
-def _resume(engine: Any, folder: Path, identity: checkpoint.Identity, recipe: Recipe) -> TrainerState:
-    """The state of the newest complete checkpoint, loaded; else a fresh one."""
-    if not recipe.checkpoint.resume:
-        return TrainerState()
-    newest = checkpoint.newest_complete(folder / "checkpoints")
-    return TrainerState() if newest is None else checkpoint.load(engine, newest, identity)
+def _checkpoints(recipe: Recipe) -> Path:
+    return recipe.run_folder / "checkpoints"
+
+
+def _resume(engine: Any, identity: checkpoint.Identity, recipe: Recipe) -> TrainerState:
+    """The state of the newest complete checkpoint, loaded; a fresh one where there are no checkpoints."""
+    newest = checkpoint.newest_complete(_checkpoints(recipe))
+    if newest is not None:
+        return checkpoint.load(engine, newest, identity, recipe.training.seed)
+    seed_rank(recipe.training.seed, dist.get_rank())
+    return TrainerState()
 
 
 def _masking_vocabulary(recipe: Recipe, shard_set: ShardSet) -> MaskingVocabulary | None:

@@ -69,11 +69,16 @@ class RunWatcher:
             self._evaluate(state)
         self.interval = Interval(self.model.config, self.recipe.data.sequence_length, self.peak_flops)
 
+    def is_at_stop(self, state: TrainerState) -> bool:
+        """True when ``training.stop_at`` is reached, or was by an earlier start."""
+        stop_at = self.recipe.training.stop_at
+        return stop_at is not None and state.step >= stop_at
+
     def after_step(self, state: TrainerState, step: Step) -> bool:
         """Called by the loop on every rank; True ends it."""
         self.interval.add(step)
         self.last = state
-        options, last = self.recipe, state.step == self.recipe.training.stop_at
+        options, last = self.recipe, self.is_at_stop(state)
         ending = last or state.step == options.training.steps
         stopping = False
         if ending or state.step % options.output.log_every == 0:
@@ -94,11 +99,13 @@ class RunWatcher:
             self._evaluate(state)
         self._save(state)
 
-    def conclude(self, state: TrainerState, finished: bool) -> None:
-        """Writes the report and, last, the state."""
+    def conclude(self, state: TrainerState, finished: bool) -> str:
+        """Writes the report and, last, the state; returns its status."""
         if dist.get_rank() == 0:
             write_report(self.recipe.run_folder, self.recipe, self.model.config, self.identity.ranks)
-        self._write_state("finished" if finished else "interrupted", state)
+        status = "finished" if finished else "stopped" if self.is_at_stop(state) else "interrupted"
+        self._write_state(status, state)
+        return status
 
     def _log(self, state: TrainerState, step: Step, figures: dict[str, Any]) -> None:
         if not figures["loss"] < float("inf"):
@@ -135,7 +142,11 @@ class RunWatcher:
             self.saved_step = state.step
 
     def _write_state(self, status: str, state: TrainerState, reason: str | None = None) -> None:
-        """``state.json``, which scripts decide by: launchers lose exit codes on the way."""
+        """``state.json``, which scripts decide by: launchers lose exit codes on the way.
+
+        ``status`` is ``running``, ``finished``, ``stopped`` (at ``training.stop_at``: the same command does nothing
+        more), ``interrupted`` (the same command goes on) or ``failed``.
+        """
         if dist.get_rank() == 0:
             contents = {"status": status, "step": state.step, "steps": self.recipe.training.steps, "reason": reason}
             write_text(self.recipe.run_folder / "state.json", dump({**contents, "signal": self.stop.signal_name}))

@@ -81,8 +81,18 @@ def results(tmp_path_factory: pytest.TempPathFactory, launch: Callable[..., None
         quiet = {"output__export": "false"} if precision == "bf16" else {}
         run(f"whole {stage} {precision}", f"whole-{stage}-{precision}", **layout, **quiet)
         run(f"first {stage} {precision}", f"parts-{stage}-{precision}", training__stop_at=3, **layout, **quiet)
+        if (stage, precision) == (1, "fp32"):
+            run("at its stop", f"parts-{stage}-{precision}", training__stop_at=3, **layout)
         run(f"second {stage} {precision}", f"parts-{stage}-{precision}", **layout, **quiet)
     saving = {"checkpoint__every": 1, "output__export": "false", "evaluation__examples": 0}
+    run("to stop", "stopped", training__stop_at=2, **saving)
+    run("past its stop", "stopped", training__stop_at=1, **saving)
+    run("used folder", "stopped", checkpoint__resume="false", **saving)
+    run("other optimizer", "stopped", optimizer__beta2=0.98, **saving)
+    run("other correction", "stopped", optimizer__bias_correction="false", **saving)
+    plan["damage the only one"] = {"truncate": str(folder / "stopped/checkpoints/step2/trainer.json")}
+    plan["damage the other"] = {"truncate": str(folder / "stopped/checkpoints/step1/trainer.json")}
+    run("nothing whole", "stopped", **saving)
     run("to damage", "damaged", training__stop_at=4, **saving)
     plan["damage"] = {"truncate": str(folder / "damaged/checkpoints/step4/random-00001.pt")}
     run("after damage", "damaged", **saving)
@@ -118,7 +128,7 @@ def test_interrupted_and_resumed_equals_undisturbed(
 ) -> None:
     folder, outcomes = results
     outcome = [outcomes[f"{part} {stage} {precision}"] for part in ("whole", "first", "second")]
-    assert outcome == [0, 75, 0]
+    assert outcome == [0, 0, 0]
     whole, parts = folder / f"whole-{stage}-{precision}", folder / f"parts-{stage}-{precision}"
     assert len(losses(whole)) == 6
     assert losses(whole) == losses(parts)
@@ -156,6 +166,15 @@ def test_run_folder_is_complete(results: tuple[Path, dict[str, Any]]) -> None:
         assert torch.allclose(left, right, atol=2e-4)
 
 
+def test_stopped_run_stays_stopped(results: tuple[Path, dict[str, Any]]) -> None:
+    """Scripts put a job back into the queue on 75; started again at its stop or past it, it trains no further."""
+    folder, outcomes = results
+    assert [outcomes[name] for name in ("to stop", "past its stop", "at its stop")] == [0, 0, 0]
+    state = json.loads((folder / "stopped" / "state.json").read_text())
+    assert (state["status"], state["step"]) == ("stopped", 2)
+    assert len(losses(folder / "stopped")) == 2
+
+
 def test_interrupted_run_says_so(results: tuple[Path, dict[str, Any]]) -> None:
     line = json.loads((results[0] / "damaged" / "state.json").read_text())
     assert line["status"] in ("finished", "failed")
@@ -163,7 +182,7 @@ def test_interrupted_run_says_so(results: tuple[Path, dict[str, Any]]) -> None:
 
 def test_damaged_checkpoint_is_passed_over(results: tuple[Path, dict[str, Any]]) -> None:
     folder, outcomes = results
-    assert outcomes["to damage"] == 75
+    assert outcomes["to damage"] == 0
     assert outcomes["after damage"] == 0
     lines = read_metrics(folder / "damaged" / "metrics.jsonl")
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
@@ -175,6 +194,10 @@ def test_damaged_checkpoint_is_passed_over(results: tuple[Path, dict[str, Any]])
     [
         ("other model", "checkpoint of another model (hidden_size 32 there, 64 here)"),
         ("other data", "trained on other shards"),
+        ("used folder", "checkpoint.resume is false and"),
+        ("other optimizer", "other settings in [optimizer] (beta2 0.999 there, 0.98 here)"),
+        ("other correction", "other settings in [optimizer] (bias_correction True there, False here)"),
+        ("nothing whole", "none of step1, step2 is whole"),
         ("other stage", "written with stage 1 and this run has stage 2"),
     ],
 )
