@@ -1,6 +1,7 @@
 """``deepspeed pretraining/main.py --config RECIPE.toml --data.shards=FOLDER [--section.key value ...]``.
 
-Exit codes: 0 finished, or stopped at ``training.stop_at``; 2 a mistake that the user can mend; 75 interrupted with its state saved, start it again.
+Exit codes: 0 finished, or stopped at ``training.stop_at``; 2 a mistake that the user can mend; 75 interrupted with its
+state saved, start it again.
 """
 
 import errno
