@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from finetuning.errors import FinetuningError
+from finetuning.errors import FinetuningError, RetryableError, can_retry
 from preprocessing.atomic_file import replacing as replacing_file
 from preprocessing.errors import PreprocessingError
 
@@ -19,7 +19,8 @@ def replacing(target: Path) -> Iterator[Path]:
     """Yields a temporary path beside `target`, which becomes `target` when the block ends well.
 
     Raises:
-        FinetuningError: the disk is full, or the folder cannot be written to; `target` is as it was.
+        RetryableError: the disk or the quota is full, or the file system is away; `target` is as it was.
+        FinetuningError: the folder cannot be written to.
     """
     try:
         with replacing_file(target) as temporary:
@@ -27,7 +28,9 @@ def replacing(target: Path) -> Iterator[Path]:
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())  # a result's name must not outlive its contents when the machine goes down
     except PreprocessingError as error:
-        raise FinetuningError(str(error)) from error
+        cause = error.__cause__
+        kind = RetryableError if isinstance(cause, OSError) and can_retry(cause) else FinetuningError
+        raise kind(str(error)) from error
 
 
 def write_text(target: Path, text: str) -> Path:

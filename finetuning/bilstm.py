@@ -12,18 +12,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
 from finetuning.checkpoint import load_start
 from finetuning.encoding import UNLABELLED, encode
 from finetuning.engine import start_ranks
-from finetuning.errors import EXIT_USER_ERROR, FinetuningError
+from finetuning.errors import FinetuningError, from_system
 from finetuning.features import LAYERS, extract
 from finetuning.predictions import Prediction
 from finetuning.result import Result, RunSpec
@@ -42,6 +44,18 @@ class BiLstmOptions:
     width: int = 768
     """Of each direction."""
     dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        """FinetuningError for a value that no tagger can have."""
+        if self.width < 1:
+            raise FinetuningError(f"--width {self.width}: must be at least 1")
+        if not 0 <= self.dropout < 1:
+            raise FinetuningError(f"--dropout {self.dropout:g}: must be at least 0 and less than 1")
+
+    @property
+    def text(self) -> str:
+        """All of them in words."""
+        return f"{self.layers}, width {self.width}, dropout {self.dropout:g}"
 
 
 class BiLstmTagger(nn.Module):
@@ -65,12 +79,15 @@ class BiLstmTagger(nn.Module):
 def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
     """Extract features once, train the tagger on them, score it, and write the run's folder as `run` does.
 
-    The result's task is named `TASK-features`, so that a report does not mix it with fine-tuned runs.
+    The result's task is named `TASK-features (OPTIONS)`: a report mixes it neither with fine-tuned runs nor with
+    another tagger's.
 
     Raises:
-        FinetuningError: not a token task, or wrong input.
+        FinetuningError: not a token task, a fraction of an epoch, or wrong input.
     """
     options = options or BiLstmOptions()
+    if not spec.epochs.is_integer():
+        raise FinetuningError(f"--epochs {spec.epochs:g}: the BiLSTM trains whole epochs only")
     began = time.perf_counter()
     task = load_task(spec.task)
     if task.kind != "token":
@@ -91,7 +108,7 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
     def predicted(name: str) -> list[Prediction]:
         return _predict(tagger, sentences[name], splits[name], labels, ranks.device)
 
-    description = f"frozen features ({options.layers}), two-layer BiLSTM of width {options.width}"
+    description = f"two-layer BiLSTM on frozen features ({options.text})"
     result = result_of(
         spec,
         task,
@@ -103,7 +120,7 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
         train_sequences=len(sentences["train"]),
         seconds=time.perf_counter() - began,
         notes=(description, *notes),
-        name=f"{task.name}-features",
+        name=f"{task.name}-features ({options.text})",
     )
     result.write(spec.output)
     return result
@@ -121,7 +138,7 @@ def _train(
     number = {label: index for index, label in enumerate(labels)}
     targets = [[number.get(tag, UNLABELLED) for tag in _token_row(row).tags or ()] for row in split.rows]
     filled = [index for index, words in enumerate(sentences) if len(words)]
-    mean, epochs, began = math.nan, max(1, round(spec.epochs)), time.perf_counter()
+    mean, epochs, began = math.nan, int(spec.epochs), time.perf_counter()
     for epoch in range(epochs):
         tagger.train()
         order = np.random.Generator(np.random.Philox(key=[spec.seed, epoch])).permutation(filled)
@@ -171,6 +188,15 @@ def _token_row(row: object) -> TokenRow:
     return row
 
 
+def _specification(values: dict[str, Any]) -> RunSpec:
+    try:
+        return RunSpec.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = f"--{str(first['loc'][0]).replace('_', '-')}"
+        raise FinetuningError(f"{option} {first['input']}: {first['msg']}") from None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m finetuning.bilstm", description=(__doc__ or "").split("\n")[0])
@@ -189,12 +215,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit-dev", type=int)
     parser.add_argument("--device", default="auto")
     values = vars(parser.parse_args(argv))
-    options = BiLstmOptions(values.pop("layers"), values.pop("width"), values.pop("dropout"))
     try:
-        result = run_bilstm(RunSpec(**values), options)
-    except FinetuningError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
+        options = BiLstmOptions(values.pop("layers"), values.pop("width"), values.pop("dropout"))
+        spec = _specification(values)
+        if Result.exists(spec.output):
+            raise FinetuningError(f"{spec.output}: holds a finished run; choose another --output or delete it")
+        result = run_bilstm(spec, options)
+    except (FinetuningError, OSError) as error:
+        # After a full disk or a lost file system nothing is half-written, and another try may succeed.
+        known = from_system(error) if isinstance(error, OSError) else error
+        print(f"error: {known}", file=sys.stderr)
+        return known.exit_code
     print(f"{result.task}: {result.metric} {result.score:.4f} (majority {result.majority_score:.4f})")
     return 0
 

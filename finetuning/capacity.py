@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from finetuning.errors import FinetuningError
+
 PROGRAM_BYTES = 1 << 30
 """Python, torch and the data of a run, without weights."""
 WEIGHT_COPIES = 4
@@ -20,6 +22,11 @@ class Slot:
     """A place for one run: environment variables that bind it to its device and cores."""
 
     environment: Mapping[str, str]
+
+    @property
+    def device(self) -> str | None:
+        """The GPU as `CUDA_VISIBLE_DEVICES` names it; None: no particular one."""
+        return self.environment.get("CUDA_VISIBLE_DEVICES")
 
 
 def weight_files(model: str) -> list[Path]:
@@ -69,7 +76,12 @@ def gpu_slots(devices: list[str], cores: int, jobs: int | None = None) -> list[S
 
 
 def machine_slots(models: list[str], jobs: int | None = None) -> list[Slot]:
-    """The slots of this machine for runs that start from any of `models`."""
+    """The slots of this machine for runs that start from any of `models`.
+
+    Raises FinetuningError when `jobs` is not positive.
+    """
+    if jobs is not None and jobs < 1:
+        raise FinetuningError(f"--jobs {jobs}: at least one run at once is needed; leave it out to fill the machine")
     cores = len(os.sched_getaffinity(0))
     devices = _visible_devices()
     if devices:

@@ -60,6 +60,9 @@ def start_ranks(spec: RunSpec) -> Ranks:
     local = int(os.environ.get("LOCAL_RANK", "0"))
     on_cuda = torch.cuda.is_available() and spec.device != "cpu"
     if on_cuda:
+        if torch.cuda.device_count() == 1:  # Slurm's --gpus-per-task=1 shows every task one GPU
+            local = 0
+            os.environ["LOCAL_RANK"] = "0"  # DeepSpeed takes its device from there
         torch.cuda.set_device(local)
     else:
         # Compiling DeepSpeed's shared-memory op takes minutes and gains nothing at this size.

@@ -1,5 +1,7 @@
 """Errors a user can mend, and the exit codes that a launcher reads."""
 
+import errno
+
 EXIT_USER_ERROR = 2
 """Exit code: the input or the options are wrong; running the same again cannot help."""
 
@@ -9,3 +11,31 @@ EXIT_RETRY = 75
 
 class FinetuningError(Exception):
     """Wrong input or options: one sentence saying what is wrong, where, and what to do."""
+
+    exit_code = EXIT_USER_ERROR
+
+
+class RetryableError(FinetuningError):
+    """Nothing is wrong with the input: the disk is full, or the hub is away. The same again can succeed later."""
+
+    exit_code = EXIT_RETRY
+
+
+_LASTING_ERRORS = (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError)
+_LASTING_NUMBERS = (errno.EROFS, errno.ENAMETOOLONG, errno.EINVAL)
+
+
+def can_retry(error: OSError) -> bool:
+    """Whether the same call can succeed later (disk full, lost file system), unlike a wrong path or a permission."""
+    if isinstance(error, ConnectionError | TimeoutError):
+        return True
+    # Without a number it is no error of the system, but a library's, about what it was given.
+    return error.errno is not None and not isinstance(error, _LASTING_ERRORS) and error.errno not in _LASTING_NUMBERS
+
+
+def from_system(error: OSError, doing: str = "") -> FinetuningError:
+    """This package's error for one of the system, retryable or not; `doing` says what failed."""
+    what = f"{doing}: {error.strerror or error}" if doing else str(error)
+    if can_retry(error):
+        return RetryableError(f"{what}; free space or wait, then run the same again")
+    return FinetuningError(f"{what}; correct that and run the same again")

@@ -7,24 +7,32 @@ results, and starts only what nobody runs.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
+from finetuning.atomic_file import write_json
 from finetuning.capacity import Slot
-from finetuning.errors import EXIT_USER_ERROR
+from finetuning.errors import EXIT_USER_ERROR, FinetuningError
 from finetuning.grid import PlannedRun
 from finetuning.result import Result, RunSpec
 
 LOGS = "logs"
+LOCK = "lock"
+ATTEMPTS = "attempts.jsonl"
+FAILED = "failed.json"
+"""In a run's logs: it failed for good. Nothing waits for such a run; it goes when the run is started again."""
+HOST = socket.gethostname()
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 
@@ -41,86 +49,142 @@ class Outcome:
     message: str = ""
 
 
-@dataclass(slots=True)
-class _Child:
+@dataclass(frozen=True, slots=True)
+class _Due:
     run: PlannedRun
     spec: RunSpec
-    process: subprocess.Popen[bytes]
-    lock: int
-    slot: Slot
     attempt: int
 
 
 @dataclass(slots=True)
+class _Child:
+    due: _Due
+    process: subprocess.Popen[bytes]
+    lock: int
+    slot: Slot
+
+
+@dataclass(slots=True)
 class Executor:
-    """Runs planned runs in the sweep folder `output`, at most one for each slot at a time."""
+    """Runs planned runs in the sweep folder `output`, at most one for each slot at a time.
+
+    A run that outlived an earlier sweep on this machine takes a slot too: it still uses the device.
+    """
 
     output: Path
     slots: Sequence[Slot]
     retries: int
     command: Callable[[RunSpec], list[str]]
     report: Callable[[Outcome], None]
+    _waiting: list[_Due] = field(default_factory=list)
     _children: list[_Child] = field(default_factory=list)
+    _elsewhere: list[_Due] = field(default_factory=list)
+    """Runs whose lock another process holds."""
+    _outcomes: list[Outcome] = field(default_factory=list)
 
     def execute(self, runs: Sequence[tuple[PlannedRun, RunSpec]]) -> list[Outcome]:
         """Blocks until every run is complete or failed for good. Children are ended when it is interrupted."""
-        waiting = [(run, spec, 1) for run, spec in runs]
-        free = list(self.slots)
-        outcomes: list[Outcome] = []
-
-        def settle(outcome: Outcome) -> None:
-            outcomes.append(outcome)
-            self.report(outcome)
-
+        self._waiting = [_Due(run, spec, 1) for run, spec in runs]
+        self._outcomes = []
+        self._elsewhere = []
         try:
-            while waiting or self._children:
-                held_elsewhere = []
-                while waiting and free:
-                    run, spec, attempt = waiting.pop(0)
-                    if Result.exists(spec.output):
-                        settle(Outcome(run, "present", attempt - 1))
-                        continue
-                    child = self._start(run, spec, attempt, free[-1])
-                    if child is None:
-                        held_elsewhere.append((run, spec, attempt))
-                    elif child == "present":
-                        settle(Outcome(run, "present", attempt - 1))
-                    else:
-                        self._children.append(child)
-                        free.pop()
-                waiting += held_elsewhere
-                if self._children or held_elsewhere:
+            self._find_elsewhere()
+            while self._waiting or self._children or self._elsewhere:
+                self._fill_slots()
+                if self._children or self._elsewhere:
                     time.sleep(POLL_SECONDS)
-                for child in [child for child in self._children if child.process.poll() is not None]:
-                    self._children.remove(child)
-                    free.append(child.slot)
-                    outcome = self._judge(child)
-                    os.close(child.lock)
-                    if outcome is None:
-                        waiting.insert(0, (child.run, child.spec, child.attempt + 1))
-                    else:
-                        settle(outcome)
+                self._look_elsewhere()
+                self._reap()
         finally:
             self._end_children()
-        return outcomes
+        return self._outcomes
 
-    def _start(self, run: PlannedRun, spec: RunSpec, attempt: int, slot: Slot) -> _Child | Literal["present"] | None:
-        logs = self.output / LOGS / run.folder
+    def _settle(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        self.report(outcome)
+
+    def _find_elsewhere(self) -> None:
+        """Before anything is started: who comes later in the table may already hold a device."""
+        for due in list(self._waiting):
+            # No attempt, no lock: a new sweep makes no files for runs that are far from their turn.
+            if (self._logs(due) / LOCK).exists() and not Result.exists(due.spec.output) and self._is_held(due):
+                self._waiting.remove(due)
+                self._elsewhere.append(due)
+
+    def _look_elsewhere(self) -> None:
+        for due in list(self._elsewhere):
+            if not self._is_held(due):  # finished, or to be started again
+                self._elsewhere.remove(due)
+                self._waiting.insert(0, due)
+
+    def _fill_slots(self) -> None:
+        free = self._free_slots()
+        while self._waiting and free:
+            due = self._waiting.pop(0)
+            if Result.exists(due.spec.output):
+                self._settle(Outcome(due.run, "present", due.attempt - 1))
+                continue
+            child = self._start(due, free[0])
+            if child is None:
+                self._elsewhere.append(due)
+                free = self._free_slots()
+            elif child == "present":
+                self._settle(Outcome(due.run, "present", due.attempt - 1))
+            else:
+                self._children.append(child)
+                free.pop(0)
+
+    def _free_slots(self) -> list[Slot]:
+        free = list(self.slots)
+        for child in self._children:
+            free.remove(child.slot)
+        for due in self._elsewhere:
+            if slot := _slot_taken(free, self._logs(due) / ATTEMPTS):
+                free.remove(slot)
+        return free
+
+    def _reap(self) -> None:
+        for child in [child for child in self._children if child.process.poll() is not None]:
+            self._children.remove(child)
+            outcome = self._judge(child)
+            os.close(child.lock)
+            if outcome is None:
+                self._waiting.insert(0, replace(child.due, attempt=child.due.attempt + 1))
+            else:
+                self._settle(outcome)
+
+    def _logs(self, due: _Due) -> Path:
+        return self.output / LOGS / due.run.folder
+
+    def _is_held(self, due: _Due) -> bool:
+        lock = _take_lock(self._logs(due) / LOCK)
+        if lock is not None:
+            os.close(lock)
+        return lock is None
+
+    def _start(self, due: _Due, slot: Slot) -> _Child | Literal["present"] | None:
+        logs = self._logs(due)
         logs.mkdir(parents=True, exist_ok=True)
-        lock = os.open(logs / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
+        lock = _take_lock(logs / LOCK)
+        if lock is None:
             return None
-        if Result.exists(spec.output):  # finished between the first look and the lock
+        try:
+            if Result.exists(due.spec.output):  # finished between the first look and the lock
+                os.close(lock)
+                return "present"
+            (logs / FAILED).unlink(missing_ok=True)
+            command = self.command(due.spec)
+            # Before the process: where the disk is full, nothing may be running that nobody watches.
+            _append_line(
+                logs / ATTEMPTS,
+                {"command": command, "started": time.time(), "host": HOST, "device": slot.device},
+            )
+            with (logs / "output.txt").open("ab") as log:
+                process = self._spawn(command, log, lock, slot)
+        except OSError:
             os.close(lock)
-            return "present"
-        command = self.command(spec)
-        with (logs / "output.txt").open("ab") as log:
-            process = self._spawn(command, log, lock, slot)
-        _append_line(logs / "attempts.jsonl", {"command": command, "started": time.time(), "process": process.pid})
-        return _Child(run, spec, process, lock, slot, attempt)
+            raise
+        return _Child(due, process, lock, slot)
 
     def _spawn(self, command: list[str], log: IO[bytes], lock: int, slot: Slot) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -134,14 +198,16 @@ class Executor:
 
     def _judge(self, child: _Child) -> Outcome | None:
         """The outcome of an ended process, or None to start it again."""
-        if Result.exists(child.spec.output):
-            return Outcome(child.run, "finished", child.attempt)
+        due, logs = child.due, self._logs(child.due)
+        if Result.exists(due.spec.output):
+            return Outcome(due.run, "finished", due.attempt)
         code = child.process.returncode
-        log = self.output / LOGS / child.run.folder / "output.txt"
+        log = logs / "output.txt"
         reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         message = f"{reason}: {_last_line(log)} ({log})"
-        if code == EXIT_USER_ERROR or child.attempt > self.retries:
-            return Outcome(child.run, "failed", child.attempt, message)
+        if code == EXIT_USER_ERROR or due.attempt > self.retries:
+            write_json(logs / FAILED, {"attempts": due.attempt, "message": message})
+            return Outcome(due.run, "failed", due.attempt, message)
         return None
 
     def _end_children(self) -> None:
@@ -158,6 +224,11 @@ class Executor:
         self._children.clear()
 
 
+def gave_up(output: Path, run: PlannedRun) -> bool:
+    """Whether a run of the sweep in `output` failed for good and was not started again since."""
+    return not Result.exists(output / run.folder) and (output / LOGS / run.folder / FAILED).is_file()
+
+
 def run_command(spec: RunSpec) -> list[str]:
     """The command line of one run, as a user would type it: only what differs from the defaults."""
     command = [sys.executable, "-m", "finetuning.main"]
@@ -168,6 +239,48 @@ def run_command(spec: RunSpec) -> list[str]:
         else:
             command += [flag, str(value)]
     return command
+
+
+def _take_lock(path: Path) -> int | None:
+    """The open file of a lock that is now ours; None where another process holds it.
+
+    Raises FinetuningError where the file system has no locks: a run could then be started twice.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    except OSError as error:
+        os.close(lock)
+        if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+            raise FinetuningError(
+                f"{path} cannot be locked ({error.strerror}): the file system has no locks; choose an --output on one "
+                "that has them (flock)"
+            ) from error
+        raise
+    return lock
+
+
+def _slot_taken(free: Sequence[Slot], attempts: Path) -> Slot | None:
+    """The free slot that a run of another process takes, as the last line of its attempts tells; None: none of ours.
+
+    An attempt that does not tell (it has just begun) takes any.
+    """
+    last = _last_attempt(attempts)
+    if last.get("host", HOST) != HOST:
+        return None
+    device = last.get("device")
+    return next((slot for slot in free if device is None or slot.device == device), None)
+
+
+def _last_attempt(attempts: Path) -> dict[str, Any]:
+    try:
+        last = json.loads(attempts.read_text(encoding="utf-8").splitlines()[-1])
+    except (FileNotFoundError, ValueError, IndexError):  # a machine that goes down may leave half a line
+        return {}
+    return last if isinstance(last, dict) else {}
 
 
 def _append_line(path: Path, content: dict[str, object]) -> None:

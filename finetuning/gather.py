@@ -11,11 +11,23 @@ from typing import Any
 from finetuning.errors import FinetuningError
 from finetuning.execution import LOGS
 from finetuning.grid import PlannedRun, SweepConfig, plan_runs
-from finetuning.result import RESULT_FILE, Result
+from finetuning.result import RESULT_FILE, Result, RunSpec
 from finetuning.stages import is_later_seed, kept_settings
 
 SWEEP_FILE = "sweep.json"
 FROM_MNLI = "-from-mnli"
+
+NAMED_APART = frozenset(
+    {"task", "model", "tokenizer", "output", "data", "learning_rate", "batch_size", "epochs", "seed"}
+)
+"""Fields of a specification that a setting does not list among its options: it, the label or the task says them."""
+WITHOUT_EFFECT = frozenset(
+    {"device", "threads", "micro_batch_pieces", "zero_stage", "evaluate_every_epoch", "predict_test", "save_model"}
+)
+"""Fields that change how a run is made or what it keeps, but not its score."""
+
+
+Setting = tuple[float, int, float, bool, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +40,26 @@ class FinishedRun:
     result: Result
 
     @property
-    def setting(self) -> tuple[float, int, float, bool]:
+    def options(self) -> tuple[str, ...]:
+        """Every other option that a score depends on, where it is not the default: `max_length 64`."""
+        return tuple(
+            f"{name} {getattr(self.result.spec, name)}"
+            for name, field in RunSpec.model_fields.items()
+            if name not in NAMED_APART | WITHOUT_EFFECT and getattr(self.result.spec, name) != field.default
+        )
+
+    @property
+    def setting(self) -> Setting:
         """Everything but task, model and seed."""
-        return (self.result.learning_rate, self.result.batch_size, self.result.epochs, self.from_mnli)
+        return (self.result.learning_rate, self.result.batch_size, self.result.epochs, self.from_mnli, self.options)
 
     @property
     def setting_text(self) -> str:
         """The setting in words."""
-        start = ", from MNLI" if self.from_mnli else ""
-        return f"{self.result.learning_rate:g}, batch {self.result.batch_size}, {self.result.epochs:g} epochs{start}"
+        result = self.result
+        grid = (f"{result.learning_rate:g}", f"batch {result.batch_size}", f"{result.epochs:g} epochs")
+        start = ("from MNLI",) if self.from_mnli else ()
+        return ", ".join((*grid, *start, *self.options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +74,8 @@ class MissingRun:
 def find_runs(folders: Iterable[Path]) -> list[FinishedRun]:
     """Every finished run below `folders` (sweeps, or single runs), sorted by folder.
 
-    Raises FinetuningError when a folder does not exist or none holds a result.
+    Raises FinetuningError when a folder does not exist, when none holds a result, when two runs differ in nothing (a
+    seed would count twice), or when one label stands for two models.
     """
     folders = list(folders)
     runs: dict[Path, FinishedRun] = {}
@@ -66,31 +90,76 @@ def find_runs(folders: Iterable[Path]) -> list[FinishedRun]:
             runs.setdefault(folder.resolve(), FinishedRun(folder, label, folder.name.endswith(FROM_MNLI), result))
     if not runs:
         raise FinetuningError(f"no finished run below {', '.join(map(str, folders))}; run finetuning.sweep first")
-    return [runs[folder] for folder in sorted(runs)]
+    found = [runs[folder] for folder in sorted(runs)]
+    _check_no_run_twice(found)
+    _check_one_model_a_label(found)
+    return found
+
+
+def _check_no_run_twice(runs: Iterable[FinishedRun]) -> None:
+    seen: dict[tuple[str, str, Setting, int], FinishedRun] = {}
+    for run in runs:
+        first = seen.setdefault((run.label, run.result.task, run.setting, run.result.seed), run)
+        if first is not run:
+            raise FinetuningError(
+                f"{first.folder} and {run.folder} are the same run, {run.label} on {run.result.task} with "
+                f"{run.setting_text} and seed {run.result.seed}: name only one of the two"
+            )
+
+
+def _check_one_model_a_label(runs: Iterable[FinishedRun]) -> None:
+    seen: dict[str, FinishedRun] = {}
+    for run in runs:
+        if run.from_mnli:  # starts from the weights of an MNLI run, and not every one from the same
+            continue
+        first = seen.setdefault(run.label, run)
+        if _start(first.result) != _start(run.result):
+            raise FinetuningError(
+                f"{first.folder} and {run.folder} are both of a model called {run.label}, but started from different "
+                "weights or tokenizers: name only one of the two, or run one in a sweep under another label"
+            )
+
+
+def _start(result: Result) -> tuple[str, Path | None]:
+    tokenizer = result.spec.tokenizer
+    return result.model_fingerprint, tokenizer and tokenizer.resolve()
 
 
 def find_missing(folders: Iterable[Path]) -> list[MissingRun]:
-    """Runs that the sweeps in `folders` plan and that have no result, in the sweep's order."""
-    missing = []
+    """Runs that the sweeps in `folders` plan and that have no result, in the sweep's order.
+
+    Counted are all tables that were ever swept into a folder: `sweep.json` and its forms of earlier calls.
+    """
+    missing: dict[Path, MissingRun] = {}
     for root in folders:
-        path = root / SWEEP_FILE
-        if not path.is_file():
-            continue
+        tables = [root / SWEEP_FILE, *sorted(root.glob(f"{Path(SWEEP_FILE).stem}-*.json"))]
+        for path in (table for table in tables if table.is_file()):
+            config = _read_sweep(path)
+            runs = plan_runs(config)
+            for run in runs:
+                if not Result.exists(root / run.folder) and not _given_up_by_rule(run, runs, config):
+                    missing.setdefault(root / run.folder, _missing(root, run))
+    return list(missing.values())
+
+
+def _read_sweep(path: Path) -> SweepConfig:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
         # The folder may have been moved since; where it lies now is what counts.
-        config = SweepConfig.model_validate(json.loads(path.read_text(encoding="utf-8")) | {"output": str(root)})
-        runs = plan_runs(config)
-        for run in runs:
-            if not Result.exists(root / run.folder) and not _given_up_by_rule(run, runs, config):
-                missing.append(_missing(root, run))
-    return missing
+        return SweepConfig.model_validate(content | {"output": str(path.parent)})
+    except (ValueError, TypeError) as error:  # not UTF-8, not JSON, no object, or not the keys of a sweep
+        problem = " ".join(str(error).split())
+        raise FinetuningError(
+            f"{path} is damaged or of another version ({problem}); delete it and start the sweep again, which writes it"
+        ) from None
 
 
 def predictions(run: FinishedRun, split: str) -> list[dict[str, Any]]:
     """The predictions of a run on a split. FinetuningError when the run did not predict it."""
     path = run.folder / f"predictions-{split}.jsonl"
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+        with path.open(encoding="utf-8") as file:  # str.splitlines() would end a line at U+2028 within a text too
+            return [json.loads(line) for line in file]
     except FileNotFoundError:
         raise FinetuningError(
             f"{path}: no such file; when the run was made its data had no {split} split, or it was told not to predict"

@@ -171,7 +171,7 @@ def plan_runs(config: SweepConfig) -> list[PlannedRun]:
         for task in config.tasks:
             name = task_name(task)
             override = config.task.get(name, TaskOverride())
-            options = _options({**config.options, **override.options})
+            options = _options(config.options) | _options(override.options)
             if name == TRANSFER_SOURCE and config.start_from_mnli:
                 options["save_model"] = True
             data = override.data or config.data
@@ -192,7 +192,7 @@ def plan_runs(config: SweepConfig) -> list[PlannedRun]:
 
 def _options(options: Mapping[str, Option]) -> dict[str, Option]:
     allowed = [field for field in RunSpec.model_fields if field not in GRID_FIELDS]
-    named = {key.replace("-", "_"): value for key, value in options.items()}
+    named = _underscored(options)
     for key in named:
         if key not in allowed:
             near = difflib.get_close_matches(key, allowed, n=1)
@@ -201,8 +201,14 @@ def _options(options: Mapping[str, Option]) -> dict[str, Option]:
     return named
 
 
+def _underscored(options: Mapping[str, Option]) -> dict[str, Option]:
+    return {key.replace("-", "_"): value for key, value in options.items()}
+
+
 def load_config(path: Path | None, overrides: Mapping[str, Any]) -> SweepConfig:
-    """A sweep from a TOML file, from the command line, or both (the command line wins).
+    """A sweep from a TOML file, from the command line, or both.
+
+    The command line wins over the file's own keys, option by option in `options`; a `[task.NAME]` table wins over both.
 
     Raises FinetuningError for a missing file, broken TOML, an unknown key (naming the nearest one) or a bad value.
     """
@@ -215,7 +221,11 @@ def load_config(path: Path | None, overrides: Mapping[str, Any]) -> SweepConfig:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise FinetuningError(f"the sweep file {path} is not valid TOML: {error}") from error
     where = f"in {path}" if path is not None else "on the command line"
-    values |= {key: value for key, value in overrides.items() if value is not None}
+    given = {key: value for key, value in overrides.items() if value is not None}
+    options = values.get("options", {})
+    if isinstance(options, Mapping):  # anything else is left for the validation to refuse
+        options = _underscored(options) | _underscored(given.get("options", {}))
+    values |= given | {"options": options}
     known = SweepConfig.model_fields
     for key in values:
         if key not in known:

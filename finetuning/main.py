@@ -21,7 +21,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from finetuning.errors import EXIT_RETRY, EXIT_USER_ERROR, FinetuningError
+from finetuning.errors import FinetuningError, from_system
 from finetuning.result import Result, RunSpec
 from finetuning.tasks import task_names
 
@@ -81,13 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         from finetuning.run import run
 
         result = run(spec)
-    except FinetuningError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
-    except OSError as error:
-        # A full disk or a lost file system: nothing is half-written, and another try may succeed.
-        print(f"error: {error}; free space or wait, then run the same again", file=sys.stderr)
-        return EXIT_RETRY
+    except (FinetuningError, OSError) as error:
+        # After a full disk or a lost file system nothing is half-written, and another try may succeed.
+        known = from_system(error) if isinstance(error, OSError) else error
+        print(f"error: {known}", file=sys.stderr)
+        return known.exit_code
     print(
         f"{result.task}: {result.metric} {result.score:.4f} (majority {result.majority_score:.4f}) "
         f"on {result.dev_rows} rows, {result.seconds_per_epoch:.1f} s an epoch, {result.seconds:.1f} s in all"

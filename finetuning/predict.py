@@ -13,12 +13,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from finetuning.atomic_file import write_json
 from finetuning.benchmark_files import write_benchmark_files
 from finetuning.checkpoint import FineTuned, load_fine_tuned
 from finetuning.encoding import encode
 from finetuning.engine import Ranks, start_ranks
-from finetuning.errors import EXIT_USER_ERROR, FinetuningError
+from finetuning.errors import FinetuningError, from_system
 from finetuning.predictions import Prediction, decode, score, write_predictions
 from finetuning.readers import read_split
 from finetuning.readers.plain import read_new
@@ -87,7 +89,11 @@ def answer_task(
 
 
 def _spec(model: Path, output: Path, device: str, threads: int | None) -> RunSpec:
-    return RunSpec(task="", model=str(model), output=output, device=device, threads=threads)
+    try:
+        return RunSpec(task="", model=str(model), output=output, device=device, threads=threads)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise FinetuningError(f"--{first['loc'][0]} {first['input']}: {first['msg']}") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -113,9 +119,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{count} answers in {options.output}")
         else:
             print(json.dumps(answer_task(options.model, options.task, options.data, options.output, **where)))
-    except FinetuningError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
+    except (FinetuningError, OSError) as error:
+        known = from_system(error) if isinstance(error, OSError) else error
+        print(f"error: {known}", file=sys.stderr)
+        return known.exit_code
     return 0
 
 

@@ -2,8 +2,9 @@
 
     python -m finetuning.report runs/sweep [runs/other …] [--output FOLDER] [--baseline LABEL] [--interval bootstrap]
 
-Scores are those of the dev split after the last epoch. The best setting of a task is the one with the highest mean over
-its seeds; it was chosen on the same dev split, so its figures are somewhat too good.
+Scores are those of the dev split after the last epoch, or after the one where a run was stopped early. The best setting
+of a task is the one with the highest mean among those with the most seeds; it was chosen on the same dev split, so its
+figures are somewhat too good.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import jinja2
 from finetuning import plots
 from finetuning.atomic_file import write_json, write_text
 from finetuning.error_analysis import analyse
-from finetuning.errors import EXIT_USER_ERROR, FinetuningError
+from finetuning.errors import FinetuningError, from_system
 from finetuning.gather import FinishedRun, best_run, find_missing, find_runs
 from finetuning.published import CITATION, published
 from finetuning.statistics import IntervalMethod, compare_paired, expected_best, holm, summarise
@@ -39,7 +40,8 @@ def build(folders: Sequence[Path], *, baseline: str | None = None, method: Inter
         "interval": {"method": method, "level": 0.95},
         "models": labels,
         "tasks": [_task([run for run in runs if run.result.task == task], labels, method) for task in tasks],
-        "failed_runs": [_failed(run) for run in runs if run.result.failed_run],
+        "failed_runs": [_failed(run) for run in runs if run.result.failed_run and not run.result.stopped_early],
+        "stopped_early_runs": [_stopped(run) for run in runs if run.result.stopped_early],
         "missing_runs": [asdict(run) | {"folder": str(run.folder)} for run in find_missing(folders)],
         "comparisons": _comparisons(runs, labels, baseline or labels[0], method),
         "citation": CITATION,
@@ -56,7 +58,8 @@ def _task(runs: list[FinishedRun], labels: Sequence[str], method: IntervalMethod
             chosen = sorted((run for run in mine if run.setting == setting), key=lambda run: run.result.seed)
             settings.append(_setting(chosen, method))
         if settings:
-            best = max(settings, key=lambda row: row["summary"]["mean"])
+            # Few seeds are often lucky ones, so a setting with fewer than the others does not compete.
+            best = max(settings, key=lambda row: (row["summary"]["runs"], row["summary"]["mean"]))
             errors = asdict(analyse(best_run(mine)))
             models.append({"label": label, "best_setting": best, "settings": settings, "errors": errors})
     return {
@@ -79,12 +82,14 @@ def _setting(runs: Sequence[FinishedRun], method: IntervalMethod) -> dict[str, A
         "batch_size": runs[0].result.batch_size,
         "epochs": runs[0].result.epochs,
         "from_mnli": runs[0].from_mnli,
+        "options": list(runs[0].options),
         "seeds": [run.result.seed for run in runs],
         "scores": scores,
         "summary": asdict(summarise(scores, method=method)),
         "summary_without_failed": asdict(summarise(sound, method=method)) if 0 < len(sound) < len(scores) else None,
         "expected_best": {str(tries): expected_best(scores, tries) for tries in (1, 2, 5, 10) if tries <= len(scores)},
         "failed": len(scores) - len(sound),
+        "stopped_early": sum(run.result.stopped_early for run in runs),
         "metrics": {name: _mean([run.result.metrics[name] for run in runs]) for name in runs[0].result.metrics},
         "seconds_per_epoch": _mean([run.result.seconds_per_epoch for run in runs]),
     }
@@ -98,6 +103,18 @@ def _failed(run: FinishedRun) -> dict[str, Any]:
         "score": result.score,
         "majority_score": result.majority_score,
         "why": "the loss stopped being finite" if result.diverged else "at or below the constant answer",
+    }
+
+
+def _stopped(run: FinishedRun) -> dict[str, Any]:
+    result = run.result
+    return {
+        "folder": str(run.folder),
+        "task": result.task,
+        "score": result.score,
+        "majority_score": result.majority_score,
+        "after_epochs": result.spec.stop_failed_after,
+        "epochs": result.epochs,
     }
 
 
@@ -197,9 +214,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         report = build(arguments.folders, baseline=arguments.baseline, method=arguments.interval)
         paths = write_report(report, output)
-    except FinetuningError as error:
-        print(f"finetuning.report: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
+    except (FinetuningError, OSError) as error:
+        known = from_system(error) if isinstance(error, OSError) else error
+        print(f"finetuning.report: {known}", file=sys.stderr)
+        return known.exit_code
     for path in paths:
         print(path)
     if report["missing_runs"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from finetuning.capacity import weight_files
 from finetuning.errors import FinetuningError
+from finetuning.execution import gave_up
 from finetuning.grid import TRANSFER_SOURCE, PlannedRun, SweepConfig
 from finetuning.result import RESULT_FILE, Result, RunSpec
 
@@ -30,10 +31,11 @@ def is_later_seed(run: PlannedRun, config: SweepConfig) -> bool:
 def kept_settings(
     run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig
 ) -> tuple[list[tuple[str, str, float, int, float]], list[PlannedRun]]:
-    """The settings of this run's model and task that go on, best first; and its first runs that are not finished.
+    """The settings of this run's model and task that go on, best first; and its first runs that are still to come.
 
     Ranked by the mean score of the first seeds (successive halving with one rung; Jamieson and Talwalkar 2016,
     arXiv:1502.07943). Ties go to the setting that stands first in the sweep. One without a finished run is dropped.
+    A run that failed for good is not waited for.
     """
     output = Path(config.output)
     scores: dict[tuple[str, str, float, int, float], list[float]] = {}
@@ -43,7 +45,7 @@ def kept_settings(
             continue
         if Result.exists(output / other.folder):
             scores.setdefault(other.setting, []).append(Result.read(output / other.folder).score)
-        else:
+        elif not gave_up(output, other):
             unfinished.append(other)
     ranked = sorted(scores, key=lambda setting: -sum(scores[setting]) / len(scores[setting]))  # stable
     return ranked[: config.keep_settings], unfinished
@@ -74,19 +76,37 @@ def starting_model(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepCon
 
 
 def unfinished_sources(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> list[PlannedRun]:
-    """MNLI runs that a wave 1 run still waits for; settings that did not earn their further seeds do not count."""
+    """MNLI runs that a wave 1 run still waits for.
+
+    Those that failed for good do not count, nor do settings that did not earn their further seeds.
+    """
     if run.wave == 0:
         return []
     sources = [other for other in runs if other.model_label == run.model_label and other.task_name == TRANSFER_SOURCE]
+    output = Path(config.output)
     kept, unfinished = kept_settings(sources[0], runs, config)
     later = [
         other
         for other in sources
         if is_later_seed(other, config)
         and other.setting in kept
-        and not Result.exists(Path(config.output) / other.folder)
+        and not Result.exists(output / other.folder)
+        and not gave_up(output, other)
     ]
     return unfinished + later
+
+
+def check_starts(start: str, run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> None:
+    """Refuse results of this model's wave 1 that started elsewhere than `start`, from where `run` is to start.
+
+    The best MNLI run can change between two calls, when one that had failed is finished later. Scores from two
+    starting points must not stand side by side.
+    """
+    if run.wave == 0:
+        return
+    for other in runs:
+        if other.wave == 1 and other.model_label == run.model_label:
+            check_present(other.spec(Path(config.output), start))
 
 
 def check_present(spec: RunSpec) -> str | None:

@@ -17,7 +17,7 @@ from scipy import stats
 from finetuning.errors import FinetuningError
 
 IntervalMethod = Literal["t", "bootstrap"]
-Key = TypeVar("Key", bound=Hashable)
+Setting = TypeVar("Setting", bound=Hashable)
 
 LEVEL = 0.95
 RESAMPLES = 9999
@@ -49,9 +49,12 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Paired comparison: differences are `second` minus `first`, one for each key that both have."""
+    """Paired comparison: differences are `second` minus `first`, one for each seed that both have."""
 
+    seeds: int
+    """Differences that were tested; `wins`, `ties` and `losses` add up to it."""
     pairs: int
+    """Runs of `first` with a partner in `second`: for each seed, one for each setting."""
     unpaired: int
     mean_difference: float
     interval: Interval | None
@@ -59,7 +62,7 @@ class Comparison:
     ties: int
     losses: int
     p_value: float | None
-    """Two-sided sign-flip permutation test of a mean difference of zero; None for fewer than two pairs."""
+    """Two-sided sign-flip permutation test of a mean difference of zero; None for fewer than two seeds."""
 
 
 def _finite(scores: Sequence[float]) -> np.ndarray:
@@ -128,17 +131,19 @@ def expected_best(scores: Sequence[float], tries: int) -> float:
 
 
 def compare_paired(
-    first: Mapping[Key, float],
-    second: Mapping[Key, float],
+    first: Mapping[tuple[Setting, int], float],
+    second: Mapping[tuple[Setting, int], float],
     *,
     method: IntervalMethod = "t",
     level: float = LEVEL,
 ) -> Comparison:
-    """Compares two checkpoints run by run, where a key names task, learning rate, batch size, epochs and seed.
+    """Compares two checkpoints seed by seed, where a key is a setting (learning rate, batch size, …) and a seed.
 
-    Pairing removes what the seed (data order, initialisation of the head) does to both alike. The test flips the sign
-    of each difference (Fisher's permutation test for paired samples; all 2^n signs where few, else 9999 drawn), so it
-    assumes no distribution; with n pairs its smallest p-value is 2^(1-n): five seeds cannot show p < 0.0625.
+    Pairing removes what the seed (data order, initialisation of the head) does to both alike. Runs that share a seed
+    share that, so they are not independent: a seed's difference is the mean over the settings that both have with it.
+    The test flips the sign of each seed's difference (Fisher's permutation test for paired samples; all 2^n signs where
+    few, else 9999 drawn), so it assumes no distribution; with n seeds its smallest p-value is 2^(1-n): five seeds
+    cannot show p < 0.0625.
 
     Raises FinetuningError when no key is in both.
     """
@@ -147,11 +152,15 @@ def compare_paired(
         raise FinetuningError(
             "the two sets of runs share no task, learning rate, batch size, epochs and seed: run both with one sweep"
         )
-    differences = _finite([second[key] - first[key] for key in shared])
+    by_seed: dict[int, list[float]] = {}
+    for key in shared:
+        by_seed.setdefault(key[1], []).append(second[key] - first[key])
+    differences = _finite([sum(steps) / len(steps) for steps in by_seed.values()])
     p_value: float | None = None
     if differences.size >= 2:
         p_value = _sign_flip_p_value(differences)
     return Comparison(
+        seeds=int(differences.size),
         pairs=len(shared),
         unpaired=len(first) + len(second) - 2 * len(shared),
         mean_difference=float(differences.mean()),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,9 @@ from pathlib import Path
 
 from finetuning.atomic_file import replacing, write_json
 from finetuning.benchmark_files import SUBMISSION_FOLDER
-from finetuning.errors import EXIT_USER_ERROR, FinetuningError
+from finetuning.errors import FinetuningError, from_system
 from finetuning.gather import FinishedRun, best_run, find_runs
-from finetuning.tasks import Task, load_task
+from finetuning.tasks import Task, load_task, task_names
 
 GLUE_ROWS = {
     "CoLA.tsv": 1063,
@@ -66,7 +67,15 @@ def checked_glue_file(path: Path, task: Task, expected_rows: int | None) -> str:
 
 
 def constant_file(name: str, answer: str) -> str:
-    """A file that gives every row the same answer: for a task that was not run, as the paper did for WNLI."""
+    """A file that gives every row the same answer: for a task that was not run, as the paper did for WNLI.
+
+    Raises FinetuningError when it is no answer of that task.
+    """
+    task = _task_of(name)
+    if not _is_answer(task, answer):
+        low, high = _bounds(task)
+        allowed = f"a number from {low:g} to {high:g}" if task.kind == "regression" else " or ".join(task.labels)
+        raise FinetuningError(f"--constant {name.removesuffix('.tsv')}={answer}: the answer must be {allowed}")
     return "\n".join([HEADER, *(f"{index}\t{answer}" for index in range(GLUE_ROWS[name]))]) + "\n"
 
 
@@ -123,6 +132,11 @@ def squad_files(run: FinishedRun, split: str, folder: Path) -> list[Path]:
     return written
 
 
+def _task_of(file: str) -> Task:
+    tasks = map(load_task, task_names())
+    return next(task for task in tasks if any(split.submission == file for split in task.splits.values()))
+
+
 def _is_answer(task: Task, answer: str) -> bool:
     if task.kind != "regression":
         return answer in task.labels
@@ -130,8 +144,12 @@ def _is_answer(task: Task, answer: str) -> bool:
         number = float(answer)
     except ValueError:
         return False
-    low, high = task.score_range or (-float("inf"), float("inf"))
+    low, high = _bounds(task)
     return low <= number <= high
+
+
+def _bounds(task: Task) -> tuple[float, float]:
+    return task.score_range or (-math.inf, math.inf)
 
 
 def _one_model(runs: Sequence[FinishedRun], label: str | None) -> list[FinishedRun]:
@@ -187,9 +205,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise FinetuningError(f"{problem} below {', '.join(map(str, arguments.folders))}")
         for path in squad_files(best_run(spans), arguments.split, arguments.output):
             print(path)
-    except FinetuningError as error:
-        print(f"finetuning.submission: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
+    except (FinetuningError, OSError) as error:
+        known = from_system(error) if isinstance(error, OSError) else error
+        print(f"finetuning.submission: {known}", file=sys.stderr)
+        return known.exit_code
     return 0
 
 

@@ -7,12 +7,15 @@
     python -m finetuning.sweep sweep.toml --array-index 7      # one run of the table: what an array task calls
 
 A run whose `result.json` is there is not run again, so the same command resumes a sweep that was killed. Exit codes:
-0 all runs are there, 1 some failed (they are listed), 2 wrong input, 75 interrupted: the same command goes on.
+0 all runs are there, 1 some failed (they are listed), 2 wrong input, 75 interrupted, or the disk is full: the same
+command goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import shlex
 import signal
 import sys
@@ -26,13 +29,14 @@ from rich.table import Table
 
 from finetuning.atomic_file import write_json
 from finetuning.capacity import machine_slots
-from finetuning.errors import EXIT_RETRY, EXIT_USER_ERROR, FinetuningError
+from finetuning.errors import EXIT_RETRY, FinetuningError, from_system
 from finetuning.execution import Executor, Outcome, run_command
 from finetuning.gather import SWEEP_FILE
 from finetuning.grid import SweepConfig, load_config, plan_runs
-from finetuning.result import Result
+from finetuning.result import Result, RunSpec
 from finetuning.stages import (
     check_present,
+    check_starts,
     is_later_seed,
     kept_settings,
     split_stages,
@@ -48,11 +52,12 @@ def run_sweep(config: SweepConfig, jobs: int | None, console: Console) -> list[O
     """Runs everything that is not there yet, stage by stage; returns what became of every run that was due."""
     runs = plan_runs(config)
     output = Path(config.output)
-    for run in (run for run in runs if run.wave == 0):
-        if remark := check_present(run.spec(output)):
-            print(remark, file=sys.stderr)
-    write_json(output / SWEEP_FILE, config.model_dump(mode="json"))
+    for run in runs:
+        spec = run.spec(output)
+        if run.wave == 0:  # where the others start is known later
+            _refuse_another(spec)
     slots = machine_slots(list(config.models.values()), jobs)
+    _write_table(config)
     done = 0
 
     def report(outcome: Outcome) -> None:
@@ -66,18 +71,24 @@ def run_sweep(config: SweepConfig, jobs: int | None, console: Console) -> list[O
 
     executor = Executor(output, slots, config.retries, run_command, report)
     outcomes: list[Outcome] = []
+    starts: dict[tuple[str, int], str] = {}  # settled once, whatever another process may finish meanwhile
     for stage in split_stages(runs, config):
         due = []
         for run in stage:
             if is_later_seed(run, config) and run.setting not in kept_settings(run, runs, config)[0]:
                 continue
-            try:
-                due.append((run, run.spec(output, starting_model(run, runs, config))))
-            except FinetuningError as error:
-                if run.wave == 0:
-                    raise
-                outcomes.append(Outcome(run, "failed", 0, str(error)))
-                report(outcomes[-1])
+            start = (run.model_label, run.wave)
+            if start not in starts:
+                try:
+                    starts[start] = starting_model(run, runs, config)
+                except FinetuningError as error:
+                    outcomes.append(Outcome(run, "failed", 0, str(error)))
+                    report(outcomes[-1])
+                    continue
+                check_starts(starts[start], run, runs, config)
+            due.append((run, run.spec(output, starts[start])))
+            if run.wave == 1:
+                _refuse_another(due[-1][1])
         outcomes += executor.execute(due)
     return outcomes
 
@@ -92,6 +103,9 @@ def run_one(config: SweepConfig, index: int, console: Console) -> int:
     if is_later_seed(run, config):
         settings, unfinished = kept_settings(run, runs, config)
         waiting_for += unfinished
+        if not waiting_for and not settings:
+            print(f"{run.folder}: every run of the first seeds failed, so no setting goes on", file=sys.stderr)
+            return EXIT_FAILED_RUNS
         if not waiting_for and run.setting not in settings:
             console.print(
                 f"{run.folder}: this setting is not among the best after the first seeds: not run", markup=False
@@ -101,11 +115,10 @@ def run_one(config: SweepConfig, index: int, console: Console) -> int:
         first = f"--array-index {runs.index(waiting_for[0])} ({waiting_for[0].folder})"
         print(f"{run.folder} needs {len(waiting_for)} runs that are not finished, first {first}", file=sys.stderr)
         return EXIT_FAILED_RUNS
-    if not (output / SWEEP_FILE).exists():
-        write_json(output / SWEEP_FILE, config.model_dump(mode="json"))
+    _write_table(config)
     spec = run.spec(output, starting_model(run, runs, config))
-    if remark := check_present(spec):
-        print(remark, file=sys.stderr)
+    _refuse_another(spec)
+    check_starts(spec.model, run, runs, config)
     # The array task has its own share of the machine: one slot with the environment as it is.
     slots = machine_slots([spec.model], jobs=1)[:1]
     outcomes = Executor(output, slots, config.retries, run_command, lambda outcome: None).execute([(run, spec)])
@@ -121,6 +134,24 @@ def slurm_commands(config: SweepConfig, arguments: Sequence[str]) -> list[str]:
         commands.append(f"stage{number}=$(sbatch --parsable{wait} {array} {SBATCH} {shlex.join(arguments)})")
         first += len(stage)
     return commands
+
+
+def _refuse_another(spec: RunSpec) -> None:
+    if remark := check_present(spec):
+        print(remark, file=sys.stderr)
+
+
+def _write_table(config: SweepConfig) -> None:
+    """Leaves the sweep as it is now in sweep.json, and each table that was ever asked for here in a file of its own.
+
+    A narrower second call into the same folder must not make the missing runs of the first one vanish from the report.
+    """
+    content = config.model_dump(mode="json")
+    table = {key: value for key, value in content.items() if key != "output"}
+    digest = hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:12]
+    output, own = Path(config.output), f"{Path(SWEEP_FILE).stem}-{digest}.json"
+    for name in (own, SWEEP_FILE):
+        write_json(output / name, content)
 
 
 def _conclude(outcomes: Sequence[Outcome], console: Console) -> int:
@@ -233,9 +264,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return run_one(config, arguments.array_index, console)
         else:
             return _conclude(run_sweep(config, arguments.jobs, console), console)
-    except FinetuningError as error:
-        print(f"finetuning.sweep: {error}", file=sys.stderr)
-        return EXIT_USER_ERROR
+    except (FinetuningError, OSError) as error:
+        known = from_system(error) if isinstance(error, OSError) else error
+        print(f"finetuning.sweep: {known}", file=sys.stderr)
+        return known.exit_code
     except KeyboardInterrupt:
         print("interrupted: the same command goes on where it stopped", file=sys.stderr)
         return EXIT_RETRY

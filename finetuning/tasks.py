@@ -89,15 +89,15 @@ class Task(_Frozen):
     """The class that F1 counts; None: the last label."""
     score_range: tuple[float, float] | None = None
     """Regression: predictions are clipped to it in benchmark submissions."""
-    max_length: int = 128
-    max_query_length: int = 64
-    document_stride: int = 128
+    max_length: int = Field(default=128, ge=8)
+    max_query_length: int = Field(default=64, ge=1)
+    document_stride: int = Field(default=128, ge=1)
     """Span tasks: pieces between the starts of two windows."""
-    max_answer_length: int = 30
-    n_best: int = 20
+    max_answer_length: int = Field(default=30, ge=1)
+    n_best: int = Field(default=20, ge=1)
     unanswerable: bool = False
     """Span tasks: questions without an answer exist (SQuAD 2.0)."""
-    choices: int = 4
+    choices: int = Field(default=4, ge=2)
     splits: dict[str, Split]
     dev: tuple[str, ...] = ("dev",)
     """Splits to score; the first is the main one."""

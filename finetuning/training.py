@@ -54,10 +54,11 @@ def train(
     # Ranks draw different dropout, from states that depend on the seed alone.
     torch.manual_seed(spec.seed * 1009 + ranks.rank)
     trained, step, seconds = Trained(), 0, 0.0
-    epoch_loss = torch.zeros((), dtype=torch.float64)
     for epoch in range(math.ceil(spec.epochs)):
         model.train()
-        began, epoch_loss, epoch_steps = time.perf_counter(), torch.zeros((), dtype=torch.float64), 0
+        # On the device: fetching every loss would make each step wait for it.
+        epoch_loss = torch.zeros((), dtype=torch.float64, device=ranks.device)
+        began, epoch_steps = time.perf_counter(), 0
         for items in training_batches(split, spec.batch_size, spec.seed, epoch, group_by_length=spec.group_by_length):
             step += 1
             epoch_steps += 1
@@ -65,9 +66,10 @@ def train(
             engine.step(step)
             if step == steps:
                 break
+        # One look per epoch: a loss that is once not finite stays so. It waits for the device, so it is timed too.
+        loss = float(epoch_loss)
         seconds += time.perf_counter() - began
-        # One look per epoch: a loss that is once not finite stays so, and reading it would wait for the device.
-        losses = ranks.gather(float(epoch_loss))
+        losses = ranks.gather(loss)
         trained.train_loss = sum(losses) / max(epoch_steps, 1)
         trained.diverged = not math.isfinite(trained.train_loss)
         trained.seconds_per_epoch = seconds / step * per_epoch
@@ -86,7 +88,7 @@ def _step(
     """Forward and backward over one batch; returns its loss, this rank's share."""
     # The count of the whole batch: gradients do not depend on how it is cut into ranks and forward passes.
     count = max(labels_in(split, items), 1)
-    total = torch.zeros((), dtype=torch.float64)
+    total = torch.zeros((), dtype=torch.float64, device=ranks.device)
     passes = micro_batches(split, items, spec.micro_batch_pieces, ranks.count)
     for index, shares in enumerate(passes):
         share, weight = shares[ranks.rank], 1.0
@@ -98,7 +100,7 @@ def _step(
             logits = model(batch)
         loss = loss_sum(model.kind, logits, batch) * (weight / count)
         engine.backward(loss, is_last=index == len(passes) - 1)
-        total = total + loss.detach().double().cpu()
+        total = total + loss.detach().double()
     return total
 
 
@@ -120,7 +122,10 @@ def predict(model: TaskModel, split: EncodedSplit, spec: RunSpec, ranks: Ranks) 
                 logits = model(collate(split, items).to(ranks.device))
             parts.append((items, logits.float().cpu().numpy()))
     model.train(was_training)
-    return merge_by_item([part for share in ranks.gather(parts) for part in share], sizes)
+    gathered = [part for share in ranks.gather(parts) for part in share]
+    if not gathered:  # sentences without words have no sequences
+        return np.zeros((0, model.head.out_features), np.float32)
+    return merge_by_item(gathered, sizes)
 
 
 @contextlib.contextmanager

@@ -65,7 +65,7 @@ def encode_windows(task: Task, rows: Sequence[SpanRow], tokenizer: Tokenizer, ma
 
 
 def window_starts(length: int, room: int, stride: int) -> list[tuple[int, int]]:
-    """(first piece, pieces) of each window over a paragraph of `length` pieces."""
+    """(first piece, pieces) of each window over a paragraph of `length` pieces; `room` and `stride` are positive."""
     windows = []
     start = 0
     while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from finetuning.errors import FinetuningError
+from finetuning.errors import FinetuningError, RetryableError, can_retry
 from finetuning.readers.records import rows_from_records
 from finetuning.rows import Row
 from finetuning.tasks import Split, Task
@@ -17,7 +17,8 @@ def read_hub(task: Task, split: Split, name: str, limit: int | None = None) -> l
     not have it.
 
     Raises:
-        FinetuningError: the task is not on the hub, or the hub cannot be reached.
+        FinetuningError: the task is not on the hub.
+        RetryableError: the hub cannot be reached, or the disk is full.
     """
     hub = task.hub
     if hub is None or split.hub_split is None:
@@ -30,12 +31,17 @@ def read_hub(task: Task, split: Split, name: str, limit: int | None = None) -> l
     try:
         # Streaming would read row by row in Python; a table is read once and cached by `datasets`.
         table = datasets.load_dataset(hub.path, config, split=split.hub_split, revision=hub.revision)
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+    except Exception as error:
+        known = isinstance(error, OSError | ValueError | datasets.exceptions.DatasetsError)
+        if not known and not _is_http_error(error):
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise FinetuningError(
-            f"{hub.path}: the {split.hub_split} split could not be loaded from the hub ({reason}); "
-            "set --data to a folder with the benchmark's files"
-        ) from None
+        failed = f"{hub.path}: the {split.hub_split} split could not be loaded from the hub ({reason})"
+        if _is_outage(error) and not datasets.config.HF_HUB_OFFLINE:
+            raise RetryableError(
+                f"{failed}; run the same again later, or set --data to a folder with the benchmark's files"
+            ) from None
+        raise FinetuningError(f"{failed}; set --data to a folder with the benchmark's files") from None
     if limit is not None:
         table = table.select(range(min(limit, len(table))))
     columns: dict[str, str | int] = dict(hub.columns)
@@ -54,6 +60,25 @@ def read_hub(task: Task, split: Split, name: str, limit: int | None = None) -> l
 
     records = ((f"{place}: row {number}", named(record, number)) for number, record in enumerate(table))
     return rows_from_records(records, columns, task, split.labelled)
+
+
+def _is_http_error(error: BaseException) -> bool:
+    """Whether the hub's HTTP library raised it: by name, as that library is another one from version to version."""
+    return any(kind.__name__ == "HTTPError" for kind in type(error).__mro__)
+
+
+def _is_outage(error: BaseException | None) -> bool:
+    """Whether another try may succeed: no connection, a busy server, a full disk; also as the cause of the error."""
+    if error is None:
+        return False
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(status, int):
+        again = status >= 500 or status in (408, 429)
+    elif isinstance(error, OSError):
+        again = can_retry(error)
+    else:
+        again = _is_http_error(error)
+    return again or _is_outage(error.__cause__)
 
 
 def _names(value: Any, labels: tuple[str, ...], place: str) -> Any:

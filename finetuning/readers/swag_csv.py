@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from finetuning.errors import FinetuningError
+from finetuning.errors import FinetuningError, from_system
 
 SWAG_COLUMNS: dict[str, str | int] = {
     "text_a": "sent1",
@@ -21,7 +21,7 @@ def swag_records(path: Path, labelled: bool) -> Iterator[tuple[str, dict[str, An
     """Records of a SWAG file: `sent1` is the context, `sent2` the beginning of every ending.
 
     Raises:
-        FinetuningError: a column is missing or a line is cut short.
+        FinetuningError: no such file, a column is missing or a line is cut short.
     """
     wanted = ["sent1", "sent2", "ending0", "ending1", "ending2", "ending3", *(["label"] if labelled else [])]
     try:
@@ -37,3 +37,5 @@ def swag_records(path: Path, labelled: bool) -> Iterator[tuple[str, dict[str, An
                 yield f"{path}: line {reader.line_num}", record
     except UnicodeDecodeError:
         raise FinetuningError(f"{path}: not UTF-8; convert the file") from None
+    except OSError as error:
+        raise from_system(error, f"{path}: cannot be read") from None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from finetuning.errors import FinetuningError
+from finetuning.errors import FinetuningError, from_system
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -24,7 +24,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError:
         raise FinetuningError(f"{path}: line {number} is not UTF-8; convert the file") from None
     except OSError as error:
-        raise FinetuningError(f"{path}: cannot be read: {error.strerror}") from None
+        raise from_system(error, f"{path}: cannot be read") from None
 
 
 def tsv_records(

@@ -1,5 +1,6 @@
 """Answers of a fine-tuned model: the same as in its run, to any form of new text, and to GLUE's diagnostics."""
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -95,22 +96,55 @@ def test_new_text_in_every_form(
         ("cola", "new.jsonl", [], "holds no rows"),
         ("cola", "new.pdf", ["x"], ".pdf does not fit"),
         ("cola", "new.json", ["{}"], ".json does not fit"),
+        ("squad2", "absent.json", None, "absent.json: cannot be read: No such file"),
+        ("swag", "absent.csv", None, "absent.csv: cannot be read: No such file"),
     ],
 )
 def test_new_text_that_does_not_fit(
     name: str,
     file: str,
-    lines: list[str],
+    lines: list[str] | None,
     message: str,
     runs: dict[str, Path],
     write_lines: Callable[..., Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    source = write_lines(file, *lines)
+    source = tmp_path / file if lines is None else write_lines(file, *lines)
     arguments = ["--model", str(runs[name]), "--input", str(source), "--output", str(tmp_path / "a.jsonl")]
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_sentences_without_words_have_no_tags(
+    runs: dict[str, Path], write_lines: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert answer_file(runs["conll2003"], write_lines("new.txt", "", " "), tmp_path / "answers.jsonl") == 2
+    assert [answer["prediction"] for answer in records(tmp_path / "answers.jsonl")] == [[], []]
+
+
+def test_a_number_of_threads_below_one(
+    runs: dict[str, Path], write_lines: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--model", str(runs["cola"]), "--input", str(write_lines("new.txt", "a")), "--threads", "0"]
+    assert main([*arguments, "--output", str(tmp_path / "a.jsonl")]) == 2
+    assert "--threads 0: Input should be greater than or equal to 1" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_worth_another_try(
+    runs: dict[str, Path],
+    write_lines: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("finetuning.predict.write_predictions", full)
+    arguments = ["--model", str(runs["cola"]), "--input", str(write_lines("new.txt", "a"))]
+    assert main([*arguments, "--output", str(tmp_path / "a.jsonl")]) == 75
+    assert "No space left on device; free space or wait" in capsys.readouterr().err
 
 
 def test_a_folder_without_a_model(tmp_path: Path, model_folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Readers: every layout, quotes and odd characters, and bad input that is named by file and line."""
 
+import errno
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from finetuning.errors import FinetuningError
 from finetuning.readers import read_split
 from finetuning.readers.conll import to_iob2
+from finetuning.readers.jsonl import jsonl_records
+from finetuning.readers.squad_json import read_squad
+from finetuning.readers.swag_csv import swag_records
 from finetuning.rows import ChoiceRow, SpanRow, TextRow, TokenRow
 from finetuning.tasks import Task, load_task, parse_task
 
@@ -170,6 +174,38 @@ def test_squad_answer_outside_its_context(write_lines: Write) -> None:
         read_split(load_task("squad1"), "train", path.parent)
 
 
+def test_squad_answer_beside_its_place(write_lines: Write) -> None:
+    """An offset in bytes, say: the span would be trained on other words. A slip of a character or two is put right."""
+    question = {"id": "q1", "question": "who?", "answers": [{"text": "Ann", "answer_start": 3}]}
+    path = write_lines(
+        "train-v1.1.json", json.dumps({"data": [{"paragraphs": [{"context": "Ann ran.", "qas": [question]}]}]})
+    )
+    with pytest.raises(
+        FinetuningError, match=r"question q1: the answer 'Ann' does not stand at character 3 .* ' ra' is"
+    ):
+        read_split(load_task("squad1"), "train", path.parent)
+    path.write_text(path.read_text().replace('"answer_start": 3', '"answer_start": 2'))
+    split = read_split(load_task("squad1"), "train", path.parent)
+    assert split is not None
+    (row,) = split.rows
+    assert isinstance(row, SpanRow)
+    assert row.answers == (("Ann", 0),)
+
+
+@pytest.mark.parametrize("read", [read_squad, swag_records, jsonl_records])
+def test_a_file_that_is_not_there(read: Callable[..., Iterator[object]], tmp_path: Path) -> None:
+    with pytest.raises(FinetuningError, match="absent: cannot be read: No such file") as caught:
+        list(read(tmp_path / "absent", *([False] if read is swag_records else [])))
+    assert caught.value.exit_code == 2
+
+
+def test_the_paraphrase_corpus_that_holds_the_dev_split_is_not_read(tmp_path: Path, benchmark_data: Path) -> None:
+    train = (benchmark_data / "MRPC" / "train.tsv").read_bytes()
+    (tmp_path / "msr_paraphrase_train.txt").write_bytes(train)
+    with pytest.raises(FinetuningError, match=r"no train\.tsv there"):
+        read_split(load_task("mrpc"), "train", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("task", "line", "message"),
     [
@@ -206,3 +242,52 @@ def test_hub_reads_through_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     absent = hub.model_copy(update={"path": str(tmp_path / "absent")})
     with pytest.raises(FinetuningError, match="could not be loaded from the hub"):
         read_split(task.model_copy(update={"hub": absent}), "train", None)
+
+
+class HTTPError(Exception):
+    """As the hub's HTTP library has it, which is no OSError."""
+
+
+class Response:
+    def __init__(self, status_code: int) -> None:
+        self.status_code = status_code
+
+
+def _answered(status_code: int) -> Exception:
+    error = HTTPError(f"status {status_code}")
+    error.response = Response(status_code)  # type: ignore[attr-defined]
+    return error
+
+
+def _caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConnectionError("Couldn't reach it"), 75),
+        (HTTPError("timed out"), 75),
+        (_answered(503), 75),
+        (_answered(401), 2),
+        (_caused(ValueError("while generating"), OSError(errno.ENOSPC, "No space left on device")), 75),
+        (FileNotFoundError("not on the hub"), 2),
+        (ValueError("no such config"), 2),
+    ],
+)
+def test_what_another_try_can_cure_says_so(error: Exception, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    def load(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    with pytest.raises(FinetuningError, match="could not be loaded from the hub") as caught:
+        read_split(load_task("cola"), "train", None)
+    assert caught.value.exit_code == code
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)  # nobody will connect it
+    with pytest.raises(FinetuningError) as caught:
+        read_split(load_task("cola"), "train", None)
+    assert caught.value.exit_code == 2

@@ -98,9 +98,10 @@ def test_failed_and_missing_runs_are_named(sweep: Path):
 
 def test_checkpoints_are_compared_run_by_run(sweep: Path):
     (row,) = build([sweep], baseline="old")["comparisons"]
-    assert (row["pairs"], row["unpaired"]) == (5, 1)
-    assert row["mean_difference"] == pytest.approx((0.05 * 2 + 0.1 * 2 + (0.4 - 0.71)) / 5)
-    assert (row["wins"], row["losses"]) == (4, 1)
+    assert (row["seeds"], row["pairs"], row["unpaired"]) == (3, 5, 1)
+    # seed 1: both rates, one of them failed; seed 2: both; seed 3: the one that both models have
+    assert row["mean_difference"] == pytest.approx(((0.05 + 0.4 - 0.71) / 2 + (0.05 + 0.1) / 2 + 0.1) / 3)
+    assert (row["wins"], row["losses"]) == (2, 1)
     assert row["p_value"] == row["p_value_holm"]
     (reverse,) = build([sweep], baseline="new")["comparisons"]
     assert reverse["mean_difference"] == pytest.approx(-row["mean_difference"])
@@ -158,6 +159,104 @@ def test_errors_of_every_kind_of_task(tmp_path: Path, write_result: Callable[...
     (error,) = report["tasks"][0]["models"][0]["errors"]["worst"]
     assert error["badness"] == pytest.approx(badness)
     assert task in render(report, "report.html")
+
+
+def answer(run: Path, text: str = "yes") -> Path:
+    """Leaves the predictions that the report reads."""
+    line = {"id": "0", "label": "no", "prediction": text, "scores": {text: 0.9}}
+    (run / "predictions-dev.jsonl").write_text(json.dumps(line, ensure_ascii=False) + "\n", encoding="utf-8")
+    return run
+
+
+@pytest.mark.parametrize(
+    "options", [{"dropout": 0.2}, {"max_length": 64}, {"precision": "bf16"}, {"limit_train": 5}, {"weight_decay": 0.0}]
+)
+def test_runs_with_other_options_are_other_settings(tmp_path: Path, write_result: Callable[..., Path], options):
+    answer(write_result(tmp_path / "one", seed=1))
+    answer(write_result(tmp_path / "two", seed=1, spec=options))
+    settings = model(build([tmp_path]), "a")["settings"]
+    (name, value) = next(iter(options.items()))
+    assert [row["summary"]["runs"] for row in settings] == [1, 1]
+    assert settings[1]["setting"] == f"3e-05, batch 32, 3 epochs, {name} {value}"
+
+
+def test_where_a_run_was_made_is_no_setting(tmp_path: Path, write_result: Callable[..., Path]):
+    answer(write_result(tmp_path / "one", seed=1))
+    answer(
+        write_result(tmp_path / "two", seed=2, spec={"device": "cpu", "threads": 4, "save_model": True, "data": "d"})
+    )
+    (setting,) = model(build([tmp_path]), "a")["settings"]
+    assert setting["seeds"] == [1, 2]
+
+
+def test_a_seed_does_not_count_twice(tmp_path: Path, write_result: Callable[..., Path], capsys):
+    for name in ("one", "two"):
+        answer(write_result(tmp_path / name, seed=7))
+    assert main([str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "are the same run, a on cola with 3e-05, batch 32, 3 epochs and seed 7" in line
+
+
+@pytest.mark.parametrize("spec", [{}, {"tokenizer": "other/vocab.txt"}])
+def test_one_label_is_one_model(tmp_path: Path, write_result: Callable[..., Path], capsys, spec):
+    answer(write_result(tmp_path / "one", seed=1))
+    answer(write_result(tmp_path / "two", seed=2, spec=spec, model_fingerprint=("f" if spec else "e") * 64))
+    assert main([str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "are both of a model called a, but started from different weights or tokenizers" in line
+
+
+def test_runs_from_mnli_may_start_from_different_weights(tmp_path: Path, write_result: Callable[..., Path]):
+    for seed in (1, 2):
+        fingerprint = str(seed) * 64
+        answer(write_result(tmp_path / f"{seed}-from-mnli", task="rte", seed=seed, model_fingerprint=fingerprint))
+    (setting,) = model(build([tmp_path]), "a")["settings"]
+    assert setting["seeds"] == [1, 2]
+
+
+def test_the_best_setting_is_among_those_with_the_most_seeds(tmp_path: Path, write_result: Callable[..., Path]):
+    scores = {(2e-5, 1): 0.7, (2e-5, 2): 0.6, (3e-5, 1): 0.6, (3e-5, 2): 0.6, (5e-5, 1): 0.9}
+    for (rate, seed), score in scores.items():
+        answer(write_result(tmp_path / f"{rate}-{seed}", learning_rate=rate, seed=seed, score=score))
+    assert model(build([tmp_path]), "a")["best_setting"]["learning_rate"] == 2e-5
+
+
+def test_runs_stopped_early_are_counted_and_listed_apart(tmp_path: Path, write_result: Callable[..., Path]):
+    option = {"stop_failed_after": 1}
+    answer(write_result(tmp_path / "went-on", seed=1, spec=option))
+    answer(write_result(tmp_path / "stopped", seed=2, score=0.3, stopped_early=True, spec=option))
+    answer(write_result(tmp_path / "failed", seed=3, score=0.2, spec=option))
+    report = build([tmp_path])
+    best = model(report, "a")["best_setting"]
+    assert (best["failed"], best["stopped_early"]) == (2, 1)
+    assert [Path(run["folder"]).name for run in report["failed_runs"]] == ["failed"]
+    assert [Path(run["folder"]).name for run in report["stopped_early_runs"]] == ["stopped"]
+    for template in ("report.md", "report.html"):
+        assert "30.0 (constant answer 40.0) after 1 of 3 epochs" in render(report, template)
+
+
+@pytest.mark.parametrize("text", ["a\u2028b", "a\u2029b", "a\u0085b"])
+def test_a_line_separator_in_an_answer_is_no_damage(tmp_path: Path, write_result: Callable[..., Path], text: str):
+    answer(write_result(tmp_path / "run"), text)
+    assert model(build([tmp_path]), "a")["errors"]["rows"] == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"models": 3}', b'{"models"', b"\xff"])
+def test_a_damaged_sweep_table_is_one_sentence(sweep: Path, capsys, content: bytes):
+    (sweep / "sweep.json").write_bytes(content)
+    assert main([str(sweep)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "sweep.json is damaged" in line
+
+
+def test_a_report_that_cannot_be_written_is_one_sentence(sweep: Path, tmp_path: Path, monkeypatch, capsys):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("finetuning.report.write_report", full)
+    assert main([str(sweep)]) == 75
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "No space left on device" in line
 
 
 @pytest.mark.parametrize("break_it", ["no folder", "nothing in it", "damaged", "no predictions", "unknown baseline"])

@@ -1,6 +1,10 @@
 """One run end to end: every task on a few rows, determinism, and input that is refused."""
 
+import contextlib
+import errno
 import json
+import math
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from finetuning import training
+from finetuning.atomic_file import replacing
 from finetuning.errors import FinetuningError
 from finetuning.main import main
 from finetuning.result import Result, RunSpec
@@ -230,6 +236,47 @@ def test_the_command_line_runs_once(
     result = Result.read(tmp_path / "r")
     assert (result.train_rows, result.spec.bias_correction, result.spec.precision) == (4, False, "bf16")
     assert main(arguments) == 2, "a finished run is not overwritten"
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, 75), (errno.EDQUOT, 75), (errno.EACCES, 2)])
+@pytest.mark.parametrize("while_writing", [True, False])
+def test_only_what_another_try_can_cure_asks_for_one(
+    number: int,
+    code: int,
+    while_writing: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fault(_: RunSpec) -> None:
+        with replacing(tmp_path / "file") if while_writing else contextlib.nullcontext():
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("finetuning.run.run", fault)
+    assert main(["--task", "cola", "--model", "m", "--output", str(tmp_path / "r")]) == code
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_losses_stay_on_the_device_until_the_epoch_ends(
+    spec: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = 0
+
+    def fetch(_: torch.Tensor) -> torch.Tensor:
+        raise AssertionError("this waits for the device")
+
+    def watched(*arguments: Any) -> torch.Tensor:
+        nonlocal steps
+        steps += 1
+        with monkeypatch.context() as patch:
+            for name in ("cpu", "item", "__float__"):
+                patch.setattr(torch.Tensor, name, fetch)
+            return step(*arguments)
+
+    step = training._step
+    monkeypatch.setattr(training, "_step", watched)
+    assert math.isfinite(run(spec("cola")).train_loss)
+    assert steps
 
 
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:

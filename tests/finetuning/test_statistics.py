@@ -64,23 +64,37 @@ def test_expected_best_equals_the_mean_over_all_draws(tries):
 
 
 def test_paired_comparison_by_enumeration():
-    first = dict(enumerate([60.0, 61.0, 58.0, 64.0, 63.0, 59.0]))
+    first = {("rate", seed): score for seed, score in enumerate([60.0, 61.0, 58.0, 64.0, 63.0, 59.0])}
     second = {
-        seed: score + step for (seed, score), step in zip(first.items(), [2.0, 1.0, 3.0, -0.5, 2.5, 1.5], strict=True)
+        key: score + step for (key, score), step in zip(first.items(), [2.0, 1.0, 3.0, -0.5, 2.5, 1.5], strict=True)
     }
-    second["other"] = 1.0
+    second["other", 1] = 1.0
     comparison = compare_paired(first, second)
     differences = np.array([second[seed] - first[seed] for seed in first])
     flipped = [abs((differences * signs).mean()) for signs in itertools.product((1, -1), repeat=6)]
     exact = np.mean([value >= abs(differences.mean()) - 1e-12 for value in flipped])
     assert comparison.p_value == pytest.approx(exact)
-    assert (comparison.pairs, comparison.unpaired) == (6, 1)
+    assert (comparison.seeds, comparison.pairs, comparison.unpaired) == (6, 6, 1)
     assert (comparison.wins, comparison.ties, comparison.losses) == (5, 0, 1)
     assert comparison.mean_difference == pytest.approx(differences.mean())
 
 
+def test_settings_of_one_seed_are_one_difference():
+    steps = {1: 1.0, 2: 2.0, 3: 1.5, 4: 0.5, 5: 3.0}
+    first = {(rate, seed): 60.0 + rate for rate in range(4) for seed in steps}
+    second = {(rate, seed): score + steps[seed] + (rate - 1.5) / 10 for (rate, seed), score in first.items()}
+    comparison = compare_paired(first, second)
+    assert (comparison.seeds, comparison.pairs) == (5, 20)
+    assert comparison.p_value == pytest.approx(2 / 2**5)  # all seeds won: twenty independent pairs would give 2 / 2**20
+    assert comparison.mean_difference == pytest.approx(1.6)
+    expected = confidence_interval(list(steps.values()))
+    assert comparison.interval.low == pytest.approx(expected.low)
+    one_seed = compare_paired({(rate, 1): 1.0 for rate in range(4)}, {(rate, 1): 2.0 for rate in range(4)})
+    assert (one_seed.p_value, one_seed.interval) == (None, None)
+
+
 def test_comparison_of_equal_runs_finds_nothing():
-    scores = {1: 50.0, 2: 60.0, 3: 55.0}
+    scores = {("rate", 1): 50.0, ("rate", 2): 60.0, ("rate", 3): 55.0}
     comparison = compare_paired(scores, dict(scores))
     assert comparison.ties == 3
     assert comparison.p_value == 1.0
@@ -96,7 +110,7 @@ def test_holm_by_hand():
 
 def test_no_shared_key_is_an_error():
     with pytest.raises(FinetuningError, match="share no task"):
-        compare_paired({1: 1.0}, {2: 1.0})
+        compare_paired({(3e-5, 1): 1.0}, {(3e-5, 2): 1.0})
 
 
 @pytest.mark.parametrize("scores", [[], [1.0, math.nan], [math.inf]])

@@ -87,6 +87,39 @@ def test_a_task_that_was_not_run_is_named_or_gets_a_constant(all_of_glue: Path, 
 
 
 @pytest.mark.parametrize(
+    ("constant", "says"),
+    [
+        ("RTE=0", "--constant RTE=0: the answer must be entailment or not_entailment"),
+        ("STS-B=high", "--constant STS-B=high: the answer must be a number from 0 to 5"),
+        ("STS-B=7", "a number from 0 to 5"),
+        ("AX=1", "entailment or neutral or contradiction"),
+    ],
+)
+def test_a_constant_that_the_server_would_refuse(all_of_glue: Path, tmp_path: Path, capsys, constant: str, says: str):
+    arguments = ["glue", str(all_of_glue), "--output", str(tmp_path / "glue.zip"), "--any-size"]
+    assert main([*arguments, "--constant", constant]) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "glue.zip").exists()
+
+
+def test_a_zip_that_cannot_be_written_is_one_sentence(all_of_glue: Path, tmp_path: Path, monkeypatch, capsys):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("finetuning.submission.write_zip", full)
+    assert main(["glue", str(all_of_glue), "--output", str(tmp_path / "g.zip"), "--any-size"]) == 75
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "No space left on device" in line
+
+
+def test_two_models_under_one_label_are_not_one(tmp_path: Path, write_result: Callable[..., Path], capsys):
+    for number, folder in enumerate(("x", "y")):
+        write_result(tmp_path / folder, model_fingerprint=str(number) * 64, seed=number)
+    assert main(["glue", str(tmp_path), "--output", str(tmp_path / "g.zip"), "--allow-missing"]) == 2
+    assert "both of a model called a, but started from different weights" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("content", "says"),
     [
         ("index\tprediction\n0\t1\n2\t1\n", "line 3 has index '2', not 1"),

@@ -1,6 +1,8 @@
 """Sweeps: the table of runs, what waits for what, and child processes that are run exactly once."""
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import re
@@ -8,14 +10,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from finetuning import execution
+from finetuning import sweep as sweep_module
 from finetuning.capacity import Slot, cpu_slots, gpu_slots
 from finetuning.errors import FinetuningError
-from finetuning.execution import Executor, run_command
+from finetuning.execution import Executor, Outcome, run_command
+from finetuning.gather import find_missing
 from finetuning.grid import SweepConfig, load_config, plan_runs
 from finetuning.main import parse_spec
 from finetuning.result import Result, RunSpec
@@ -117,6 +122,26 @@ def test_command_line_overrides_the_file_and_counts_lists_and_prints_arrays(
     assert capsys.readouterr().out.count("due") == 6
 
 
+def test_an_option_of_the_command_line_leaves_the_others_of_the_file(write_lines: Callable[..., Path], tmp_path: Path):
+    path = write_lines(
+        "s.toml",
+        "models = {a = 'x'}",
+        "output = 'o'",
+        "tasks = ['cola', 'rte']",
+        "options = {max-length = 64, dropout = 0.2}",
+        "[task.rte.options]",
+        "max-length = 256",
+    )
+    runs = plan_runs(load_config(path, {"options": {"max_length": "96", "warmup_share": "0"}}))
+    options = {
+        (spec.task, spec.max_length, spec.dropout, spec.warmup_share) for spec in (run.spec(tmp_path) for run in runs)
+    }
+    assert options == {("cola", 96, 0.2, 0.0), ("rte", 256, 0.2, 0.0)}  # the task's own table wins
+    broken = write_lines("b.toml", "models = {a = 'x'}", "output = 'o'", "options = 3")
+    with pytest.raises(FinetuningError, match="bad value for options"):
+        load_config(broken, {"options": {"max_length": "96"}})
+
+
 def test_the_documented_sweep_is_valid(repository: Path, tmp_path: Path):
     text = (repository / "docs" / "sweeps.md").read_text()
     (example,) = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
@@ -195,6 +220,114 @@ def test_an_array_task_whose_sources_are_missing_says_which(tmp_path: Path, caps
     assert "runs 0 to 1" in capsys.readouterr().err
 
 
+@pytest.fixture
+def from_mnli(tmp_path: Path, write_result: Callable[..., Path]):
+    """A finished sweep of MNLI (two seeds, the second is better) and RTE: its arguments, and the folder of each run."""
+    output = tmp_path / "sweep"
+    arguments = ["--models", "a=x", "--tasks", "mnli,rte", "--start-from-mnli", "rte", "--output", str(output)]
+    arguments += ["--seeds", "1,2", "--learning-rates", "3e-5"]
+    options = {"models": {"a": "x"}, "tasks": ("mnli", "rte"), "start_from_mnli": ("rte",), "learning_rates": (3e-5,)}
+    folders = [output / run.folder for run in plan_runs(config(output, **options))]
+    for folder, seed, score in zip(folders[:2], (1, 2), (0.6, 0.7), strict=True):
+        write_result(folder, task="mnli", score=score, seed=seed, spec={"model": "x", "save_model": True})
+        (folder / "model").mkdir()
+    for folder, seed in zip(folders[2:], (1, 2), strict=True):
+        write_result(folder, task="rte", seed=seed, spec={"model": str(folders[1] / "model")})
+    return arguments, folders
+
+
+def test_a_result_that_started_from_another_mnli_run_is_refused(
+    from_mnli, tmp_path: Path, write_result: Callable[..., Path], capsys
+):
+    arguments, (worse, _, *rte) = from_mnli
+    assert main(arguments) == 0
+    assert "4 were there" in capsys.readouterr().out
+    write_result(worse, task="mnli", score=0.8, spec={"model": "x", "save_model": True})  # now it is the best
+    assert main(arguments) == 2
+    assert f"{rte[0]} holds a run with model" in capsys.readouterr().err
+    # Nor may one from the new starting point be added beside it, by this stage or by an earlier one.
+    (rte[1] / "result.json").rename(tmp_path / "kept")
+    assert main([*arguments, "--array-index", "3"]) == 2
+    assert f"{rte[0]} holds a run with model" in capsys.readouterr().err
+    (tmp_path / "kept").rename(rte[1] / "result.json")
+    (rte[0] / "result.json").unlink()
+    assert main([*arguments, "--first-seeds", "1", "--keep-settings", "1"]) == 2
+    assert f"{rte[1]} holds a run with model" in capsys.readouterr().err
+    assert not (tmp_path / "sweep" / "logs").exists()
+
+
+def fail(output: Path, *folders: Path) -> None:
+    for folder in folders:
+        logs = output / "logs" / folder.relative_to(output)
+        logs.mkdir(parents=True)
+        (logs / "failed.json").write_text("{}")
+
+
+def test_nothing_waits_for_a_run_that_failed_for_good(from_mnli, capsys):
+    arguments, folders = from_mnli
+    output = Path(arguments[7])
+    sweep_config = load_config(
+        None,
+        {"models": {"a": "x"}, "tasks": ("mnli", "rte"), "start_from_mnli": ("rte",)}
+        | {"output": str(output), "seeds": (1, 2), "learning_rates": (3e-5,)},
+    )
+    runs = plan_runs(sweep_config)
+    (folders[0] / "result.json").unlink()
+    assert unfinished_sources(runs[2], runs, sweep_config) == [runs[0]]
+    assert main([*arguments, "--array-index", "2"]) == 1
+    assert "--array-index 0" in capsys.readouterr().err
+    fail(output, folders[0])
+    assert unfinished_sources(runs[2], runs, sweep_config) == []
+    assert main([*arguments, "--array-index", "2"]) == 0
+
+
+def test_later_seeds_do_not_wait_for_a_failed_one_but_need_one_that_finished(
+    tmp_path: Path, write_result: Callable[..., Path], capsys
+):
+    arguments = ["--models", "a=x", "--tasks", "cola", "--seeds", "1,2,3", "--learning-rates", "3e-5"]
+    arguments += ["--output", str(tmp_path), "--first-seeds", "2", "--keep-settings", "1", "--array-index", "2"]
+    runs = plan_runs(config(tmp_path, models={"a": "x"}, tasks=("cola",), seeds=(1, 2, 3), learning_rates=(3e-5,)))
+    fail(tmp_path, tmp_path / runs[0].folder, tmp_path / runs[1].folder)
+    assert main(arguments) == 1
+    assert "every run of the first seeds failed" in capsys.readouterr().err
+    write_result(tmp_path / runs[0].folder, spec={"model": "x"})  # finished after all: the old mark says nothing
+    write_result(tmp_path / runs[2].folder, seed=3, spec={"model": "x"})
+    assert main(arguments) == 0
+    assert "1 were there" in capsys.readouterr().out
+
+
+def test_runs_of_an_earlier_table_stay_missing(tmp_path: Path, write_result: Callable[..., Path]):
+    arguments = ["--models", "a=x", "--tasks", "cola", "--learning-rates", "3e-5", "--output", str(tmp_path)]
+    runs = plan_runs(config(tmp_path, models={"a": "x"}, tasks=("cola",), seeds=(1, 2, 3), learning_rates=(3e-5,)))
+    write_result(tmp_path / runs[0].folder, spec={"model": "x"})
+    assert main([*arguments, "--seeds", "1,2", "--array-index", "0"]) == 0
+    assert [missing.folder for missing in find_missing([tmp_path])] == [tmp_path / runs[1].folder]
+    assert main([*arguments, "--seeds", "1"]) == 0  # narrower
+    assert [missing.folder for missing in find_missing([tmp_path])] == [tmp_path / runs[1].folder]
+    assert main([*arguments, "--seeds", "1,3", "--array-index", "0"]) == 0  # wider
+    assert json.loads((tmp_path / "sweep.json").read_text())["seeds"] == [1, 3]
+    assert {missing.folder for missing in find_missing([tmp_path])} == {tmp_path / run.folder for run in runs[1:]}
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1"])
+def test_no_runs_at_once_are_refused(tmp_path: Path, jobs: str, capsys):
+    assert main(["--models", "a=x", "--tasks", "cola", "--output", str(tmp_path / "o"), "--jobs", jobs]) == 2
+    assert f"--jobs {jobs}: at least one" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, 75), (errno.EIO, 75), (errno.EACCES, 2)])
+def test_a_fault_of_the_system_ends_the_sweep_in_one_sentence(
+    tmp_path: Path, number: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    def fault(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(sweep_module, "run_sweep", fault)
+    assert main(["--models", "a=x", "--tasks", "cola", "--output", str(tmp_path)]) == code
+    assert os.strerror(number) in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("cores", "memory", "model", "jobs", "count", "threads"),
     [
@@ -238,13 +371,20 @@ def execute(tmp_path: Path, write_result: Callable[..., Path]):
     script.write_text(FAKE_RUN)
     output = tmp_path / "sweep"
 
-    def run(behaviours: list[str], slots: int = 1, retries: int = 1):
+    def run(
+        behaviours: list[str],
+        slots: int = 1,
+        retries: int = 1,
+        devices: Sequence[str] = (),
+        report: Callable[[Outcome], None] = lambda outcome: None,
+    ):
         runs = plan_runs(config(output, tasks=("cola",), learning_rates=(1e-5,), seeds=tuple(range(len(behaviours)))))
 
         def command(spec: RunSpec) -> list[str]:
             return [sys.executable, str(script), str(spec.output), str(result), behaviours[spec.seed]]
 
-        executor = Executor(output, [Slot({})] * slots, retries, command, lambda outcome: None)
+        places = [Slot({"CUDA_VISIBLE_DEVICES": device}) for device in devices] or [Slot({})] * slots
+        executor = Executor(output, places, retries, command, report)
         outcomes = executor.execute([(planned, planned.spec(output)) for planned in runs])
         by_seed = {outcome.run.seed: outcome for outcome in outcomes}
         assert len(by_seed) == len(outcomes)
@@ -265,6 +405,72 @@ def test_crashes_are_retried_user_errors_are_not(execute):
     assert "error: no such column" in outcomes[3].message
     attempts = output / "logs" / outcomes[1].run.folder / "attempts.jsonl"
     assert len(attempts.read_text().splitlines()) == 2
+
+
+def test_a_run_that_is_given_up_says_so_until_it_is_started_again(execute):
+    (good, bad, wrong), output = execute(["good", "always", "user error"])
+    marks = [output / "logs" / outcome.run.folder / "failed.json" for outcome in (good, bad, wrong)]
+    assert [mark.exists() for mark in marks] == [False, True, True]
+    assert "SIGSEGV" in json.loads(marks[1].read_text())["message"]
+    execute(["good", "good", "user error"])
+    assert [mark.exists() for mark in marks] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "used"),
+    [
+        ({"host": execution.HOST, "device": "1"}, {"0"}),
+        ({"host": execution.HOST, "device": "7"}, {"0", "1"}),
+        ({"host": "another machine", "device": "1"}, {"0", "1"}),
+        ({}, {"1"}),  # it does not say which: any is held back
+    ],
+)
+def test_a_run_that_outlived_its_sweep_keeps_its_device(
+    execute, tmp_path: Path, attempt: dict[str, str], used: set[str]
+):
+    """The last of the table is held by another process until all others are done."""
+    behaviours, devices = ["good"] * 5, ("0", "1")
+    output = tmp_path / "sweep"
+    folders = [run.folder for run in plan_runs(config(output, tasks=("cola",), learning_rates=(1e-5,), seeds=range(5)))]
+    logs = output / "logs" / folders[-1]
+    logs.mkdir(parents=True)
+    (logs / "attempts.jsonl").write_text(json.dumps(attempt) + "\n")
+    left = 4
+    with (logs / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def report(_: Outcome) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+
+        outcomes, _ = execute(behaviours, devices=devices, report=report)
+    assert [outcome.state for outcome in outcomes] == ["finished"] * 5
+    lines = [(output / "logs" / folder / "attempts.jsonl").read_text().splitlines() for folder in folders]
+    assert {json.loads(attempts[0])["device"] for attempts in lines[:-1]} == used
+
+
+def test_nothing_is_started_where_the_attempt_cannot_be_noted(execute, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "_append_line", full)
+        with pytest.raises(OSError, match="No space"):
+            execute(["good"])
+    (outcome,), output = execute(["good"])  # the lock was let go
+    assert outcome.state == "finished"
+    assert len(list(output.rglob("*.start"))) == 1
+
+
+def test_a_file_system_without_locks_is_refused(execute, monkeypatch: pytest.MonkeyPatch):
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(FinetuningError, match=r"lock cannot be locked \(No locks available\).* choose an --output"):
+        execute(["good"])
 
 
 def test_what_is_finished_is_not_run_again(execute):

@@ -59,6 +59,15 @@ def test_own_task(write_lines: Callable[..., Path]) -> None:
         ('dev = "dev.jsonl"', 'development = "dev.jsonl"', "dev named in dev or test, but not defined"),
         ('name = "mine"', 'name = "../mine"', "use letters"),
         ('name = "mine"', "name = mine", "not a TOML file"),
+        (
+            'name = "mine"',
+            'name = "mine"\ndocument_stride = 0',
+            "document_stride: Input should be greater than or equal",
+        ),
+        ('name = "mine"', 'name = "mine"\nn_best = 0', "n_best: Input should be greater than or equal"),
+        ('name = "mine"', 'name = "mine"\nmax_answer_length = -1', "max_answer_length: Input should be greater"),
+        ('name = "mine"', 'name = "mine"\nmax_length = 0', "max_length: Input should be greater than or equal"),
+        ('name = "mine"', 'name = "mine"\nmax_query_length = 0', "max_query_length: Input should be greater"),
         ('dev = "dev.jsonl"', 'dev = { fil = "dev.jsonl" }', "did you mean 'file'"),
     ],
 )
