@@ -12,13 +12,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
@@ -188,15 +186,6 @@ def _token_row(row: object) -> TokenRow:
     return row
 
 
-def _specification(values: dict[str, Any]) -> RunSpec:
-    try:
-        return RunSpec.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = f"--{str(first['loc'][0]).replace('_', '-')}"
-        raise FinetuningError(f"{option} {first['input']}: {first['msg']}") from None
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m finetuning.bilstm", description=(__doc__ or "").split("\n")[0])
@@ -217,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     values = vars(parser.parse_args(argv))
     try:
         options = BiLstmOptions(values.pop("layers"), values.pop("width"), values.pop("dropout"))
-        spec = _specification(values)
+        spec = RunSpec.from_options(values)
         if Result.exists(spec.output):
             raise FinetuningError(f"{spec.output}: holds a finished run; choose another --output or delete it")
         result = run_bilstm(spec, options)

@@ -19,8 +19,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from pydantic import ValidationError
-
 from finetuning.errors import FinetuningError, from_system
 from finetuning.result import Result, RunSpec
 from finetuning.tasks import task_names
@@ -62,12 +60,7 @@ def parse_spec(argv: Sequence[str] | None = None) -> RunSpec:
     """
     values: dict[str, Any] = vars(argument_parser().parse_args(argv))
     values.pop("local_rank", None)
-    try:
-        return RunSpec.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = f"--{str(first['loc'][0]).replace('_', '-')}"
-        raise FinetuningError(f"{option} {first['input']}: {first['msg']}") from None
+    return RunSpec.from_options(values)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

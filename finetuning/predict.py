@@ -13,8 +13,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from finetuning.atomic_file import write_json
 from finetuning.benchmark_files import write_benchmark_files
 from finetuning.checkpoint import FineTuned, load_fine_tuned
@@ -47,7 +45,10 @@ def answer_file(model: Path, source: Path, output: Path, *, device: str = "auto"
     Raises:
         FinetuningError: no fine-tuned model there, or the file does not fit its task.
     """
-    fine_tuned, spec = load_fine_tuned(model), _spec(model, output, device, threads)
+    fine_tuned = load_fine_tuned(model)
+    spec = RunSpec.from_options(
+        {"task": "", "model": str(model), "output": output, "device": device, "threads": threads}
+    )
     rows = read_new(fine_tuned.task, source)
     write_predictions(output, answer(fine_tuned, rows, start_ranks(spec), spec))
     return len(rows)
@@ -63,7 +64,10 @@ def answer_task(
     Raises:
         FinetuningError: the model's kind or labels are not the task's, or no split is there.
     """
-    fine_tuned, spec = load_fine_tuned(model), _spec(model, output, device, threads)
+    fine_tuned = load_fine_tuned(model)
+    spec = RunSpec.from_options(
+        {"task": "", "model": str(model), "output": output, "device": device, "threads": threads}
+    )
     task = load_task(name)
     if task.kind != fine_tuned.task.kind or (task.labels and set(task.labels) != set(fine_tuned.labels)):
         raise FinetuningError(
@@ -88,12 +92,9 @@ def answer_task(
     return scores
 
 
-def _spec(model: Path, output: Path, device: str, threads: int | None) -> RunSpec:
-    try:
-        return RunSpec(task="", model=str(model), output=output, device=device, threads=threads)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise FinetuningError(f"--{first['loc'][0]} {first['input']}: {first['msg']}") from None
+def _specification(model: Path, output: Path, device: str, threads: int | None) -> RunSpec:
+    values = {"task": "", "model": str(model), "output": output, "device": device, "threads": threads}
+    return RunSpec.from_options(values)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

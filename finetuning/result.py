@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -78,6 +79,20 @@ class RunSpec(BaseModel):
     """Keep the fine-tuned model in `OUTPUT/model`."""
     zero_stage: int = Field(default=0, ge=0, le=2)
     """ZeRO stage when several ranks run under DeepSpeed."""
+
+    @classmethod
+    def from_options(cls, values: Mapping[str, Any]) -> RunSpec:
+        """The specification that the options of a command line ask for.
+
+        Raises:
+            FinetuningError: a value is not allowed; the message names the option.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            option = f"--{str(first['loc'][0]).replace('_', '-')}"
+            raise FinetuningError(f"{option} {first['input']}: {first['msg']}") from None
 
 
 class Result(BaseModel):
