@@ -11,6 +11,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 COLOURS = ("#3465a4", "#c4682b", "#4e8a3e", "#7a4f9a", "#888888")
+# The text is drawn with the reader's fonts, which may be a little larger than those that the layout was made with.
+_PADDING: Any = {"w_pad": 0.12, "h_pad": 0.08}
 _SVG: Any = {"svg.hashsalt": "fine-tuning report", "svg.fonttype": "none"}
 
 
@@ -30,7 +32,8 @@ def scores_by_setting(
 ) -> str:
     """One dot for each run, by model and setting: model → setting → scores. `paper`: name → figure, as dashed lines."""
     rows = [(model, setting) for model, settings in scores.items() for setting in settings]
-    figure = Figure(figsize=(6.4, 0.9 + 0.32 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(6.4, 1.3 + 0.32 * len(rows)))
+    figure.set_layout_engine("constrained", **_PADDING)
     axes = figure.add_subplot()
     models = list(scores)
     for place, (model, setting) in enumerate(rows):
@@ -42,17 +45,18 @@ def scores_by_setting(
     for name, value in paper.items():
         axes.axvline(value, color="grey", linewidth=0.8, linestyle="--", label=_plain(name))
     axes.set_yticks(range(len(rows)), [_plain(f"{model}: {setting}") for model, setting in rows])
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.4, -0.6)  # downwards, with room for the dots of the first row and the last
     axes.set_xlabel(f"{metric}, percent (a dot a seed, a bar the mean)")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=7, loc="best")
+    figure.legend(fontsize=7, loc="outside upper right", ncols=2)
     return _svg(figure, f"Scores by setting, {metric}")
 
 
 def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
     """The confusion matrix: rows are right classes, columns answers, shade the share within a row."""
     size = len(labels)
-    figure = Figure(figsize=(1.8 + 0.5 * size, 1.4 + 0.45 * size), layout="constrained")
+    figure = Figure(figsize=(1.9 + 0.5 * size, 1.5 + 0.45 * size))
+    figure.set_layout_engine("constrained", **_PADDING)
     axes = figure.add_subplot()
     shares = [[count / max(1, sum(row)) for count in row] for row in counts]
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
