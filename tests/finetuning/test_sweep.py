@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
 import pytest
 
 from finetuning import execution
@@ -514,6 +515,15 @@ def test_a_killed_sweep_goes_on_nothing_is_run_twice_and_nothing_lost(
     def attempts() -> dict[str, int]:
         return {path.parent.name: len(path.read_text().splitlines()) for path in output.rglob("attempts.jsonl")}
 
+    def is_running(name: str) -> bool:
+        """An attempt is written down before its process exists, so a kill in between is an attempt that never ran."""
+        commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+        return any(str(output) in word and word.endswith(name) for command in commands for word in command)
+
+    def all_started() -> bool:
+        done = {path.parent.name for path in results()}
+        return all(is_running(name) for name in attempts() if name not in done)
+
     groups: list[int] = []
 
     def start_and_kill(moment: Callable[[], bool], group: bool) -> None:
@@ -533,7 +543,7 @@ def test_a_killed_sweep_goes_on_nothing_is_run_twice_and_nothing_lost(
     request.addfinalizer(lambda: end_groups(groups))
     start_and_kill(lambda: len(attempts()) == 2, group=True)
     assert not results()
-    start_and_kill(lambda: len(results()) >= 1 and len(attempts()) == 3, group=False)
+    start_and_kill(lambda: len(results()) >= 1 and len(attempts()) == 3 and all_started(), group=False)
     finished, tried = results(), attempts()
     ended = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=300)
     assert ended.returncode == 0, ended.stderr
