@@ -541,7 +541,7 @@ def test_a_killed_sweep_goes_on_nothing_is_run_twice_and_nothing_lost(
         sweep.wait()
 
     request.addfinalizer(lambda: end_groups(groups))
-    start_and_kill(lambda: len(attempts()) == 2, group=True)
+    start_and_kill(lambda: len(attempts()) == 2 and all_started(), group=True)
     assert not results()
     start_and_kill(lambda: len(results()) >= 1 and len(attempts()) == 3 and all_started(), group=False)
     finished, tried = results(), attempts()
