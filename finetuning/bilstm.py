@@ -23,13 +23,13 @@ from torch.nn.utils.rnn import pack_sequence
 from finetuning.checkpoint import load_start
 from finetuning.encoding import UNLABELLED, encode
 from finetuning.engine import start_ranks
-from finetuning.errors import FinetuningError, from_system
+from finetuning.errors import FinetuningError, ended_by
 from finetuning.features import LAYERS, extract
 from finetuning.predictions import Prediction
 from finetuning.result import Result, RunSpec
 from finetuning.rows import SplitRows, TokenRow
 from finetuning.run import labels_of, read_splits
-from finetuning.run_outcome import result_of, score_splits
+from finetuning.run_outcome import majority_of, result_of, score_splits
 from finetuning.tasks import load_task
 from finetuning.training import Trained
 
@@ -114,6 +114,7 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
         splits,
         score_splits(task, splits, spec, predicted, is_first=ranks.is_first),
         trained,
+        majority=majority_of(task, splits),
         model=tagger,
         train_sequences=len(sentences["train"]),
         seconds=time.perf_counter() - began,
@@ -207,14 +208,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = BiLstmOptions(values.pop("layers"), values.pop("width"), values.pop("dropout"))
         spec = RunSpec.from_options(values)
-        if Result.exists(spec.output):
-            raise FinetuningError(f"{spec.output}: holds a finished run; choose another --output or delete it")
+        Result.refuse_finished(spec.output)
         result = run_bilstm(spec, options)
     except (FinetuningError, OSError) as error:
-        # After a full disk or a lost file system nothing is half-written, and another try may succeed.
-        known = from_system(error) if isinstance(error, OSError) else error
-        print(f"error: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error)
     print(f"{result.task}: {result.metric} {result.score:.4f} (majority {result.majority_score:.4f})")
     return 0
 

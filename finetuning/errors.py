@@ -1,6 +1,7 @@
 """Errors a user can mend, and the exit codes that a launcher reads."""
 
 import errno
+import sys
 
 EXIT_USER_ERROR = 2
 """Exit code: the input or the options are wrong; running the same again cannot help."""
@@ -39,3 +40,13 @@ def from_system(error: OSError, doing: str = "") -> FinetuningError:
     if can_retry(error):
         return RetryableError(f"{what}; free space or wait, then run the same again")
     return FinetuningError(f"{what}; correct that and run the same again")
+
+
+def ended_by(error: FinetuningError | OSError, program: str = "error") -> int:
+    """Say the one sentence of an error that ends a command; returns the exit code.
+
+    After an error of the system, a full disk or a lost file system, nothing is half-written.
+    """
+    known = from_system(error) if isinstance(error, OSError) else error
+    print(f"{program}: {known}", file=sys.stderr)
+    return known.exit_code

@@ -24,7 +24,7 @@ from finetuning.checkpoint import Start, load_start
 from finetuning.collate import collate, prediction_batches
 from finetuning.encoding import EncodedSplit, encode
 from finetuning.engine import start_ranks
-from finetuning.errors import FinetuningError
+from finetuning.errors import FinetuningError, ended_by
 from finetuning.readers import read_split
 from finetuning.readers.plain import read_new
 from finetuning.result import RunSpec
@@ -186,9 +186,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         ranks = start_ranks(spec)
         start = load_start(spec, task)
         width = write_features(options.output, rows, start, task, options.layers, options.level, ranks.device)
-    except FinetuningError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    except (FinetuningError, OSError) as error:
+        return ended_by(error)
     print(f"{len(rows)} rows, vectors of {width} in {options.output}")
     return 0
 

@@ -19,7 +19,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from finetuning.errors import FinetuningError, from_system
+from finetuning.errors import FinetuningError, ended_by
 from finetuning.result import Result, RunSpec
 from finetuning.tasks import task_names
 
@@ -68,17 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
         spec = parse_spec(argv)
-        if Result.exists(spec.output):
-            raise FinetuningError(f"{spec.output}: holds a finished run; choose another --output or delete it")
+        Result.refuse_finished(spec.output)
         # Late: the help and a wrong option need no torch.
         from finetuning.run import run
 
         result = run(spec)
     except (FinetuningError, OSError) as error:
-        # After a full disk or a lost file system nothing is half-written, and another try may succeed.
-        known = from_system(error) if isinstance(error, OSError) else error
-        print(f"error: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error)
     print(
         f"{result.task}: {result.metric} {result.score:.4f} (majority {result.majority_score:.4f}) "
         f"on {result.dev_rows} rows, {result.seconds_per_epoch:.1f} s an epoch, {result.seconds:.1f} s in all"

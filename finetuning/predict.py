@@ -18,7 +18,7 @@ from finetuning.benchmark_files import write_benchmark_files
 from finetuning.checkpoint import FineTuned, load_fine_tuned
 from finetuning.encoding import encode
 from finetuning.engine import Ranks, start_ranks
-from finetuning.errors import FinetuningError, from_system
+from finetuning.errors import FinetuningError, ended_by
 from finetuning.predictions import Prediction, decode, score, write_predictions
 from finetuning.readers import read_split
 from finetuning.readers.plain import read_new
@@ -46,9 +46,7 @@ def answer_file(model: Path, source: Path, output: Path, *, device: str = "auto"
         FinetuningError: no fine-tuned model there, or the file does not fit its task.
     """
     fine_tuned = load_fine_tuned(model)
-    spec = RunSpec.from_options(
-        {"task": "", "model": str(model), "output": output, "device": device, "threads": threads}
-    )
+    spec = _specification(model, output, device, threads)
     rows = read_new(fine_tuned.task, source)
     write_predictions(output, answer(fine_tuned, rows, start_ranks(spec), spec))
     return len(rows)
@@ -65,9 +63,7 @@ def answer_task(
         FinetuningError: the model's kind or labels are not the task's, or no split is there.
     """
     fine_tuned = load_fine_tuned(model)
-    spec = RunSpec.from_options(
-        {"task": "", "model": str(model), "output": output, "device": device, "threads": threads}
-    )
+    spec = _specification(model, output, device, threads)
     task = load_task(name)
     if task.kind != fine_tuned.task.kind or (task.labels and set(task.labels) != set(fine_tuned.labels)):
         raise FinetuningError(
@@ -121,9 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             print(json.dumps(answer_task(options.model, options.task, options.data, options.output, **where)))
     except (FinetuningError, OSError) as error:
-        known = from_system(error) if isinstance(error, OSError) else error
-        print(f"error: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error)
     return 0
 
 

@@ -22,7 +22,7 @@ import jinja2
 from finetuning import plots
 from finetuning.atomic_file import write_json, write_text
 from finetuning.error_analysis import analyse
-from finetuning.errors import FinetuningError, from_system
+from finetuning.errors import FinetuningError, ended_by
 from finetuning.gather import FinishedRun, best_run, find_missing, find_runs
 from finetuning.published import CITATION, published
 from finetuning.statistics import IntervalMethod, compare_paired, expected_best, holm, summarise
@@ -95,27 +95,24 @@ def _setting(runs: Sequence[FinishedRun], method: IntervalMethod) -> dict[str, A
     }
 
 
-def _failed(run: FinishedRun) -> dict[str, Any]:
+def _named(run: FinishedRun) -> dict[str, Any]:
+    """What a list of remarkable runs says of each."""
     result = run.result
     return {
         "folder": str(run.folder),
         "task": result.task,
         "score": result.score,
         "majority_score": result.majority_score,
-        "why": "the loss stopped being finite" if result.diverged else "at or below the constant answer",
     }
+
+
+def _failed(run: FinishedRun) -> dict[str, Any]:
+    why = "the loss stopped being finite" if run.result.diverged else "at or below the constant answer"
+    return _named(run) | {"why": why}
 
 
 def _stopped(run: FinishedRun) -> dict[str, Any]:
-    result = run.result
-    return {
-        "folder": str(run.folder),
-        "task": result.task,
-        "score": result.score,
-        "majority_score": result.majority_score,
-        "after_epochs": result.spec.stop_failed_after,
-        "epochs": result.epochs,
-    }
+    return _named(run) | {"after_epochs": run.result.spec.stop_failed_after, "epochs": run.result.epochs}
 
 
 def _comparisons(
@@ -215,9 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         report = build(arguments.folders, baseline=arguments.baseline, method=arguments.interval)
         paths = write_report(report, output)
     except (FinetuningError, OSError) as error:
-        known = from_system(error) if isinstance(error, OSError) else error
-        print(f"finetuning.report: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error, "finetuning.report")
     for path in paths:
         print(path)
     if report["missing_runs"]:

@@ -166,3 +166,9 @@ class Result(BaseModel):
     def exists(folder: Path) -> bool:
         """Whether the run of this folder is complete."""
         return (folder / RESULT_FILE).is_file()
+
+    @staticmethod
+    def refuse_finished(folder: Path) -> None:
+        """FinetuningError when the run of this folder is complete: nothing is overwritten."""
+        if Result.exists(folder):
+            raise FinetuningError(f"{folder}: holds a finished run; choose another --output or delete it")

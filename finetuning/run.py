@@ -61,7 +61,8 @@ def run(spec: RunSpec) -> Result:
         name = task.dev[0]
         return score(task, splits[name].rows, predicted(name))[task.metric]
 
-    trained = train(model, encoded["train"], spec, ranks, dev_score, majority_of(task, splits))
+    majority = majority_of(task, splits)
+    trained = train(model, encoded["train"], spec, ranks, dev_score, majority)
     metrics = score_splits(task, splits, spec, predicted, is_first=ranks.is_first)
     if spec.save_model and ranks.is_first:
         save_fine_tuned(spec.output / "model", FineTuned(model, start.tokenizer, task, labels, max_length))
@@ -72,6 +73,7 @@ def run(spec: RunSpec) -> Result:
         splits,
         metrics,
         trained,
+        majority=majority,
         model=model,
         train_sequences=len(encoded["train"].offsets_s) - 1,
         seconds=time.perf_counter() - began,

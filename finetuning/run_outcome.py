@@ -56,6 +56,7 @@ def result_of(
     metrics: Mapping[str, float],
     trained: Trained,
     *,
+    majority: float,
     model: nn.Module,
     train_sequences: int,
     seconds: float,
@@ -63,7 +64,6 @@ def result_of(
     name: str | None = None,
 ) -> Result:
     """The result of a run that trained `model`; `name`: what the result calls the task, if not by its own name."""
-    majority = majority_of(task, splits)
     return Result(
         task=name or task.name,
         model=spec.model,

@@ -96,17 +96,19 @@ def unfinished_sources(run: PlannedRun, runs: Sequence[PlannedRun], config: Swee
     return unfinished + later
 
 
-def check_starts(start: str, run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> None:
+def check_starts(start: str, run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> list[str]:
     """Refuse results of this model's wave 1 that started elsewhere than `start`, from where `run` is to start.
+
+    Returns what `check_present` remarks on them.
 
     The best MNLI run can change between two calls, when one that had failed is finished later. Scores from two
     starting points must not stand side by side.
     """
     if run.wave == 0:
-        return
-    for other in runs:
-        if other.wave == 1 and other.model_label == run.model_label:
-            check_present(other.spec(Path(config.output), start))
+        return []
+    others = [other for other in runs if other.wave == 1 and other.model_label == run.model_label]
+    remarks = [check_present(other.spec(Path(config.output), start)) for other in others]
+    return [remark for remark in remarks if remark]
 
 
 def check_present(spec: RunSpec) -> str | None:

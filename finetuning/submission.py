@@ -18,7 +18,7 @@ from pathlib import Path
 
 from finetuning.atomic_file import replacing, write_json
 from finetuning.benchmark_files import SUBMISSION_FOLDER
-from finetuning.errors import FinetuningError, from_system
+from finetuning.errors import FinetuningError, ended_by
 from finetuning.gather import FinishedRun, best_run, find_runs
 from finetuning.tasks import Task, load_task, task_names
 
@@ -206,9 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for path in squad_files(best_run(spans), arguments.split, arguments.output):
             print(path)
     except (FinetuningError, OSError) as error:
-        known = from_system(error) if isinstance(error, OSError) else error
-        print(f"finetuning.submission: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error, "finetuning.submission")
     return 0
 
 

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from finetuning.atomic_file import write_json
 from finetuning.capacity import machine_slots
-from finetuning.errors import EXIT_RETRY, FinetuningError, from_system
+from finetuning.errors import EXIT_RETRY, FinetuningError, ended_by
 from finetuning.execution import Executor, Outcome, run_command
 from finetuning.gather import SWEEP_FILE
 from finetuning.grid import SweepConfig, load_config, plan_runs
@@ -85,10 +85,9 @@ def run_sweep(config: SweepConfig, jobs: int | None, console: Console) -> list[O
                     outcomes.append(Outcome(run, "failed", 0, str(error)))
                     report(outcomes[-1])
                     continue
-                check_starts(starts[start], run, runs, config)
+                for remark in check_starts(starts[start], run, runs, config):
+                    print(remark, file=sys.stderr)
             due.append((run, run.spec(output, starts[start])))
-            if run.wave == 1:
-                _refuse_another(due[-1][1])
         outcomes += executor.execute(due)
     return outcomes
 
@@ -265,9 +264,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             return _conclude(run_sweep(config, arguments.jobs, console), console)
     except (FinetuningError, OSError) as error:
-        known = from_system(error) if isinstance(error, OSError) else error
-        print(f"finetuning.sweep: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error, "finetuning.sweep")
     except KeyboardInterrupt:
         print("interrupted: the same command goes on where it stopped", file=sys.stderr)
         return EXIT_RETRY

@@ -72,7 +72,7 @@ def _on_cpu(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
 
 def _flash(qkv_t3hd: Tensor, layout: SequenceLayout) -> Tensor:
     """torch's varlen kernel: half precision, and no dropout of attention weights (torch 2.13 has it fixed at 0)."""
-    # Here, because its import takes half a second and the CPU never needs it.
+    # Here, because its import takes a second and the CPU never needs it.
     from torch.nn.attention.varlen import varlen_attn
 
     query_thd, key_thd, value_thd = qkv_t3hd.unbind(1)

@@ -20,7 +20,7 @@ from preprocessing.errors import PreprocessingError
 from pretraining.data import Examples, open_shard_sets
 from pretraining.engine import start_processes
 from pretraining.environment import read_environment
-from pretraining.errors import PretrainingError
+from pretraining.errors import PretrainingError, not_written
 from pretraining.evaluation import Figures, HeldOut
 from pretraining.huggingface import import_bert
 from pretraining.packing import PackedBatch
@@ -81,8 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             write_text(arguments.output, text)
     except (PretrainingError, PreprocessingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return PretrainingError.exit_code
+        known = not_written(error) if isinstance(error, PreprocessingError) else error
+        print(f"error: {known}", file=sys.stderr)
+        return known.exit_code
     return 0
 
 

@@ -4,7 +4,6 @@ Exit codes: 0 finished, or stopped at ``training.stop_at``; 2 a mistake that the
 state saved, start it again.
 """
 
-import errno
 import os
 import sys
 from pathlib import Path
@@ -22,9 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one rank; returns the exit code."""
     stop = StopRequest()
     stop.install()  # before torch is imported, which takes seconds in which a signal would kill the rank
-    from preprocessing.atomic_file import writing_failed
     from preprocessing.errors import PreprocessingError
-    from pretraining.errors import PretrainingError, RetryablePretrainingError
+    from pretraining.errors import PretrainingError, not_written
     from pretraining.recipe import load_recipe, parse_command_line
 
     try:
@@ -40,11 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
     except PretrainingError as error:
         _say(error)
         return error.exit_code
-    except (PreprocessingError, OSError) as error:  # a file that cannot be written
-        cause = error if isinstance(error, OSError) else error.__cause__
-        _say(writing_failed(Path(error.filename or "a file"), error) if isinstance(error, OSError) else error)
-        is_full = isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
-        return RetryablePretrainingError.exit_code if is_full else PretrainingError.exit_code
+    except (PreprocessingError, OSError) as error:
+        known = not_written(error)
+        _say(known)
+        return known.exit_code
 
 
 def require_writable(folder: Path) -> None:
