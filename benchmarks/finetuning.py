@@ -26,17 +26,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from finetuning.checkpoint import load_start
-from finetuning.encoding import EncodedSplit, encode
-from finetuning.engine import merge_by_item
 from finetuning.errors import FinetuningError
-from finetuning.heads import HUGGINGFACE_HEADS
-from finetuning.predictions import decode, score
-from finetuning.readers import read_split
-from finetuning.result import RunSpec
-from finetuning.run import labels_of, run
-from finetuning.schedule import learning_rate_at
-from finetuning.tasks import load_task
+from finetuning.kinds.encoding import EncodedSplit, encode
+from finetuning.kinds.heads import HUGGINGFACE_HEADS
+from finetuning.kinds.predictions import decode, score
+from finetuning.run.checkpoint import load_start
+from finetuning.run.engine import merge_by_item
+from finetuning.run.finetune import labels_of, run
+from finetuning.run.result import RunSpec
+from finetuning.run.schedule import learning_rate_at
+from finetuning.tasks.readers.splits import read_split
+from finetuning.tasks.task import load_task
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

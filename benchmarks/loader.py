@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.synthetic_shards import write_shards
-from preprocessing.shards import ShardSet
-from preprocessing.tokenizer import Tokenizer
-from pretraining.data import Examples
-from pretraining.dynamic_masking import MaskingVocabulary
-from pretraining.loader import Loader
-from pretraining.sampler import Position, Sampler
+from preprocessing.shards.shard_files import ShardSet
+from preprocessing.tokens.tokenizer import Tokenizer
+from pretraining.data.dynamic_masking import MaskingVocabulary
+from pretraining.data.examples import Examples
+from pretraining.data.loader import Loader
+from pretraining.data.sampler import Position, Sampler
 
 BATCH = 256
 

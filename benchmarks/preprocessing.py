@@ -34,18 +34,19 @@ import numpy as np
 
 from benchmarks.wikipedia_corpus import find_excerpt, write_dumps
 from benchmarks.wikitext import read_wikitext, wikitext_mb_per_second, wikitext_over_mwparserfromhell
-from preprocessing import build_folder
-from preprocessing.build_shards import build_bucket
-from preprocessing.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
-from preprocessing.corpus import corpus_of
-from preprocessing.examples import ExampleOptions, build_examples
-from preprocessing.extract import extract_split
-from preprocessing.input_options import InputOptions, SourceOptions
-from preprocessing.manifest import Manifest
-from preprocessing.sources import read_documents
-from preprocessing.splits import Split, plan_splits
+from preprocessing.build import folder as build_folder
+from preprocessing.build.buckets import build_bucket
+from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
+from preprocessing.build.extract import extract_split
+from preprocessing.documents.reading import read_documents
+from preprocessing.examples.default_recipe import ExampleOptions, build_examples
+from preprocessing.shards.manifest import Manifest
+from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.sources.planning import plan_splits
+from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
-from preprocessing.tokenizer import Tokenizer
+from preprocessing.tokens.corpus import corpus_of
+from preprocessing.tokens.tokenizer import Tokenizer
 
 DUMPS = 16
 # Two workers take several seconds to start, whatever there is to do: what they gain is measured on more.

@@ -19,19 +19,19 @@ import numpy as np
 import pyarrow as pa
 import sentencex
 
-from preprocessing.cleaning import Cleaner
-from preprocessing.document import Document
-from preprocessing.input_options import CleaningOptions, InputOptions, SourceOptions
-from preprocessing.near_duplicate_groups import linked_groups, open_signatures
-from preprocessing.near_duplicate_signatures import NearDuplicateOptions, signature_schema
+from preprocessing.documents.cleaning import Cleaner
+from preprocessing.documents.document import Document
+from preprocessing.documents.near_duplicate_groups import linked_groups, open_signatures
+from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, signature_schema
+from preprocessing.documents.reading import read_documents
+from preprocessing.documents.sentences import Segmenter
+from preprocessing.documents.word_ngrams import WordHasher
 from preprocessing.near_duplicates import dropped_documents
-from preprocessing.sentences import Segmenter
-from preprocessing.sources import read_documents
-from preprocessing.sources.books import read_books
-from preprocessing.sources.wikipedia import read_articles
-from preprocessing.splits import plan_splits
+from preprocessing.sources.books.reader import read_books
+from preprocessing.sources.options import CleaningOptions, InputOptions, SourceOptions
+from preprocessing.sources.planning import plan_splits
+from preprocessing.sources.wikipedia.articles import read_articles
 from preprocessing.tally import Tally
-from preprocessing.word_ngrams import WordHasher
 
 _RUNS = 5
 _LONG = 500

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from preprocessing.shards import ShardSet
-from pretraining.data import Examples
-from pretraining.flops import Work, measure_matmul_tflops, training_flops
-from pretraining.huggingface import export_bert
-from pretraining.model import BertForPreTraining
-from pretraining.model_configuration import BertConfig
-from pretraining.packing import PackedBatch
-from pretraining.sampler import permute
+from preprocessing.shards.shard_files import ShardSet
+from pretraining.data.examples import Examples
+from pretraining.data.sampler import permute
+from pretraining.model.bert import BertForPreTraining
+from pretraining.model.config import BertConfig
+from pretraining.model.huggingface import export_bert
+from pretraining.model.packing import PackedBatch
+from pretraining.planning.flops import Work, measure_matmul_tflops, training_flops
 
 # Name → published size, sequence length, sequences in a micro-batch.
 CASES: dict[str, tuple[str, int, int]] = {

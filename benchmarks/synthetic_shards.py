@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from preprocessing.manifest import FORMAT_VERSION, CorpusStatistics, Manifest
-from preprocessing.shards import Examples, documents_path, shard_path, write_documents, write_shard
-from preprocessing.tokenizer import SPECIAL_TOKENS, Tokenizer
+from preprocessing.shards.manifest import FORMAT_VERSION, CorpusStatistics, Manifest
+from preprocessing.shards.shard_files import Examples, documents_path, shard_path, write_documents, write_shard
+from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer
 
 SOURCES = ("books", "wikipedia")
 

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.sample_corpus import DUMP
-from preprocessing.decompression import detect_compression
-from preprocessing.sources.dump_head import read_namespaces
-from preprocessing.sources.dump_pages import Page, read_pages
-from preprocessing.sources.dump_stream import DumpStream
+from cluster.demo.sample_corpus import DUMP
+from preprocessing.sources.decompression import detect_compression
+from preprocessing.sources.stored_stream import StoredStream
+from preprocessing.sources.wikipedia.head import read_namespaces
+from preprocessing.sources.wikipedia.pages import Page, read_pages
 from preprocessing.wikitext import Site, WikitextOptions, extract
 from preprocessing.wikitext.links import is_hidden
 from preprocessing.wikitext.tokens import DROPPED_TAGS
@@ -50,9 +50,9 @@ class Pages:
 def read_wikitext(dump: Path) -> Pages:
     """The wikitext of every article of a dump that is no redirect."""
     compression = detect_compression(str(dump))
-    with DumpStream(str(dump), dump.name, compression) as stream:
+    with StoredStream(str(dump), dump.name, compression) as stream:
         site = Site.from_namespaces(read_namespaces(stream))
-    with DumpStream(str(dump), dump.name, compression, 0, os.path.getsize(dump)) as stream:
+    with StoredStream(str(dump), dump.name, compression, 0, os.path.getsize(dump)) as stream:
         pages = [page for page in read_pages(stream, _OPTIONS.page_limit_bytes) if isinstance(page, Page)]
     return Pages(tuple(page.text() for page in pages if page.namespace == 0 and not page.is_redirect), site)
 

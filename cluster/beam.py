@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster.engines import ENGINES, engine_options
+from cluster.engines.options import ENGINES, engine_options
 from cluster.errors import ClusterError
 
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     # Beam's local worker processes read their options from here alone; by default each reports every step of its
     # start and end.
-    os.environ.setdefault("PIPELINE_OPTIONS_FILE", str(Path(__file__).parent / "worker_options.json"))
+    os.environ.setdefault("PIPELINE_OPTIONS_FILE", str(Path(__file__).parent / "engines" / "worker_options.json"))
     sys.argv = [str(file), *arguments]
     # run_path, unlike `python FILE`, leaves the file's folder off sys.path: `inspect.py` beside a pipeline must
     # not shadow the standard library's.

@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
-from finetuning.checkpoint import load_start
-from finetuning.encoding import UNLABELLED, encode
-from finetuning.engine import start_ranks
 from finetuning.errors import FinetuningError, ended_by
 from finetuning.features import LAYERS, extract
-from finetuning.predictions import Prediction
-from finetuning.result import Result, RunSpec
-from finetuning.rows import SplitRows, TokenRow
-from finetuning.run import labels_of, read_splits
-from finetuning.run_outcome import majority_of, result_of, score_splits
-from finetuning.tasks import load_task
-from finetuning.training import Trained
+from finetuning.kinds.encoding import UNLABELLED, encode
+from finetuning.kinds.predictions import Prediction
+from finetuning.run.checkpoint import load_start
+from finetuning.run.engine import start_ranks
+from finetuning.run.finetune import labels_of, read_splits
+from finetuning.run.loop import Trained
+from finetuning.run.outcome import majority_of, result_of, score_splits
+from finetuning.run.result import Result, RunSpec
+from finetuning.tasks.rows import SplitRows, TokenRow
+from finetuning.tasks.task import load_task
 
 
 @dataclass(frozen=True)

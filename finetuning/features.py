@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from finetuning.atomic_file import replacing
-from finetuning.checkpoint import Start, load_start
-from finetuning.collate import collate, prediction_batches
-from finetuning.encoding import EncodedSplit, encode
-from finetuning.engine import start_ranks
 from finetuning.errors import FinetuningError, ended_by
-from finetuning.readers import read_split
-from finetuning.readers.plain import read_new
-from finetuning.result import RunSpec
-from finetuning.rows import Row, SplitRows, TokenRow
-from finetuning.tasks import Task, load_task
-from pretraining.model import BertModel
+from finetuning.kinds.collate import collate, prediction_batches
+from finetuning.kinds.encoding import EncodedSplit, encode
+from finetuning.run.checkpoint import Start, load_start
+from finetuning.run.engine import start_ranks
+from finetuning.run.result import RunSpec
+from finetuning.tasks.readers.plain import read_new
+from finetuning.tasks.readers.splits import read_split
+from finetuning.tasks.rows import Row, SplitRows, TokenRow
+from finetuning.tasks.task import Task, load_task
+from pretraining.model.bert import BertModel
 
 Level = Literal["cls", "mean", "word"]
 LAYERS = ("embeddings", "second-to-last", "last", "sum-last-four", "concat-last-four", "sum-all", "layer:N")

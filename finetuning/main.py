@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from finetuning.errors import FinetuningError, ended_by
-from finetuning.result import Result, RunSpec
-from finetuning.tasks import task_names
+from finetuning.run.result import Result, RunSpec
+from finetuning.tasks.task import task_names
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         spec = parse_spec(argv)
         Result.refuse_finished(spec.output)
         # Late: the help and a wrong option need no torch.
-        from finetuning.run import run
+        from finetuning.run.finetune import run
 
         result = run(spec)
     except (FinetuningError, OSError) as error:

@@ -14,18 +14,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finetuning.atomic_file import write_json
-from finetuning.benchmark_files import write_benchmark_files
-from finetuning.checkpoint import FineTuned, load_fine_tuned
-from finetuning.encoding import encode
-from finetuning.engine import Ranks, start_ranks
 from finetuning.errors import FinetuningError, ended_by
-from finetuning.predictions import Prediction, decode, score, write_predictions
-from finetuning.readers import read_split
-from finetuning.readers.plain import read_new
-from finetuning.result import RunSpec
-from finetuning.rows import Row, SplitRows
-from finetuning.tasks import load_task
-from finetuning.training import predict
+from finetuning.kinds.encoding import encode
+from finetuning.kinds.predictions import Prediction, decode, score, write_predictions
+from finetuning.run.benchmark_files import write_benchmark_files
+from finetuning.run.checkpoint import FineTuned, load_fine_tuned
+from finetuning.run.engine import Ranks, start_ranks
+from finetuning.run.loop import predict
+from finetuning.run.result import RunSpec
+from finetuning.tasks.readers.plain import read_new
+from finetuning.tasks.readers.splits import read_split
+from finetuning.tasks.rows import Row, SplitRows
+from finetuning.tasks.task import load_task
 
 
 def answer(fine_tuned: FineTuned, rows: Sequence[Row], ranks: Ranks, spec: RunSpec) -> list[Prediction]:

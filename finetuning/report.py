@@ -19,13 +19,13 @@ from typing import Any, get_args
 
 import jinja2
 
-from finetuning import plots
 from finetuning.atomic_file import write_json, write_text
-from finetuning.error_analysis import analyse
 from finetuning.errors import FinetuningError, ended_by
-from finetuning.gather import FinishedRun, best_run, find_missing, find_runs
-from finetuning.published import CITATION, published
-from finetuning.statistics import IntervalMethod, compare_paired, expected_best, holm, summarise
+from finetuning.reporting import plots
+from finetuning.reporting.error_analysis import analyse
+from finetuning.reporting.gather import FinishedRun, best_run, find_missing, find_runs
+from finetuning.reporting.published import CITATION, published
+from finetuning.reporting.significance import IntervalMethod, compare_paired, expected_best, holm, summarise
 
 
 def build(folders: Sequence[Path], *, baseline: str | None = None, method: IntervalMethod = "t") -> dict[str, Any]:
@@ -161,7 +161,7 @@ def render(report: Mapping[str, Any], template: str) -> str:
                     if model["errors"]["labels"]
                 },
             }
-    source = files("finetuning").joinpath("templates", template).read_text(encoding="utf-8")
+    source = files("finetuning.reporting").joinpath("templates", template).read_text(encoding="utf-8")
     return environment.from_string(source).render(report=report, plots=drawn)
 
 

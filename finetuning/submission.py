@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from finetuning.atomic_file import replacing, write_json
-from finetuning.benchmark_files import SUBMISSION_FOLDER
 from finetuning.errors import FinetuningError, ended_by
-from finetuning.gather import FinishedRun, best_run, find_runs
-from finetuning.tasks import Task, load_task, task_names
+from finetuning.reporting.gather import FinishedRun, best_run, find_runs
+from finetuning.run.benchmark_files import SUBMISSION_FOLDER
+from finetuning.tasks.task import Task, load_task, task_names
 
 GLUE_ROWS = {
     "CoLA.tsv": 1063,

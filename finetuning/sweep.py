@@ -28,13 +28,13 @@ from rich.console import Console
 from rich.table import Table
 
 from finetuning.atomic_file import write_json
-from finetuning.capacity import machine_slots
 from finetuning.errors import EXIT_RETRY, FinetuningError, ended_by
-from finetuning.execution import Executor, Outcome, run_command
-from finetuning.gather import SWEEP_FILE
-from finetuning.grid import SweepConfig, load_config, plan_runs
-from finetuning.result import Result, RunSpec
-from finetuning.stages import (
+from finetuning.reporting.gather import SWEEP_FILE
+from finetuning.run.result import Result, RunSpec
+from finetuning.sweeps.capacity import machine_slots
+from finetuning.sweeps.execution import Executor, Outcome, run_command
+from finetuning.sweeps.grid import SweepConfig, load_config, plan_runs
+from finetuning.sweeps.stages import (
     check_present,
     check_starts,
     is_later_seed,

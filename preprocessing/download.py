@@ -18,9 +18,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from preprocessing.download_catalogue import gutenberg_ids
-from preprocessing.download_transfer import Transfer, fetch_text
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources.download.catalogue import gutenberg_ids
+from preprocessing.sources.download.transfer import Transfer, fetch_text
 
 WIKIMEDIA = "https://dumps.wikimedia.org"
 GUTENBERG = "https://www.gutenberg.org"

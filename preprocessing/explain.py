@@ -17,16 +17,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from preprocessing.document import Document
+from preprocessing.documents.document import Document
+from preprocessing.documents.reading import read_documents
+from preprocessing.documents.sentences import Segmenter
 from preprocessing.errors import PreprocessingError
-from preprocessing.example_text import ExampleText, locate_shard, read_example
-from preprocessing.input_options import InputOptions, SourceOptions
 from preprocessing.inspect import render
-from preprocessing.sentences import Segmenter
-from preprocessing.sources import read_documents
-from preprocessing.splits import plan_splits
+from preprocessing.shards.example_text import ExampleText, locate_shard, read_example
+from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
-from preprocessing.tokenizer import Tokenizer
+from preprocessing.tokens.tokenizer import Tokenizer
 
 
 def find_document(wanted: dict[str, Any], pattern: str, options: SourceOptions) -> Document:

@@ -14,10 +14,10 @@ from rich.panel import Panel
 from rich.text import Text
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.example_text import ExampleText, read_example
-from preprocessing.manifest import SPLITS
-from preprocessing.shards import ShardSet
-from preprocessing.tokenizer import Tokenizer
+from preprocessing.shards.example_text import ExampleText, read_example
+from preprocessing.shards.manifest import SPLITS
+from preprocessing.shards.shard_files import ShardSet
+from preprocessing.tokens.tokenizer import Tokenizer
 
 SEGMENT_A, SEGMENT_B, SPECIAL = "cyan", "green", "dim"
 AS_MASK, AS_RANDOM, AS_ORIGINAL = "bold white on red", "bold black on yellow", "bold white on blue"

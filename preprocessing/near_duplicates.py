@@ -24,14 +24,15 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import write_text
-from preprocessing.build_folder import with_absolute_files, with_absolute_paths
-from preprocessing.drop_lists import write_drop_list
+from preprocessing.build.folder import with_absolute_files, with_absolute_paths
+from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
+from preprocessing.documents.drop_lists import write_drop_list
+from preprocessing.documents.near_duplicate_groups import Signatures, linked_groups, open_signatures
+from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, write_split_signatures
 from preprocessing.errors import PreprocessingError
-from preprocessing.input_options import InputOptions, SourceOptions
-from preprocessing.near_duplicate_groups import Signatures, linked_groups, open_signatures
-from preprocessing.near_duplicate_signatures import NearDuplicateOptions, write_split_signatures
-from preprocessing.runners import add_runner_options, beam_options, quiet, run_pipeline
-from preprocessing.splits import SPLIT_BYTES, Split, plan_splits
+from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.sources.planning import SPLIT_BYTES, plan_splits
+from preprocessing.sources.split import Split
 
 DROP_REASON = "near_duplicate"
 _GROUPS_REPORTED = 50

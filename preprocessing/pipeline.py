@@ -16,20 +16,21 @@ from typing import Any
 import apache_beam as beam
 from pydantic import BaseModel, ConfigDict, Field
 
-from preprocessing import build_folder
 from preprocessing.arguments import OptionParser, add_models, build_model
-from preprocessing.build_shards import build_bucket
-from preprocessing.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
+from preprocessing.build import folder as build_folder
+from preprocessing.build.buckets import build_bucket
+from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
+from preprocessing.build.extract import extract_split
+from preprocessing.build.failure_note import has_failed, note_failure, raise_failure
+from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.errors import PreprocessingError
-from preprocessing.examples import ExampleOptions
-from preprocessing.extract import extract_split
-from preprocessing.failure_note import has_failed, note_failure, raise_failure
-from preprocessing.input_options import InputOptions, SourceOptions
-from preprocessing.runners import add_runner_options, beam_options, quiet, run_pipeline
-from preprocessing.splits import SPLIT_BYTES, Split, plan_splits
-from preprocessing.thresholds import ThresholdOptions
-from preprocessing.tokenizer import Tokenizer
-from preprocessing.word_segmentation import load_word_segmenter
+from preprocessing.examples.default_recipe import ExampleOptions
+from preprocessing.shards.thresholds import ThresholdOptions
+from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.sources.planning import SPLIT_BYTES, plan_splits
+from preprocessing.sources.split import Split
+from preprocessing.tokens.tokenizer import Tokenizer
+from preprocessing.tokens.word_segmentation import load_word_segmenter
 
 INTERRUPTED = 130
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Literal
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.manifest import MANIFEST_NAME, DocumentTableRecord, Manifest, ShardRecord
-from preprocessing.shards import read_shard, read_table
-from preprocessing.tokenizer import Tokenizer
+from preprocessing.shards.manifest import MANIFEST_NAME, DocumentTableRecord, Manifest, ShardRecord
+from preprocessing.shards.shard_files import read_shard, read_table
+from preprocessing.tokens.tokenizer import Tokenizer
 
 TOKENIZER_FOLDER = "tokenizer"
 DATA_FOLDERS = ("train", "heldout", "documents", TOKENIZER_FOLDER)

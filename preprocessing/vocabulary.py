@@ -21,18 +21,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import make_folder, write_text
-from preprocessing.build_folder import with_absolute_files, with_absolute_paths
-from preprocessing.configuration import estimated_text_bytes
-from preprocessing.document import Document
+from preprocessing.build.configuration import estimated_text_bytes
+from preprocessing.build.failure_note import forget_failure, note_failure, raise_failure
+from preprocessing.build.folder import with_absolute_files, with_absolute_paths
+from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
+from preprocessing.documents.document import Document
+from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
-from preprocessing.failure_note import forget_failure, note_failure, raise_failure
-from preprocessing.input_options import InputOptions, SourceOptions
-from preprocessing.runners import add_runner_options, beam_options, quiet, run_pipeline
-from preprocessing.sources import read_documents
-from preprocessing.splits import SPLIT_BYTES, Split, plan_splits
+from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.sources.planning import SPLIT_BYTES, plan_splits
+from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
-from preprocessing.tokenizer import SPECIAL_TOKENS, Tokenizer, build
-from preprocessing.wordpiece_training import learn_pieces
+from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer, build
+from preprocessing.tokens.wordpiece_training import learn_pieces
 
 # A split's word counts are pruned to this many words, so that memory does not grow with the corpus; rarer words do
 # not decide a vocabulary of some ten thousand pieces.

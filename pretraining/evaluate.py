@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from preprocessing.atomic_file import write_text
 from preprocessing.errors import PreprocessingError
-from pretraining.data import Examples, open_shard_sets
-from pretraining.engine import start_processes
-from pretraining.environment import read_environment
+from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.errors import PretrainingError, not_written
-from pretraining.evaluation import Figures, HeldOut
-from pretraining.huggingface import import_bert
-from pretraining.packing import PackedBatch
+from pretraining.model.huggingface import import_bert
+from pretraining.model.packing import PackedBatch
+from pretraining.run.engine import start_processes
+from pretraining.run.evaluation import Figures, HeldOut
+from pretraining.run.ranks import read_environment
 
 
 class SingleModel(nn.Module):

@@ -13,8 +13,8 @@ from pathlib import Path
 if sys.path and sys.path[0] == str(Path(__file__).resolve().parent):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from pretraining.environment import read_environment
-from pretraining.stop import StopRequest
+from pretraining.run.ranks import read_environment
+from pretraining.run.stop import StopRequest
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,15 +22,15 @@ def main(arguments: list[str] | None = None) -> int:
     stop = StopRequest()
     stop.install()  # before torch is imported, which takes seconds in which a signal would kill the rank
     from preprocessing.errors import PreprocessingError
+    from pretraining.configuration.recipe import load_recipe, parse_command_line
     from pretraining.errors import PretrainingError, not_written
-    from pretraining.recipe import load_recipe, parse_command_line
 
     try:
         environment = read_environment()
         config, overrides = parse_command_line(sys.argv[1:] if arguments is None else arguments)
         recipe = load_recipe(config, overrides)
         require_writable(recipe.run_folder)
-        from pretraining.run import run
+        from pretraining.run.pretrain import run
 
         code = run(recipe, environment, stop)
         sys.modules["torch.distributed"].destroy_process_group()

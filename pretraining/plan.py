@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.manifest import ShardRecord
-from preprocessing.shards import ShardSet
-from pretraining.batching import micro_batches_per_rank
-from pretraining.configuration import Recipe
+from preprocessing.shards.manifest import ShardRecord
+from preprocessing.shards.shard_files import ShardSet
+from pretraining.configuration.recipe import load_recipe, parse_overrides
+from pretraining.configuration.tables import Recipe
+from pretraining.data.batching import micro_batches_per_rank
 from pretraining.errors import PretrainingError
-from pretraining.flops import DATASHEET_MEMORY, DATASHEET_TFLOPS, Work, training_flops
-from pretraining.memory import Memory, memory_per_rank, parameter_count
-from pretraining.model_configuration import PUBLISHED_VOCABULARY, BertConfig
-from pretraining.recipe import load_recipe, parse_overrides
+from pretraining.model.config import PUBLISHED_VOCABULARY, BertConfig
+from pretraining.planning.flops import DATASHEET_MEMORY, DATASHEET_TFLOPS, Work, training_flops
+from pretraining.planning.memory import Memory, memory_per_rank, parameter_count
 
 # Without shards at hand: 85 % of the tokens of a full sequence are there on average, 15 % of them masked.
 _ASSUMED_FILL, _ASSUMED_MASKED = 0.85, 0.15

@@ -13,20 +13,20 @@ ALLOWED = {
     "preprocessing": (),
     "pretraining": (
         "preprocessing.shards",
-        "preprocessing.manifest",
-        "preprocessing.tokenizer",
+        "preprocessing.tokens.tokenizer",
         "preprocessing.errors",
         "preprocessing.atomic_file",
     ),
-    "finetuning": ("pretraining.", "preprocessing.tokenizer", "preprocessing.errors", "preprocessing.atomic_file"),
+    "finetuning": (
+        "pretraining.",
+        "preprocessing.tokens.tokenizer",
+        "preprocessing.errors",
+        "preprocessing.atomic_file",
+    ),
     "cluster": (),
 }
 # What fine-tuning may know of pretraining: the model, not the training loop.
-MODEL_MODULES = (
-    *("pretraining.model", "pretraining.model_configuration", "pretraining.packing", "pretraining.attention"),
-    "pretraining.dropout",
-    *("pretraining.huggingface", "pretraining.errors", "pretraining.optimizers", "pretraining.schedules"),
-)
+MODEL_MODULES = ("pretraining.model", "pretraining.errors", "pretraining.optimization")
 
 
 def imports(file: Path, *, top_level_only: bool = False) -> set[str]:
@@ -56,7 +56,7 @@ def test_imports_flow_one_way(repository: Path, package: str) -> None:
                 continue
             assert name.startswith(ALLOWED[package]), f"{file.relative_to(repository)} imports {name}"
             if package == "finetuning" and owner == "pretraining":
-                assert name in MODEL_MODULES, f"{file.relative_to(repository)} imports {name}"
+                assert name.startswith(MODEL_MODULES), f"{file.relative_to(repository)} imports {name}"
 
 
 def test_no_file_is_named_for_nothing(repository: Path) -> None:

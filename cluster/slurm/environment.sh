@@ -9,7 +9,7 @@ if [[ ! -x "$VIRTUAL_ENV_FOLDER/bin/python" ]]; then
 fi
 export PATH="$VIRTUAL_ENV_FOLDER/bin:$PATH"
 
-# Rank, world size and rendezvous need nothing here: pretraining/environment.py reads them from Slurm's variables.
+# Rank, world size and rendezvous need nothing here: pretraining/run/ranks.py reads them from Slurm's variables.
 
 # One thread pool per task, as wide as the cores that Slurm gave it.
 export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import BinaryIO, TextIO
 
-from preprocessing.decompression import open_range
 from preprocessing.errors import PreprocessingError
-from preprocessing.splits import Split
+from preprocessing.sources.decompression import open_range
+from preprocessing.sources.split import Split
 
 
 def open_piece(piece: Split) -> BinaryIO:

@@ -6,7 +6,7 @@ from preprocessing.wikitext.links import Site
 from preprocessing.wikitext.options import WikitextOptions
 from preprocessing.wikitext.paragraphs import to_paragraphs
 from preprocessing.wikitext.rendering import Renderer
-from preprocessing.wikitext.templates import canonical
+from preprocessing.wikitext.templates.expansion import canonical
 
 _NAME_LIMIT = 80
 

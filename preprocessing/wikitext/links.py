@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from preprocessing.wikitext.languages import LANGUAGE_CODES
+from preprocessing.wikitext.language_codes import LANGUAGE_CODES
 from preprocessing.wikitext.names import phrases
 
 FILE_NAMESPACE, CATEGORY_NAMESPACE = 6, 14

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from preprocessing.wikitext import templates, tokens
+from preprocessing.wikitext import tokens
 from preprocessing.wikitext.links import Site, is_hidden, shown_text
 from preprocessing.wikitext.scanner import FAILED, Scanner
+from preprocessing.wikitext.templates import expansion as templates
 
 # Deeper templates are skipped, not rendered: each open level copies its text once when it closes.
 DEPTH_LIMIT = 40

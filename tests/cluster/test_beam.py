@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.beam import main, parse
-from cluster.engines import engine_options
+from cluster.engines.options import engine_options
 from cluster.errors import ClusterError
 
 

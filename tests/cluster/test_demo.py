@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from cluster.chain import Marker
-from cluster.demo import main, stages
-from cluster.demo_report import spread, write_report
+from cluster.demo.report import spread, write_report
+from cluster.demo.road import main, stages
+from cluster.demo.sample_corpus import BOOKS_SHA256, write_sample
 from cluster.errors import ClusterError
-from cluster.sample_corpus import BOOKS_SHA256, write_sample
 
 
 def test_every_output_lies_below_the_demo_folder(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_own_text_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_a_text_that_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cluster.sample_corpus._dump", lambda: b"another dump")
+    monkeypatch.setattr("cluster.demo.sample_corpus._dump", lambda: b"another dump")
     with pytest.raises(ClusterError, match="SHA-256"):
         write_sample(tmp_path)
     assert not list(tmp_path.rglob("*.bz2"))
@@ -43,7 +43,7 @@ def test_a_text_that_changed_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.slow
 def test_the_sample_comes_from_its_packages(tmp_path: Path) -> None:
     pytest.importorskip("gensim", reason="the demo extra is not installed")
-    subprocess.run([sys.executable, "-m", "cluster.sample_corpus", "--output", tmp_path], check=True)
+    subprocess.run([sys.executable, "-m", "cluster.demo.sample_corpus", "--output", tmp_path], check=True)
     assert {file.name for file in (tmp_path / "books").iterdir()} == set(BOOKS_SHA256)
     assert len(list((tmp_path / "wikipedia").glob("*.bz2"))) == 1
 

@@ -73,7 +73,7 @@ def test_preprocessing_on_one_node_uses_its_cores(repository: Path, slurm: dict[
 
 def test_preprocessing_on_several_nodes_brings_its_dask(repository: Path, slurm: dict[str, str]) -> None:
     _, calls = run(repository, slurm, "preprocess.sbatch", "--output", "shards")
-    assert "cluster.dask_nodes" in calls[-1]
+    assert "cluster.engines.dask_nodes" in calls[-1]
     assert calls[-1].endswith("--engine dask --dask_scheduler_file .dask-4711.json --output shards")
 
 

@@ -55,7 +55,7 @@ def check_options(program: tuple[str, ...], words: list[str]) -> None:
 
 
 def check_pretraining(words: list[str]) -> None:
-    from pretraining.recipe import load_recipe, parse_command_line
+    from pretraining.configuration.recipe import load_recipe, parse_command_line
 
     config, overrides = parse_command_line(words)
     assert load_recipe(README.parent / config, overrides).training.steps > 0
@@ -107,4 +107,4 @@ def test_the_readme_has_the_commands_of_every_stage() -> None:
 @pytest.mark.slow
 def test_a_wrong_option_would_be_noticed() -> None:
     with pytest.raises(AssertionError, match="--fnord"):
-        check("python -m cluster.sample_corpus --fnord")
+        check("python -m cluster.demo.sample_corpus --fnord")

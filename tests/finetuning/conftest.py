@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from finetuning.result import Result, RunSpec
-from preprocessing.tokenizer import Tokenizer
-from pretraining.huggingface import export_bert
-from pretraining.model import BertForPreTraining
-from pretraining.model_configuration import BertConfig
+from finetuning.run.result import Result, RunSpec
+from preprocessing.tokens.tokenizer import Tokenizer
+from pretraining.model.bert import BertForPreTraining
+from pretraining.model.config import BertConfig
+from pretraining.model.huggingface import export_bert
 
 WORDS = "the cat dog sat ran mat house tree is was not who what where red blue green near on in a it he she".split()  # noqa: SIM905
 

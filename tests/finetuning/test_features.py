@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from finetuning import bilstm, features
-from finetuning.result import Result
+from finetuning.run.result import Result
 
 SENTENCES = ["the cat sat on the mat", "he ran", "xyzzy is not near the red house"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from finetuning.errors import FinetuningError
 from finetuning.predict import answer_file, answer_task, main
-from finetuning.result import RunSpec
-from finetuning.run import run
+from finetuning.run.finetune import run
+from finetuning.run.result import RunSpec
 
 KINDS = {"cola": "CoLA", "mnli": "MNLI", "stsb": "STS-B", "swag": "SWAG", "conll2003": "conll2003", "squad2": "squad"}
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from finetuning.atomic_file import write_json
-from finetuning.grid import SweepConfig, plan_runs
 from finetuning.report import build, main, render
+from finetuning.sweeps.grid import SweepConfig, plan_runs
 
 OWN = """
 name = "polite"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from finetuning.benchmark_files import write_benchmark_files
-from finetuning.predictions import Prediction
+from finetuning.kinds.predictions import Prediction
+from finetuning.run.benchmark_files import write_benchmark_files
 from finetuning.submission import GLUE_ROWS, main
-from finetuning.tasks import load_task
+from finetuning.tasks.task import load_task
 
 ANSWERS = {
     "CoLA": "1",

@@ -16,17 +16,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from finetuning import execution
 from finetuning import sweep as sweep_module
-from finetuning.capacity import Slot, cpu_slots, gpu_slots
 from finetuning.errors import FinetuningError
-from finetuning.execution import Executor, Outcome, run_command
-from finetuning.gather import find_missing
-from finetuning.grid import SweepConfig, load_config, plan_runs
 from finetuning.main import parse_spec
-from finetuning.result import Result, RunSpec
-from finetuning.stages import kept_settings, split_stages, starting_model, unfinished_sources
+from finetuning.reporting.gather import find_missing
+from finetuning.run.result import Result, RunSpec
 from finetuning.sweep import main
+from finetuning.sweeps import execution
+from finetuning.sweeps.capacity import Slot, cpu_slots, gpu_slots
+from finetuning.sweeps.execution import Executor, Outcome, run_command
+from finetuning.sweeps.grid import SweepConfig, load_config, plan_runs
+from finetuning.sweeps.stages import kept_settings, split_stages, starting_model, unfinished_sources
 
 
 def config(output: Path, **changes: object) -> SweepConfig:

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from preprocessing.manifest import CorpusStatistics, ExampleStatistics, InputRecord, Manifest
-from preprocessing.shards import Examples, documents_path, shard_path, write_documents, write_shard
+from preprocessing.shards.manifest import CorpusStatistics, ExampleStatistics, InputRecord, Manifest
+from preprocessing.shards.shard_files import Examples, documents_path, shard_path, write_documents, write_shard
 from preprocessing.tally import Tally
-from preprocessing.tokenizer import build
+from preprocessing.tokens.tokenizer import build
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "##s", ".", "dogs", "bark", "why", "not")
 

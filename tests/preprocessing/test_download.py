@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing import download, download_transfer
-from preprocessing.download_transfer import MirrorUnavailableError, Transfer
+from preprocessing import download
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources.download import transfer as download_transfer
+from preprocessing.sources.download.transfer import MirrorUnavailableError, Transfer
 
 BODY = bytes(range(256)) * 2000
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.document import Document
+from preprocessing.documents.document import Document
 from preprocessing.explain import main, sentences_of
-from preprocessing.shards import ShardSet
-from preprocessing.tokenizer import Tokenizer
+from preprocessing.shards.shard_files import ShardSet
+from preprocessing.tokens.tokenizer import Tokenizer
 
 SHARD = "train/16/part-00000-of-00001.arrow"
 

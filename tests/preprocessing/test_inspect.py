@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.example_text import read_example
 from preprocessing.inspect import AS_MASK, AS_ORIGINAL, AS_RANDOM, SEGMENT_B, choose_rows, main, render
-from preprocessing.shards import ShardSet
-from preprocessing.tokenizer import Tokenizer
+from preprocessing.shards.example_text import read_example
+from preprocessing.shards.shard_files import ShardSet
+from preprocessing.tokens.tokenizer import Tokenizer
 
 
 def examples(folder: Path):

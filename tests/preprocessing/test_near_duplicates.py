@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from preprocessing import near_duplicates
-from preprocessing.drop_lists import document_key, load_drop_lists
+from preprocessing.documents.drop_lists import document_key, load_drop_lists
+from preprocessing.documents.near_duplicate_groups import band_rows, linked_groups, open_signatures
+from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, write_signatures
+from preprocessing.documents.reading import read_documents
+from preprocessing.documents.word_ngrams import WordHasher
 from preprocessing.errors import PreprocessingError
-from preprocessing.input_options import InputOptions, SourceOptions
-from preprocessing.near_duplicate_groups import band_rows, linked_groups, open_signatures
-from preprocessing.near_duplicate_signatures import NearDuplicateOptions, write_signatures
-from preprocessing.sources import read_documents
-from preprocessing.splits import plan_splits
+from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
-from preprocessing.word_ngrams import WordHasher
 
 pytest.importorskip("rensa")
 

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 
-from preprocessing import build_folder
-from preprocessing.configuration import BuildConfiguration, Job
-from preprocessing.examples import ExampleOptions
-from preprocessing.extract import loaded_tokenizer
-from preprocessing.input_options import InputOptions
+from preprocessing.build import folder as build_folder
+from preprocessing.build.configuration import BuildConfiguration, Job
+from preprocessing.build.extract import loaded_tokenizer
+from preprocessing.examples.default_recipe import ExampleOptions
 from preprocessing.pipeline import add_graph, run
-from preprocessing.report import write_report
-from preprocessing.shards import ShardSet, read_table
-from preprocessing.splits import plan_splits
-from preprocessing.tokenizer import SPECIAL_TOKENS, build
+from preprocessing.shards.report import write_report
+from preprocessing.shards.shard_files import ShardSet, read_table
+from preprocessing.sources.options import InputOptions
+from preprocessing.sources.planning import plan_splits
+from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
 
 WORDS = [f"word{index}" for index in range(80)]
 SMALL = ("--sequence-lengths", "16,32", "--heldout-fraction", "0.1", "--split-bytes", "4096", "--bucket-bytes", "8192")

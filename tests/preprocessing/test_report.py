@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.manifest import Manifest
-from preprocessing.report import main, render, summarise
+from preprocessing.report import main
+from preprocessing.shards.manifest import Manifest
+from preprocessing.shards.report import render, summarise
 
 
 def test_figures_by_hand(shard_folder: Path):

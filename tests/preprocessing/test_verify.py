@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.manifest import Manifest
+from preprocessing.shards.manifest import Manifest
 from preprocessing.verify import main
 
 SHARD = "train/16/part-00000-of-00001.arrow"

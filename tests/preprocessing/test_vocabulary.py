@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.configuration import estimated_text_bytes
-from preprocessing.document import Document
-from preprocessing.input_options import InputOptions, SourceOptions
-from preprocessing.splits import plan_splits
-from preprocessing.tokenizer import SPECIAL_TOKENS, Tokenizer
+from preprocessing.build.configuration import estimated_text_bytes
+from preprocessing.documents.document import Document
+from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.sources.planning import plan_splits
+from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer
+from preprocessing.tokens.wordpiece_training import learn_pieces
 from preprocessing.vocabulary import CountJob, VocabularyOptions, count_words, run, train_wordpiece
-from preprocessing.wordpiece_training import learn_pieces
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pretraining.model_configuration import BertConfig
-from pretraining.packing import PackedBatch
+from pretraining.model.config import BertConfig
+from pretraining.model.packing import PackedBatch
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.synthetic_shards import write_shards
 from pretraining.main import main
-from pretraining.metrics import read_metrics
+from pretraining.run.metrics import read_metrics
 
 ROOT = Path(__file__).parents[2]
 RECIPE = """
@@ -103,7 +103,7 @@ def test_world_size_that_does_not_divide(recipe: Path, shards: Path) -> None:
 def test_imports_nothing_heavy_before_the_signal_handlers() -> None:
     """The modules that main imports at its top load neither torch nor numpy."""
     code = (
-        "import sys; sys.path[0:0] = ['.']; import pretraining.stop, pretraining.environment;"
+        "import sys; sys.path[0:0] = ['.']; import pretraining.run.stop, pretraining.run.ranks;"
         "print(sorted({'torch', 'numpy', 'pydantic'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -8,14 +8,14 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.synthetic_shards import write_shards
-from pretraining.data import Examples, open_shard_sets
+from pretraining.configuration.recipe import load_recipe
+from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.errors import PretrainingError
-from pretraining.flops import Work, datasheet_tflops, forward_flops, training_flops
-from pretraining.memory import activation_bytes, memory_per_rank, parameter_count
-from pretraining.model import BertForPreTraining
-from pretraining.model_configuration import PUBLISHED_SIZES, BertConfig
+from pretraining.model.bert import BertForPreTraining
+from pretraining.model.config import PUBLISHED_SIZES, BertConfig
 from pretraining.plan import main, make_plan
-from pretraining.recipe import load_recipe
+from pretraining.planning.flops import Work, datasheet_tflops, forward_flops, training_flops
+from pretraining.planning.memory import activation_bytes, memory_per_rank, parameter_count
 
 RECIPES = Path(__file__).parents[2] / "pretraining" / "recipes"
 

@@ -1,0 +1,142 @@
+"""The whole road on one machine: raw text → vocabulary → shards → two phases of pretraining → fine-tuning → report.
+
+    python -m cluster.demo --output runs/demo [--wikipedia GLOB] [--books GLOB]
+
+Each stage is the very command that a user would give. Stopped at any point, the same command goes on where it
+stopped; what changed since (text, options, code) is made anew from there on.
+"""
+
+import argparse
+import glob
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cluster.chain import Stage, run_chain
+from cluster.demo.report import write_report
+from cluster.errors import ClusterError
+
+RANKS = 2
+SEEDS = (1, 2, 3, 4, 5)
+PREPROCESSING = ("preprocessing", "cluster")
+PRETRAINING = ("pretraining",)
+FINETUNING = ("finetuning",)
+
+
+def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage]:
+    """The demo's chain; every output lies below `folder`. Without `wikipedia` and `books` the sample corpus is used."""
+    corpus, vocabulary, shards = folder / "corpus", folder / "vocabulary", folder / "shards"
+    phase1, phase2, task, sweep = folder / "phase1", folder / "phase2", folder / "task", folder / "finetuning"
+    chain = []
+    if wikipedia is None and books is None:
+        command = module("cluster.demo.sample_corpus", "--output", corpus)
+        chain.append(Stage("corpus", "Sample corpus", command, (corpus,), ("cluster",)))
+        wikipedia, books = f"{corpus}/wikipedia/*.bz2", f"{corpus}/books/*.txt"
+        inputs: tuple[Path, ...] = ()
+    else:
+        inputs = tuple(Path(name) for pattern in (wikipedia, books) if pattern for name in matching(pattern))
+    sources = [*(["--wikipedia", wikipedia] if wikipedia else []), *(["--books", books] if books else [])]
+
+    def add(name: str, title: str, command: tuple[str, ...], output: Path, packages: tuple[str, ...]) -> None:
+        chain.append(Stage(name, title, command, (output,), packages, inputs))
+
+    add(
+        "vocabulary",
+        "WordPiece vocabulary",
+        beam("preprocessing/vocabulary.py", *sources, "--vocabulary-size", "2048", "--output", vocabulary),
+        vocabulary,
+        PREPROCESSING,
+    )
+    add(
+        "shards",
+        "Raw text to shards (Apache Beam)",
+        beam("preprocessing/pipeline.py", *sources, "--vocab", vocabulary, "--output", shards)
+        + (
+            "--sequence-lengths",
+            "128,512",
+            "--duplicate-factor",
+            "5",
+            "--books.document",
+            "chapter",
+            "--heldout-fraction",
+            "0.2",
+        ),
+        shards / "manifest.json",
+        PREPROCESSING,
+    )
+    add("phase1", "Pretraining, phase 1: length 128", pretrain("demo-phase1", shards, phase1), phase1, PRETRAINING)
+    command = pretrain("demo-phase2", shards, phase2, f"--init.from={phase1 / 'export'}")
+    add("phase2", "Pretraining, phase 2: length 512", command, phase2, PRETRAINING)
+    export = phase2 / "export"
+    for length in ("128", "512"):
+        figures = folder / f"evaluation-{length}.json"
+        command = module("pretraining.evaluate", "--model", export, "--shards", shards, "--length", length)
+        command += ("--examples", "512", "--output", str(figures))
+        add(f"evaluation-{length}", f"Held-out figures at length {length}", command, figures, PRETRAINING)
+    command = module("cluster.demo.task", "--shards", shards, "--output", task)
+    add("task", "Fine-tuning task from held-out documents", command, task, ("cluster",))
+    command = module("finetuning.sweep", "--models", f"pretrained={export},random=random:{export / 'config.json'}")
+    command += ("--tasks", f"{task / 'continues.toml'}", "--data", f"{task}", "--output", f"{sweep}")
+    command += ("--learning-rates", "1e-4", "--batch-sizes", "16", "--epochs", "3")
+    command += ("--seeds", ",".join(map(str, SEEDS)), "--set", f"tokenizer={export}", "--set", "threads=1")
+    add("finetuning", "Fine-tuning: pretrained and random weights", command, sweep, FINETUNING)
+    return chain
+
+
+def matching(pattern: str) -> list[str]:
+    """Files that a glob matches, sorted; raises `ClusterError` when there are none."""
+    found = sorted(name for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
+    if not found:
+        raise ClusterError(f"{pattern}: matches no file; give a path or a quoted glob such as 'books/**/*.txt'")
+    return found
+
+
+def module(name: str, *arguments: str | Path) -> tuple[str, ...]:
+    """`python -m NAME …` with the Python that runs this."""
+    return (sys.executable, "-m", name, *map(str, arguments))
+
+
+def beam(*arguments: str | Path) -> tuple[str, ...]:
+    """`beam run …` on this machine's cores."""
+    return (command("beam"), "run", *map(str, arguments), "--engine", "local")
+
+
+def pretrain(recipe: str, shards: Path, folder: Path, *options: str) -> tuple[str, ...]:
+    """`deepspeed pretraining/main.py …` on as many ranks as the demo has."""
+    launcher = (command("deepspeed"), "--num_gpus", str(RANKS), "pretraining/main.py")
+    recipe_file = f"pretraining/recipes/{recipe}.toml"
+    return (*launcher, "--config", recipe_file, f"--data.shards={shards}", f"--output.folder={folder}", *options)
+
+
+def command(name: str) -> str:
+    """The path of a console script beside the Python that runs this."""
+    return str(Path(sys.executable).parent / name)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--output", type=Path, default=Path("runs/demo"))
+    parser.add_argument("--wikipedia", help="a pages-articles dump, or a quoted glob of dumps")
+    parser.add_argument("--books", help="a plain text or EPUB file, or a quoted glob of them")
+    arguments = parser.parse_args(argv)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # One thread a rank: two ranks with a pool of all cores each would fight over them.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        chain = stages(arguments.output, arguments.wikipedia, arguments.books)
+        markers = run_chain(chain, arguments.output)
+        summary = write_report(arguments.output, chain, markers)
+    except ClusterError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("demo: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    print(f"\n{summary}\n\nThe whole story: {arguments.output / 'report.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

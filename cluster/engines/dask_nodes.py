@@ -1,0 +1,84 @@
+"""A Dask cluster inside one Slurm step, for the time of one command.
+
+    srun python -m cluster.engines.dask_nodes --scheduler-file FILE --workers-per-node N -- COMMAND …
+
+Started once per node. The first node runs the scheduler and, when the workers of all nodes have come, the command;
+every node runs worker processes of one thread. When the command ends, the cluster ends, and the exit code of the
+first node is the command's.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from cluster.chain import end_process_tree
+from cluster.errors import ClusterError
+
+SECONDS_TO_GATHER = 300.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--scheduler-file", type=Path, required=True, help="on a file system that every node sees")
+    parser.add_argument("--workers-per-node", type=int, required=True)
+    parser.add_argument("command", nargs="+", help="after --")
+    arguments = parser.parse_args(argv)
+    node = int(os.environ.get("SLURM_PROCID", "0"))
+    nodes = int(os.environ.get("SLURM_NTASKS", "1"))
+    try:
+        if node == 0:
+            return _first_node(arguments.scheduler_file, arguments.workers_per_node, nodes, arguments.command)
+        return _worker(arguments.scheduler_file, arguments.workers_per_node).wait()
+    except ClusterError as error:
+        print(f"dask_nodes: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _first_node(scheduler_file: Path, workers_per_node: int, nodes: int, command: Sequence[str]) -> int:
+    from distributed import Client
+
+    # A file left by a killed job would lead the workers to a scheduler that is gone.
+    scheduler_file.unlink(missing_ok=True)
+    command_of_scheduler = [sys.executable, "-m", "dask", "scheduler", "--scheduler-file", str(scheduler_file)]
+    subprocess.Popen([*command_of_scheduler, "--port", "0", "--no-dashboard", "--no-show"])
+    try:
+        _wait_for(scheduler_file)
+        worker = _worker(scheduler_file, workers_per_node)
+        with Client(scheduler_file=str(scheduler_file), timeout=60) as client:
+            client.wait_for_workers(nodes * workers_per_node, timeout=SECONDS_TO_GATHER)
+            code = subprocess.run(command, check=False).returncode
+            client.shutdown()
+        worker.wait(timeout=60)
+        return code
+    except TimeoutError as error:
+        raise ClusterError(
+            f"not all of {nodes} x {workers_per_node} Dask workers came within {SECONDS_TO_GATHER:.0f} s; "
+            "see this step's log for the node that failed"
+        ) from error
+    finally:
+        end_process_tree(os.getpid(), patience=10.0, only_children=True)
+        scheduler_file.unlink(missing_ok=True)
+
+
+def _worker(scheduler_file: Path, workers: int) -> subprocess.Popen[bytes]:
+    _wait_for(scheduler_file)
+    command = [sys.executable, "-m", "dask", "worker", "--scheduler-file", str(scheduler_file)]
+    command += ["--nworkers", str(workers), "--nthreads", "1", "--no-dashboard", "--memory-limit", "0"]
+    return subprocess.Popen([*command, "--death-timeout", str(SECONDS_TO_GATHER)])
+
+
+def _wait_for(file: Path) -> None:
+    deadline = time.monotonic() + SECONDS_TO_GATHER
+    while not file.exists():
+        if time.monotonic() > deadline:
+            raise ClusterError(f"{file} did not appear: the scheduler on the first node did not start")
+        time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""All finished runs below some folders, with the label of the model that each belongs to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finetuning.errors import FinetuningError
+from finetuning.run.result import RESULT_FILE, Result, RunSpec
+from finetuning.sweeps.execution import LOGS
+from finetuning.sweeps.grid import PlannedRun, SweepConfig, plan_runs
+from finetuning.sweeps.stages import is_later_seed, kept_settings
+
+SWEEP_FILE = "sweep.json"
+FROM_MNLI = "-from-mnli"
+
+NAMED_APART = frozenset(
+    {"task", "model", "tokenizer", "output", "data", "learning_rate", "batch_size", "epochs", "seed"}
+)
+"""Fields of a specification that a setting does not list among its options: it, the label or the task says them."""
+WITHOUT_EFFECT = frozenset(
+    {"device", "threads", "micro_batch_pieces", "zero_stage", "evaluate_every_epoch", "predict_test", "save_model"}
+)
+"""Fields that change how a run is made or what it keeps, but not its score."""
+
+
+Setting = tuple[float, int, float, bool, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """A run's folder and result. `label`: the checkpoint under test, not the MNLI run that it may have started from."""
+
+    folder: Path
+    label: str
+    from_mnli: bool
+    result: Result
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Every other option that a score depends on, where it is not the default: `max_length 64`."""
+        return tuple(
+            f"{name} {getattr(self.result.spec, name)}"
+            for name, field in RunSpec.model_fields.items()
+            if name not in NAMED_APART | WITHOUT_EFFECT and getattr(self.result.spec, name) != field.default
+        )
+
+    @property
+    def setting(self) -> Setting:
+        """Everything but task, model and seed."""
+        return (self.result.learning_rate, self.result.batch_size, self.result.epochs, self.from_mnli, self.options)
+
+    @property
+    def setting_text(self) -> str:
+        """The setting in words."""
+        result = self.result
+        grid = (f"{result.learning_rate:g}", f"batch {result.batch_size}", f"{result.epochs:g} epochs")
+        start = ("from MNLI",) if self.from_mnli else ()
+        return ", ".join((*grid, *start, *self.options))
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRun:
+    """A run of a sweep's table without a result: not started, going on, or given up."""
+
+    folder: Path
+    attempts: int
+    last_line: str
+
+
+def find_runs(folders: Iterable[Path]) -> list[FinishedRun]:
+    """Every finished run below `folders` (sweeps, or single runs), sorted by folder.
+
+    Raises FinetuningError when a folder does not exist, when none holds a result, when two runs differ in nothing (a
+    seed would count twice), or when one label stands for two models.
+    """
+    folders = list(folders)
+    runs: dict[Path, FinishedRun] = {}
+    for root in folders:
+        if not root.is_dir():
+            raise FinetuningError(f"{root} is not a folder; give the output of a sweep or of a run")
+        is_sweep = (root / SWEEP_FILE).is_file()
+        for file in sorted(root.rglob(RESULT_FILE)):
+            folder = file.parent
+            result = Result.read(folder)
+            label = folder.relative_to(root).parts[0] if is_sweep else _model_label(result)
+            runs.setdefault(folder.resolve(), FinishedRun(folder, label, folder.name.endswith(FROM_MNLI), result))
+    if not runs:
+        raise FinetuningError(f"no finished run below {', '.join(map(str, folders))}; run finetuning.sweep first")
+    found = [runs[folder] for folder in sorted(runs)]
+    _check_no_run_twice(found)
+    _check_one_model_a_label(found)
+    return found
+
+
+def _check_no_run_twice(runs: Iterable[FinishedRun]) -> None:
+    seen: dict[tuple[str, str, Setting, int], FinishedRun] = {}
+    for run in runs:
+        first = seen.setdefault((run.label, run.result.task, run.setting, run.result.seed), run)
+        if first is not run:
+            raise FinetuningError(
+                f"{first.folder} and {run.folder} are the same run, {run.label} on {run.result.task} with "
+                f"{run.setting_text} and seed {run.result.seed}: name only one of the two"
+            )
+
+
+def _check_one_model_a_label(runs: Iterable[FinishedRun]) -> None:
+    seen: dict[str, FinishedRun] = {}
+    for run in runs:
+        if run.from_mnli:  # starts from the weights of an MNLI run, and not every one from the same
+            continue
+        first = seen.setdefault(run.label, run)
+        if _start(first.result) != _start(run.result):
+            raise FinetuningError(
+                f"{first.folder} and {run.folder} are both of a model called {run.label}, but started from different "
+                "weights or tokenizers: name only one of the two, or run one in a sweep under another label"
+            )
+
+
+def _start(result: Result) -> tuple[str, Path | None]:
+    tokenizer = result.spec.tokenizer
+    return result.model_fingerprint, tokenizer and tokenizer.resolve()
+
+
+def find_missing(folders: Iterable[Path]) -> list[MissingRun]:
+    """Runs that the sweeps in `folders` plan and that have no result, in the sweep's order.
+
+    Counted are all tables that were ever swept into a folder: `sweep.json` and its forms of earlier calls.
+    """
+    missing: dict[Path, MissingRun] = {}
+    for root in folders:
+        tables = [root / SWEEP_FILE, *sorted(root.glob(f"{Path(SWEEP_FILE).stem}-*.json"))]
+        for path in (table for table in tables if table.is_file()):
+            config = _read_sweep(path)
+            runs = plan_runs(config)
+            for run in runs:
+                if not Result.exists(root / run.folder) and not _given_up_by_rule(run, runs, config):
+                    missing.setdefault(root / run.folder, _missing(root, run))
+    return list(missing.values())
+
+
+def _read_sweep(path: Path) -> SweepConfig:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        # The folder may have been moved since; where it lies now is what counts.
+        return SweepConfig.model_validate(content | {"output": str(path.parent)})
+    except (ValueError, TypeError) as error:  # not UTF-8, not JSON, no object, or not the keys of a sweep
+        problem = " ".join(str(error).split())
+        raise FinetuningError(
+            f"{path} is damaged or of another version ({problem}); delete it and start the sweep again, which writes it"
+        ) from None
+
+
+def predictions(run: FinishedRun, split: str) -> list[dict[str, Any]]:
+    """The predictions of a run on a split. FinetuningError when the run did not predict it."""
+    path = run.folder / f"predictions-{split}.jsonl"
+    try:
+        with path.open(encoding="utf-8") as file:  # str.splitlines() would end a line at U+2028 within a text too
+            return [json.loads(line) for line in file]
+    except FileNotFoundError:
+        raise FinetuningError(
+            f"{path}: no such file; when the run was made its data had no {split} split, or it was told not to predict"
+        ) from None
+    except ValueError as error:
+        raise FinetuningError(f"{path} is damaged ({error}); delete its run's folder and run it again") from None
+
+
+def best_run(runs: Sequence[FinishedRun]) -> FinishedRun:
+    """The run with the highest dev score; of equal ones the first."""
+    return max(runs, key=lambda run: run.result.score)
+
+
+def _given_up_by_rule(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> bool:
+    if not is_later_seed(run, config):
+        return False
+    settings, unfinished = kept_settings(run, runs, config)
+    return not unfinished and run.setting not in settings
+
+
+def _missing(root: Path, run: PlannedRun) -> MissingRun:
+    logs = root / LOGS / run.folder
+    attempts, output = logs / "attempts.jsonl", logs / "output.txt"
+    count = len(attempts.read_text(encoding="utf-8").splitlines()) if attempts.is_file() else 0
+    lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines() if output.is_file() else []
+    return MissingRun(root / run.folder, count, lines[-1] if lines else "not started")
+
+
+def _model_label(result: Result) -> str:
+    path = Path(result.model.removeprefix("random:"))
+    name = path.parent.name if path.name in ("export", "model") and path.parent.name else path.stem
+    return f"random-{name}" if result.spec.random_weights or result.model.startswith("random:") else name

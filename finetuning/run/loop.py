@@ -1,0 +1,135 @@
+"""The one loop that every kind of task shares, and the forward pass over a whole split."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from finetuning.kinds.collate import collate, labels_in, micro_batches, prediction_batches, training_batches
+from finetuning.kinds.encoding import EncodedSplit
+from finetuning.kinds.heads import TaskModel, loss_sum
+from finetuning.run.engine import Engine, Ranks, engine_for, merge_by_item
+from finetuning.run.result import RunSpec
+
+
+@dataclass
+class Trained:
+    """What training tells afterwards."""
+
+    seconds_per_epoch: float = 0.0
+    train_loss: float = math.nan
+    diverged: bool = False
+    stopped_early: bool = False
+    epoch_scores: list[float] = field(default_factory=list)
+
+
+def train(
+    model: TaskModel,
+    split: EncodedSplit,
+    spec: RunSpec,
+    ranks: Ranks,
+    score_epoch: Callable[[], float] | None = None,
+    majority: float = -math.inf,
+) -> Trained:
+    """Train in place.
+
+    Args:
+        model: the model; its weights are those of the first rank.
+        split: the training split.
+        spec: hyperparameters.
+        ranks: the processes that share each batch.
+        score_epoch: scores the dev split; called after epochs where `spec` asks for it.
+        majority: a score at or below it is a failed run.
+    """
+    per_epoch = math.ceil(split.items / spec.batch_size)
+    steps = max(1, math.ceil(per_epoch * spec.epochs))
+    engine = engine_for(model, spec, steps, ranks)
+    # Ranks draw different dropout, from states that depend on the seed alone.
+    torch.manual_seed(spec.seed * 1009 + ranks.rank)
+    trained, step, seconds = Trained(), 0, 0.0
+    for epoch in range(math.ceil(spec.epochs)):
+        model.train()
+        # On the device: fetching every loss would make each step wait for it.
+        epoch_loss = torch.zeros((), dtype=torch.float64, device=ranks.device)
+        began, epoch_steps = time.perf_counter(), 0
+        for items in training_batches(split, spec.batch_size, spec.seed, epoch, group_by_length=spec.group_by_length):
+            step += 1
+            epoch_steps += 1
+            epoch_loss += _step(engine, model, split, items, spec, ranks)
+            engine.step(step)
+            if step == steps:
+                break
+        # One look per epoch: a loss that is once not finite stays so. It waits for the device, so it is timed too.
+        loss = float(epoch_loss)
+        seconds += time.perf_counter() - began
+        losses = ranks.gather(loss)
+        trained.train_loss = sum(losses) / max(epoch_steps, 1)
+        trained.diverged = not math.isfinite(trained.train_loss)
+        trained.seconds_per_epoch = seconds / step * per_epoch
+        is_check = spec.stop_failed_after == epoch + 1 and step < steps
+        if score_epoch is not None and not trained.diverged and (spec.evaluate_every_epoch or is_check):
+            trained.epoch_scores.append(score_epoch())
+            trained.stopped_early = is_check and trained.epoch_scores[-1] <= majority
+        if trained.diverged or trained.stopped_early:
+            break
+    return trained
+
+
+def _step(
+    engine: Engine, model: TaskModel, split: EncodedSplit, items: NDArray[np.int64], spec: RunSpec, ranks: Ranks
+) -> torch.Tensor:
+    """Forward and backward over one batch; returns its loss, this rank's share."""
+    # The count of the whole batch: gradients do not depend on how it is cut into ranks and forward passes.
+    count = max(labels_in(split, items), 1)
+    total = torch.zeros((), dtype=torch.float64, device=ranks.device)
+    passes = micro_batches(split, items, spec.micro_batch_pieces, ranks.count)
+    for index, shares in enumerate(passes):
+        share, weight = shares[ranks.rank], 1.0
+        if not len(share):
+            # Every rank takes part in every reduction; this one adds nothing to it.
+            share, weight = items[:1], 0.0
+        batch = collate(split, share).to(ranks.device)
+        with autocast(spec, ranks.device):
+            logits = model(batch)
+        loss = loss_sum(model.kind, logits, batch) * (weight / count)
+        engine.backward(loss, is_last=index == len(passes) - 1)
+        total = total + loss.detach().double()
+    return total
+
+
+@torch.no_grad()
+def predict(model: TaskModel, split: EncodedSplit, spec: RunSpec, ranks: Ranks) -> NDArray[np.float32]:
+    """Logits of a whole split in its order, float32, on every rank; shapes as `TaskModel.forward`."""
+    was_training = model.training
+    model.eval()
+    if split.words is not None:
+        sizes = np.diff(split.words.offsets_s)
+    elif model.kind == "span":
+        sizes = split.lengths_i
+    else:
+        sizes = np.ones(split.items, np.int64)
+    parts = []
+    for number, items in enumerate(prediction_batches(split, spec.micro_batch_pieces)):
+        if number % ranks.count == ranks.rank:
+            with autocast(spec, ranks.device):
+                logits = model(collate(split, items).to(ranks.device))
+            parts.append((items, logits.float().cpu().numpy()))
+    model.train(was_training)
+    gathered = [part for share in ranks.gather(parts) for part in share]
+    if not gathered:  # sentences without words have no sequences
+        return np.zeros((0, model.head.out_features), np.float32)
+    return merge_by_item(gathered, sizes)
+
+
+@contextlib.contextmanager
+def autocast(spec: RunSpec, device: torch.device) -> Iterator[None]:
+    """bf16 matrix products where the specification asks for them; weights stay float32."""
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=spec.precision == "bf16"):
+        yield

@@ -1,0 +1,105 @@
+"""How every kind of run ends: its answers written and scored, its result put together."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from torch import nn
+
+from finetuning.kinds.predictions import Prediction, majority_score, score, write_predictions
+from finetuning.run.benchmark_files import write_benchmark_files
+from finetuning.run.checkpoint import Start
+from finetuning.run.loop import Trained
+from finetuning.run.result import Result, RunSpec
+from finetuning.tasks.rows import SplitRows
+from finetuning.tasks.task import Task
+
+
+def score_splits(
+    task: Task,
+    splits: Mapping[str, SplitRows],
+    spec: RunSpec,
+    predicted: Callable[[str], list[Prediction]],
+    *,
+    is_first: bool,
+) -> dict[str, float]:
+    """Answer every split but `train`; the metrics of the dev splits, as `Result.metrics` names them.
+
+    The first rank writes `predictions-SPLIT.jsonl`, and the benchmark's own files where a split was read whole.
+    """
+    metrics: dict[str, float] = {}
+    for name in (name for name in splits if name != "train"):
+        answers = predicted(name)
+        if is_first:
+            write_predictions(spec.output / f"predictions-{name}.jsonl", answers)
+            if spec.limit_dev is None:
+                write_benchmark_files(spec.output, task, name, answers)
+        if name in task.dev:
+            prefix = "" if name == task.dev[0] else f"{name}/"
+            metrics |= {f"{prefix}{key}": value for key, value in score(task, splits[name].rows, answers).items()}
+    return metrics
+
+
+def majority_of(task: Task, splits: Mapping[str, SplitRows]) -> float:
+    """The score of the constant answer on the main dev split."""
+    return majority_score(task, splits["train"].rows, splits[task.dev[0]].rows)
+
+
+def result_of(
+    spec: RunSpec,
+    task: Task,
+    start: Start,
+    splits: Mapping[str, SplitRows],
+    metrics: Mapping[str, float],
+    trained: Trained,
+    *,
+    majority: float,
+    model: nn.Module,
+    train_sequences: int,
+    seconds: float,
+    notes: tuple[str, ...],
+    name: str | None = None,
+) -> Result:
+    """The result of a run that trained `model`; `name`: what the result calls the task, if not by its own name."""
+    return Result(
+        task=name or task.name,
+        model=spec.model,
+        model_fingerprint=start.fingerprint,
+        learning_rate=spec.learning_rate,
+        batch_size=spec.batch_size,
+        epochs=spec.epochs,
+        seed=spec.seed,
+        metric=task.metric,
+        score=metrics[task.metric],
+        metrics=dict(metrics),
+        majority_score=majority,
+        failed_run=trained.diverged or metrics[task.metric] <= majority,
+        diverged=trained.diverged,
+        stopped_early=trained.stopped_early,
+        epoch_scores=tuple(trained.epoch_scores),
+        # JSON has no NaN; `diverged` says it.
+        train_loss=trained.train_loss if not trained.diverged else -1.0,
+        train_rows=len(splits["train"].rows),
+        dev_rows=len(splits[task.dev[0]].rows),
+        train_sequences=train_sequences,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        seconds=seconds,
+        seconds_per_epoch=trained.seconds_per_epoch,
+        notes=tuple(note for split in splits.values() for note in split.notes) + notes + start.notes,
+        versions=package_versions(),
+        spec=spec,
+    )
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what a score may depend on."""
+    versions = {"python": platform.python_version(), "torch": torch.__version__}
+    for name in ("bert-pretraining", "deepspeed", "tokenizers", "datasets", "scikit-learn", "scipy", "seqeval"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,295 @@
+"""Runs of a sweep as child processes: each exactly once, however often the sweep itself is killed and started again.
+
+A run is complete when its `result.json` is there. A run that is going on holds a lock that its process inherits, so a
+sweep that is started again after `kill -9` finds the runs that outlived the first one, waits for them and takes their
+results, and starts only what nobody runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from finetuning.atomic_file import write_json
+from finetuning.errors import EXIT_USER_ERROR, FinetuningError
+from finetuning.run.result import Result, RunSpec
+from finetuning.sweeps.capacity import Slot
+from finetuning.sweeps.grid import PlannedRun
+
+LOGS = "logs"
+LOCK = "lock"
+ATTEMPTS = "attempts.jsonl"
+FAILED = "failed.json"
+"""In a run's logs: it failed for good. Nothing waits for such a run; it goes when the run is started again."""
+HOST = socket.gethostname()
+POLL_SECONDS = 0.2
+GRACE_SECONDS = 10.0
+
+State = Literal["present", "finished", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a run. `present`: its result was there already, or another sweep finished it."""
+
+    run: PlannedRun
+    state: State
+    attempts: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    run: PlannedRun
+    spec: RunSpec
+    attempt: int
+
+
+@dataclass(slots=True)
+class _Child:
+    due: _Due
+    process: subprocess.Popen[bytes]
+    lock: int
+    slot: Slot
+
+
+@dataclass(slots=True)
+class Executor:
+    """Runs planned runs in the sweep folder `output`, at most one for each slot at a time.
+
+    A run that outlived an earlier sweep on this machine takes a slot too: it still uses the device.
+    """
+
+    output: Path
+    slots: Sequence[Slot]
+    retries: int
+    command: Callable[[RunSpec], list[str]]
+    report: Callable[[Outcome], None]
+    _waiting: list[_Due] = field(default_factory=list)
+    _children: list[_Child] = field(default_factory=list)
+    _elsewhere: list[_Due] = field(default_factory=list)
+    """Runs whose lock another process holds."""
+    _outcomes: list[Outcome] = field(default_factory=list)
+
+    def execute(self, runs: Sequence[tuple[PlannedRun, RunSpec]]) -> list[Outcome]:
+        """Blocks until every run is complete or failed for good. Children are ended when it is interrupted."""
+        self._waiting = [_Due(run, spec, 1) for run, spec in runs]
+        self._outcomes = []
+        self._elsewhere = []
+        try:
+            self._find_elsewhere()
+            while self._waiting or self._children or self._elsewhere:
+                self._fill_slots()
+                if self._children or self._elsewhere:
+                    time.sleep(POLL_SECONDS)
+                self._look_elsewhere()
+                self._reap()
+        finally:
+            self._end_children()
+        return self._outcomes
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+        self.report(outcome)
+
+    def _find_elsewhere(self) -> None:
+        """Before anything is started: who comes later in the table may already hold a device."""
+        for due in list(self._waiting):
+            # No attempt, no lock: a new sweep makes no files for runs that are far from their turn.
+            if (self._logs(due) / LOCK).exists() and not Result.exists(due.spec.output) and self._is_held(due):
+                self._waiting.remove(due)
+                self._elsewhere.append(due)
+
+    def _look_elsewhere(self) -> None:
+        for due in list(self._elsewhere):
+            if not self._is_held(due):  # finished, or to be started again
+                self._elsewhere.remove(due)
+                self._waiting.insert(0, due)
+
+    def _fill_slots(self) -> None:
+        free = self._free_slots()
+        while self._waiting and free:
+            due = self._waiting.pop(0)
+            if Result.exists(due.spec.output):
+                self._settle(Outcome(due.run, "present", due.attempt - 1))
+                continue
+            child = self._start(due, free[0])
+            if child is None:
+                self._elsewhere.append(due)
+                free = self._free_slots()
+            elif child == "present":
+                self._settle(Outcome(due.run, "present", due.attempt - 1))
+            else:
+                self._children.append(child)
+                free.pop(0)
+
+    def _free_slots(self) -> list[Slot]:
+        free = list(self.slots)
+        for child in self._children:
+            free.remove(child.slot)
+        for due in self._elsewhere:
+            if slot := _slot_taken(free, self._logs(due) / ATTEMPTS):
+                free.remove(slot)
+        return free
+
+    def _reap(self) -> None:
+        for child in [child for child in self._children if child.process.poll() is not None]:
+            self._children.remove(child)
+            outcome = self._judge(child)
+            os.close(child.lock)
+            if outcome is None:
+                self._waiting.insert(0, replace(child.due, attempt=child.due.attempt + 1))
+            else:
+                self._settle(outcome)
+
+    def _logs(self, due: _Due) -> Path:
+        return self.output / LOGS / due.run.folder
+
+    def _is_held(self, due: _Due) -> bool:
+        lock = _take_lock(self._logs(due) / LOCK)
+        if lock is not None:
+            os.close(lock)
+        return lock is None
+
+    def _start(self, due: _Due, slot: Slot) -> _Child | Literal["present"] | None:
+        logs = self._logs(due)
+        logs.mkdir(parents=True, exist_ok=True)
+        lock = _take_lock(logs / LOCK)
+        if lock is None:
+            return None
+        try:
+            if Result.exists(due.spec.output):  # finished between the first look and the lock
+                os.close(lock)
+                return "present"
+            (logs / FAILED).unlink(missing_ok=True)
+            command = self.command(due.spec)
+            # Before the process: where the disk is full, nothing may be running that nobody watches.
+            _append_line(
+                logs / ATTEMPTS,
+                {"command": command, "started": time.time(), "host": HOST, "device": slot.device},
+            )
+            with (logs / "output.txt").open("ab") as log:
+                process = self._spawn(command, log, lock, slot)
+        except OSError:
+            os.close(lock)
+            raise
+        return _Child(due, process, lock, slot)
+
+    def _spawn(self, command: list[str], log: IO[bytes], lock: int, slot: Slot) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **slot.environment},
+            pass_fds=(lock,),  # the run keeps the lock when the sweep dies
+        )
+
+    def _judge(self, child: _Child) -> Outcome | None:
+        """The outcome of an ended process, or None to start it again."""
+        due, logs = child.due, self._logs(child.due)
+        if Result.exists(due.spec.output):
+            return Outcome(due.run, "finished", due.attempt)
+        code = child.process.returncode
+        log = logs / "output.txt"
+        reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        message = f"{reason}: {_last_line(log)} ({log})"
+        if code == EXIT_USER_ERROR or due.attempt > self.retries:
+            write_json(logs / FAILED, {"attempts": due.attempt, "message": message})
+            return Outcome(due.run, "failed", due.attempt, message)
+        return None
+
+    def _end_children(self) -> None:
+        for child in self._children:
+            child.process.terminate()
+        deadline = time.monotonic() + GRACE_SECONDS
+        for child in self._children:
+            try:
+                child.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+            os.close(child.lock)
+        self._children.clear()
+
+
+def gave_up(output: Path, run: PlannedRun) -> bool:
+    """Whether a run of the sweep in `output` failed for good and was not started again since."""
+    return not Result.exists(output / run.folder) and (output / LOGS / run.folder / FAILED).is_file()
+
+
+def run_command(spec: RunSpec) -> list[str]:
+    """The command line of one run, as a user would type it: only what differs from the defaults."""
+    command = [sys.executable, "-m", "finetuning.main"]
+    for name, value in spec.model_dump(mode="json", exclude_defaults=True).items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            command.append(flag if value else "--no-" + name.replace("_", "-"))
+        else:
+            command += [flag, str(value)]
+    return command
+
+
+def _take_lock(path: Path) -> int | None:
+    """The open file of a lock that is now ours; None where another process holds it.
+
+    Raises FinetuningError where the file system has no locks: a run could then be started twice.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    except OSError as error:
+        os.close(lock)
+        if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+            raise FinetuningError(
+                f"{path} cannot be locked ({error.strerror}): the file system has no locks; choose an --output on one "
+                "that has them (flock)"
+            ) from error
+        raise
+    return lock
+
+
+def _slot_taken(free: Sequence[Slot], attempts: Path) -> Slot | None:
+    """The free slot that a run of another process takes, as the last line of its attempts tells; None: none of ours.
+
+    An attempt that does not tell (it has just begun) takes any.
+    """
+    last = _last_attempt(attempts)
+    if last.get("host", HOST) != HOST:
+        return None
+    device = last.get("device")
+    return next((slot for slot in free if device is None or slot.device == device), None)
+
+
+def _last_attempt(attempts: Path) -> dict[str, Any]:
+    try:
+        last = json.loads(attempts.read_text(encoding="utf-8").splitlines()[-1])
+    except (FileNotFoundError, ValueError, IndexError):  # a machine that goes down may leave half a line
+        return {}
+    return last if isinstance(last, dict) else {}
+
+
+def _append_line(path: Path, content: dict[str, object]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(content) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "no output"

@@ -1,0 +1,138 @@
+"""What must wait for what in a sweep: tasks that start from MNLI, and settings that earn their further seeds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from finetuning.errors import FinetuningError
+from finetuning.run.result import RESULT_FILE, Result, RunSpec
+from finetuning.sweeps.capacity import weight_files
+from finetuning.sweeps.execution import gave_up
+from finetuning.sweeps.grid import TRANSFER_SOURCE, PlannedRun, SweepConfig
+
+MODEL_FOLDER = "model"
+
+
+def split_stages(runs: Sequence[PlannedRun], config: SweepConfig) -> list[list[PlannedRun]]:
+    """Runs of one stage do not depend on each other; each stage waits for the one before. Empty stages are left out."""
+    stages: dict[tuple[int, bool], list[PlannedRun]] = defaultdict(list)
+    for run in runs:
+        stages[run.wave, is_later_seed(run, config)].append(run)
+    return [stages[key] for key in sorted(stages)]
+
+
+def is_later_seed(run: PlannedRun, config: SweepConfig) -> bool:
+    """Whether the run is made only if its setting is among the best after the first seeds."""
+    return config.first_seeds is not None and run.seed_place >= config.first_seeds
+
+
+def kept_settings(
+    run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig
+) -> tuple[list[tuple[str, str, float, int, float]], list[PlannedRun]]:
+    """The settings of this run's model and task that go on, best first; and its first runs that are still to come.
+
+    Ranked by the mean score of the first seeds (successive halving with one rung; Jamieson and Talwalkar 2016,
+    arXiv:1502.07943). Ties go to the setting that stands first in the sweep. One without a finished run is dropped.
+    A run that failed for good is not waited for.
+    """
+    output = Path(config.output)
+    scores: dict[tuple[str, str, float, int, float], list[float]] = {}
+    unfinished = []
+    for other in runs:
+        if (other.model_label, other.task_name) != (run.model_label, run.task_name) or is_later_seed(other, config):
+            continue
+        if Result.exists(output / other.folder):
+            scores.setdefault(other.setting, []).append(Result.read(output / other.folder).score)
+        elif not gave_up(output, other):
+            unfinished.append(other)
+    ranked = sorted(scores, key=lambda setting: -sum(scores[setting]) / len(scores[setting]))  # stable
+    return ranked[: config.keep_settings], unfinished
+
+
+def starting_model(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> str:
+    """The folder that the run starts from: its model, or for wave 1 that model's best finished MNLI run.
+
+    Raises FinetuningError when no MNLI run of that model is finished with its weights kept.
+    """
+    if run.wave == 0:
+        return run.model
+    output = Path(config.output)
+    best: tuple[float, Path] | None = None
+    for other in runs:
+        folder = output / other.folder
+        if other.model_label != run.model_label or other.task_name != TRANSFER_SOURCE or not Result.exists(folder):
+            continue
+        score = Result.read(folder).score
+        if (folder / MODEL_FOLDER).is_dir() and (best is None or score > best[0]):
+            best = (score, folder / MODEL_FOLDER)
+    if best is None:
+        raise FinetuningError(
+            f"{run.task_name} starts from MNLI, but no MNLI run of {run.model_label} in {output} is finished with its "
+            "model kept: run the MNLI part of the sweep first"
+        )
+    return str(best[1])
+
+
+def unfinished_sources(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> list[PlannedRun]:
+    """MNLI runs that a wave 1 run still waits for.
+
+    Those that failed for good do not count, nor do settings that did not earn their further seeds.
+    """
+    if run.wave == 0:
+        return []
+    sources = [other for other in runs if other.model_label == run.model_label and other.task_name == TRANSFER_SOURCE]
+    output = Path(config.output)
+    kept, unfinished = kept_settings(sources[0], runs, config)
+    later = [
+        other
+        for other in sources
+        if is_later_seed(other, config)
+        and other.setting in kept
+        and not Result.exists(output / other.folder)
+        and not gave_up(output, other)
+    ]
+    return unfinished + later
+
+
+def check_starts(start: str, run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> list[str]:
+    """Refuse results of this model's wave 1 that started elsewhere than `start`, from where `run` is to start.
+
+    Returns what `check_present` remarks on them.
+
+    The best MNLI run can change between two calls, when one that had failed is finished later. Scores from two
+    starting points must not stand side by side.
+    """
+    if run.wave == 0:
+        return []
+    others = [other for other in runs if other.wave == 1 and other.model_label == run.model_label]
+    remarks = [check_present(other.spec(Path(config.output), start)) for other in others]
+    return [remark for remark in remarks if remark]
+
+
+def check_present(spec: RunSpec) -> str | None:
+    """A remark where a finished run's weights were written again after it; None where all is well or nothing is there.
+
+    Raises FinetuningError when the run that lies in the folder had other weights, data or options: its score must not
+    stand for this one.
+    """
+    if not Result.exists(spec.output):
+        return None
+    before = Result.read(spec.output).spec
+    for name in RunSpec.model_fields:
+        old, new = getattr(before, name), getattr(spec, name)
+        if name == "output" or old == new or (name in ("model", "data") and _same_place(old, new)):
+            continue
+        raise FinetuningError(
+            f"{spec.output} holds a run with {name} {old}, this sweep asks for {new}; choose another --output, another "
+            "label for the model, or delete that folder"
+        )
+    finished = (spec.output / RESULT_FILE).stat().st_mtime
+    if any(file.stat().st_mtime > finished for file in weight_files(spec.model)):
+        return f"{spec.output}: the weights in {spec.model} are newer than this run; delete its folder to run it again"
+    return None
+
+
+def _same_place(old: str | Path | None, new: str | Path | None) -> bool:
+    return old is not None and new is not None and Path(old).resolve() == Path(new).resolve()

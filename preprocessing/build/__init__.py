@@ -1,0 +1,1 @@
+"""The build of shards: its two functions, configuration, folder and engines."""

@@ -1,0 +1,213 @@
+"""The second half of a build, for one bucket: intermediate files → shards of every length, and the document table.
+
+Exact duplicates meet here, because the bucket is chosen by content. Documents are sorted by their content's hash, so
+nothing depends on which file, worker or batch they came from.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from preprocessing.atomic_file import write_text
+from preprocessing.build.configuration import Job
+from preprocessing.build.extract import loaded_tokenizer
+from preprocessing.errors import PreprocessingError
+from preprocessing.examples.default_recipe import build_examples
+from preprocessing.examples.reference_examples import build_reference_examples
+from preprocessing.shards.manifest import (
+    CorpusStatistics,
+    DocumentTableRecord,
+    ExampleStatistics,
+    ShardRecord,
+    statistics_key,
+)
+from preprocessing.shards.shard_files import documents_path, shard_path, write_documents, write_shard
+from preprocessing.tally import DOCUMENTS_OUT, DROPPED, Tally
+from preprocessing.tokens.corpus import Array, Corpus, offsets_of, word_starts
+from preprocessing.tokens.tokenizer import Tokenizer
+
+EXACT_DUPLICATE = DROPPED + "exact_duplicate"
+HELDOUT_DUPLICATES = 1
+_METADATA = ("source", "file", "locator", "title")
+
+
+class BucketResult(BaseModel):
+    """What became of a bucket: its sidecar, written when all its files are complete."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bucket: int
+    documents_in: int
+    documents: DocumentTableRecord
+    shards: tuple[ShardRecord, ...]
+    tally: dict[str, Any]
+    corpus: CorpusStatistics
+    statistics: dict[str, ExampleStatistics]
+
+
+def build_bucket(bucket: int, references: Iterable[str], job: Job) -> BucketResult:
+    """Writes the bucket's shards, document table and sidecar, unless they are there.
+
+    `references` name record batches of intermediate files, as `extract_split` returns them, in any order; a reference
+    that arrives twice counts once.
+    """
+    done = read_result(job, bucket)
+    if done is not None:
+        return done
+    tokenizer = loaded_tokenizer(job.tokenizer_path)
+    table = _read(sorted(set(references)), job.intermediate)
+    documents_in = table.num_rows
+    table, duplicates = _unique(table)
+    tally = Tally()
+    tally.count(EXACT_DUPLICATE, duplicates)
+    tally.count(DOCUMENTS_OUT, -duplicates)
+    corpus = _corpus(table, tokenizer)
+    heldout = _is_heldout(table, job.configuration.examples.heldout_fraction)
+    metadata = job.metadata()
+    buckets = job.configuration.buckets
+    documents = write_documents(
+        documents_path(job.folder, bucket, buckets), _document_table(table, corpus, heldout), metadata
+    )
+    sources = np.array(table.column("source").to_pylist(), object)
+    shards = []
+    statistics = {}
+    for split, members in (("train", np.flatnonzero(~heldout)), ("heldout", np.flatnonzero(heldout))):
+        for length in job.configuration.examples.sequence_lengths:
+            record, found = _write_length(bucket, split, members, length, corpus, sources, job, tokenizer, metadata)
+            shards.append(record)
+            statistics[statistics_key(split, length)] = found
+    result = BucketResult(
+        bucket=bucket,
+        documents_in=documents_in,
+        documents=documents,
+        shards=tuple(shards),
+        tally=tally.to_json(),
+        corpus=_corpus_statistics(table, corpus, sources, heldout),
+        statistics=statistics,
+    )
+    write_text(job.bucket_path(bucket), result.model_dump_json())
+    return result
+
+
+def read_result(job: Job, bucket: int) -> BucketResult | None:
+    """The sidecar of a bucket whose files all lie there at their full size; None where that is not so."""
+    path = job.bucket_path(bucket)
+    if not path.is_file():
+        return None
+    result = BucketResult.model_validate_json(path.read_text(encoding="utf-8"))
+    return result if all_in_place(job.folder, result.shards, (result.documents,)) else None
+
+
+def all_in_place(folder: Path, shards: Iterable[ShardRecord], documents: Iterable[DocumentTableRecord]) -> bool:
+    """Whether the files of all records lie in `folder` with their full size."""
+    expected = {record.name: record.bytes for record in shards} | {record.name: record.bytes for record in documents}
+    paths = {folder / name: size for name, size in expected.items()}
+    return all(path.is_file() and path.stat().st_size == size for path, size in paths.items())
+
+
+def _write_length(
+    bucket: int,
+    split: str,
+    members: Array,
+    length: int,
+    corpus: Corpus,
+    sources: Array,
+    job: Job,
+    tokenizer: Tokenizer,
+    metadata: dict[str, str],
+) -> tuple[ShardRecord, ExampleStatistics]:
+    options = job.configuration.examples
+    # One pass over what is held out: evaluation gains nothing from the same documents with other masks.
+    passes = options.duplicate_factor if split == "train" else HELDOUT_DUPLICATES
+    build = build_reference_examples if options.recipe == "reference" else build_examples
+    built = build(corpus, members, length, passes, options, tokenizer)
+    path = shard_path(job.folder, split, length, bucket, job.configuration.buckets)
+    record = write_shard(path, built.examples, metadata)
+    names, counts = np.unique(sources[built.examples.document_a].astype(str), return_counts=True)
+    by_source = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    return record, built.statistics.model_copy(update={"rows_by_source": by_source})
+
+
+def _read(references: list[str], folder: Path) -> pa.Table:
+    batches = []
+    for reference in references:
+        name, _, numbers = reference.rpartition(":")
+        try:
+            with pa.memory_map(str(folder / name)) as source, pa.ipc.open_file(source) as reader:
+                batches += [reader.get_batch(int(number)) for number in numbers.split(",")]
+        except (OSError, pa.ArrowException) as error:
+            raise PreprocessingError(
+                f"The intermediate file {folder / name} is missing or damaged; remove it and run the command again."
+            ) from error
+    return pa.Table.from_batches(batches)
+
+
+def _unique(table: pa.Table) -> tuple[pa.Table, int]:
+    """Sorted by key, one row a key: of equal documents the first by source, file and locator stays."""
+    order = pc.sort_indices(
+        table, sort_keys=[(name, "ascending") for name in ("key_high", "key_low", "source", "file", "locator")]
+    ).to_numpy()
+    high, low = (table.column(name).to_numpy()[order] for name in ("key_high", "key_low"))
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    return table.take(pa.array(order[first])).combine_chunks(), int(np.count_nonzero(~first))
+
+
+def _corpus(table: pa.Table, tokenizer: Tokenizer) -> Corpus:
+    def flat(name: str) -> Array:
+        values: Array = table.column(name).chunk(0).flatten().to_numpy(zero_copy_only=False)
+        return values
+
+    tokens = flat("tokens")
+    sentence_offsets = offsets_of(flat("sentence_lengths"))
+    counts = pc.list_value_length(table.column("sentence_lengths")).to_numpy()
+    given = flat("word_starts")
+    return Corpus(
+        tokens=tokens,
+        sentence_offsets=sentence_offsets,
+        document_offsets=offsets_of(counts),
+        keys=table.column("key_low").to_numpy(),
+        word_starts=given if len(given) else word_starts(tokens, sentence_offsets, tokenizer.is_continuation),
+    )
+
+
+def _is_heldout(table: pa.Table, fraction: float) -> Array:
+    """bool, by document: chosen by content, so that copies of a document can never be on both sides.
+
+    The key's lower half decides; its upper half chose the bucket.
+    """
+    return (table.column("key_low").to_numpy() >> np.uint64(11)).astype(np.float64) * 2.0**-53 < fraction
+
+
+def _document_table(table: pa.Table, corpus: Corpus, heldout: Array) -> pa.Table:
+    high, low = (table.column(name).to_pylist() for name in ("key_high", "key_low"))
+    return (
+        table.select(_METADATA)
+        .append_column(
+            "content_key", pa.array([f"{a:016x}{b:016x}" for a, b in zip(high, low, strict=True)], pa.string())
+        )
+        .append_column("sentences", pa.array(corpus.sentence_counts().astype(np.uint32)))
+        .append_column("tokens", pa.array(corpus.token_counts().astype(np.uint32)))
+        .append_column("unknown_tokens", table.column("unknown_tokens"))
+        .append_column("text_bytes", table.column("text_bytes"))
+        .append_column("heldout", pa.array(heldout))
+    )
+
+
+def _corpus_statistics(table: pa.Table, corpus: Corpus, sources: Array, heldout: Array) -> CorpusStatistics:
+    def by_source(amounts: Array) -> dict[str, int]:
+        return {str(name): int(amounts[sources == name].sum()) for name in sorted(set(sources))}
+
+    return CorpusStatistics(
+        documents_by_source=by_source(np.ones(len(sources), np.int64)),
+        sentences_by_source=by_source(corpus.sentence_counts()),
+        tokens_by_source=by_source(corpus.token_counts()),
+        unknown_tokens_by_source=by_source(table.column("unknown_tokens").to_numpy()),
+        text_bytes_by_source=by_source(table.column("text_bytes").to_numpy()),
+        heldout_documents=int(np.count_nonzero(heldout)),
+    )

@@ -1,0 +1,134 @@
+"""The full configuration of a build: everything that its bytes depend on, apart from the inputs themselves."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from preprocessing.errors import PreprocessingError
+from preprocessing.examples.default_recipe import ExampleOptions
+from preprocessing.shards.manifest import FORMAT_VERSION
+from preprocessing.sources.options import SourceOptions
+from preprocessing.sources.split import Split
+
+# Goes up whenever the same input and options give other bytes, so that an old folder is never taken for a current one.
+ALGORITHM_VERSION = 1
+
+# Bytes of clean text for each stored byte, roughly: it only decides how many buckets there are.
+_TEXT_SHARE = {"wikipedia": 0.25, "parquet": 2.0}
+_EXPANSION = {"": 1.0, "bz2": 4.0, "gzip": 3.0, "xz": 4.0, "zstd": 3.5}
+# The shards of a Hugging Face dataset tell no size before they are read.
+_DATASET_SHARD_BYTES = 256 << 20
+
+
+class BuildConfiguration(BaseModel):
+    """What a build does. Neither paths nor workers nor the runner are part of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: SourceOptions = SourceOptions()
+    examples: ExampleOptions = ExampleOptions()
+    tokenizer_fingerprint: str
+    buckets: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, the same on every machine: files that options name are represented by their contents."""
+        data = self.model_dump(mode="json")
+        data["source"]["decontamination"]["files"] = _contents(self.source.decontamination.files)
+        data["source"]["drop_lists"] = _contents(self.source.drop_lists)
+        # What is tolerated decides whether a build ends, not what it writes: after a failure, the same command with
+        # more tolerance goes on with what is there. The tally counts what was left out.
+        del data["source"]["skip_bad_files"], data["source"]["wikitext"]["accept_truncated"]
+        return data | {"format_version": FORMAT_VERSION, "algorithm_version": ALGORITHM_VERSION}
+
+    @property
+    def hash(self) -> str:
+        """sha256 (hexadecimal) of `to_json`."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to know; travels to every worker."""
+
+    folder: Path
+    """The output, as every worker sees it."""
+    configuration: BuildConfiguration
+    configuration_hash: str
+
+    @property
+    def tokenizer_path(self) -> Path:
+        return self.folder / "tokenizer"
+
+    @property
+    def intermediate(self) -> Path:
+        return self.folder / "intermediate"
+
+    def split_path(self, split_key: str, suffix: str) -> Path:
+        """The intermediate file (`.arrow`) or sidecar (`.json`) of a split."""
+        return self.intermediate / f"split-{split_key}-{self.configuration_hash[:16]}{suffix}"
+
+    def bucket_path(self, bucket: int) -> Path:
+        """The sidecar of a bucket: where it lies, the bucket's shards are complete."""
+        return self.intermediate / f"bucket-{bucket:05d}-{self.configuration_hash[:16]}.json"
+
+    def metadata(self) -> dict[str, str]:
+        """For the schema of every shard."""
+        return {
+            "format_version": str(FORMAT_VERSION),
+            "tokenizer_fingerprint": self.configuration.tokenizer_fingerprint,
+            "configuration": json.dumps(self.configuration.to_json(), sort_keys=True),
+            "configuration_hash": self.configuration_hash,
+        }
+
+
+def inputs_hash(splits: list[Split]) -> str:
+    """sha256 (hexadecimal) over the keys of all splits."""
+    return hashlib.sha256("\n".join(sorted(split.key for split in splits)).encode()).hexdigest()
+
+
+def count_buckets(splits: list[Split], bucket_bytes: int) -> int:
+    """How many buckets of about `bucket_bytes` of clean text the input makes; it depends on the input's size alone."""
+    return max(1, -(-int(estimated_text_bytes(splits)) // bucket_bytes))
+
+
+def estimated_text_bytes(splits: list[Split]) -> float:
+    """Bytes of clean text that the splits hold, very roughly, by their size, source and compression."""
+    estimate = 0.0
+    sizes: dict[str, int] = {}
+    for piece in (piece for split in splits for piece in split.pieces()):
+        if piece.source == "huggingface":
+            estimate += _DATASET_SHARD_BYTES * piece.size
+        elif piece.source == "parquet":  # its ranges count row groups
+            sizes[piece.path] = Path(piece.path).stat().st_size
+        else:
+            estimate += piece.size * _TEXT_SHARE.get(piece.source, 1.0) * _EXPANSION.get(piece.compression, 3.0)
+    return estimate + sum(sizes.values()) * _TEXT_SHARE["parquet"]
+
+
+def differences(left: Any, right: Any, name: str = "") -> list[str]:
+    """The settings in which two configurations as plain data differ, as "name: left → right"."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return [
+            line
+            for key in sorted({*left, *right})
+            for line in differences(left.get(key), right.get(key), f"{name}.{key}" if name else key)
+        ]
+    return [] if left == right else [f"{name}: {left} → {right}"]
+
+
+def _contents(patterns: tuple[str, ...]) -> list[str]:
+    hashes = []
+    for pattern in patterns:
+        path = Path(pattern)
+        files = [path] if path.is_file() else sorted(path.parent.glob(path.name))
+        for file in files:
+            try:
+                with file.open("rb") as stream:
+                    hashes.append(f"{file.name} sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}")
+            except OSError as error:
+                raise PreprocessingError(f"{file} cannot be read ({error.strerror}); check the path.") from error
+    return hashes

@@ -1,0 +1,204 @@
+"""The output folder of a build from start to end: whose it is, what is complete, the manifest, the cleaning up."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+
+from preprocessing.atomic_file import make_folder, write_text
+from preprocessing.build.buckets import BucketResult, all_in_place, read_result
+from preprocessing.build.configuration import Job, differences, inputs_hash
+from preprocessing.build.extract import read_sidecar
+from preprocessing.build.failure_note import forget_failure
+from preprocessing.errors import PreprocessingError
+from preprocessing.shards.manifest import (
+    FORMAT_VERSION,
+    MANIFEST_NAME,
+    CorpusStatistics,
+    ExampleStatistics,
+    InputRecord,
+    Manifest,
+)
+from preprocessing.shards.report import write_report
+from preprocessing.shards.thresholds import ThresholdOptions, enforce
+from preprocessing.sources.options import SourceOptions
+from preprocessing.sources.split import Split
+from preprocessing.tally import Tally
+from preprocessing.tokens.tokenizer import Tokenizer
+
+BUILD_NAME = "build.json"
+
+
+def with_absolute_paths(split: Split) -> Split:
+    """The split as workers in other working directories find it. Names in outputs stay as they are."""
+    path = os.path.abspath(split.path) if os.path.exists(split.path) else split.path
+    return replace(split, path=path, more=tuple(with_absolute_paths(other) for other in split.more))
+
+
+def with_absolute_files(options: SourceOptions) -> SourceOptions:
+    """The same for files that options name."""
+    decontamination = options.decontamination.model_copy(
+        update={"files": tuple(os.path.abspath(file) for file in options.decontamination.files)}
+    )
+    lists = tuple(os.path.abspath(file) for file in options.drop_lists)
+    return options.model_copy(update={"decontamination": decontamination, "drop_lists": lists})
+
+
+def is_complete(job: Job, inputs: str) -> bool:
+    """Whether the folder holds this very build, complete.
+
+    Raises PreprocessingError when the folder belongs to another build. A manifest whose files are gone is removed.
+    """
+    _refuse_other_build(job, inputs)
+    if not (job.folder / MANIFEST_NAME).is_file():
+        return False
+    manifest = Manifest.read(job.folder)
+    if all_in_place(job.folder, manifest.shards, manifest.documents):
+        return True
+    (job.folder / MANIFEST_NAME).unlink()
+    return False
+
+
+def start(job: Job, tokenizer: Tokenizer, inputs: str) -> None:
+    """Makes the folder this build's own. Raises PreprocessingError when it cannot be written."""
+    make_folder(job.intermediate)
+    for leftover in job.folder.glob("**/*.tmp-*"):  # of a build that was killed
+        leftover.unlink(missing_ok=True)
+    forget_failure(job.intermediate)
+    tokenizer.save(job.tokenizer_path)
+    identity = {
+        "configuration_hash": job.configuration_hash,
+        "inputs_hash": inputs,
+        "configuration": job.configuration.to_json(),
+    }
+    write_text(job.folder / BUILD_NAME, json.dumps(identity, indent=1, sort_keys=True) + "\n")
+
+
+def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: ThresholdOptions) -> Manifest:
+    """Checks that nothing was lost and that the examples are fit to train on, then writes report and manifest."""
+    tally = Tally()
+    expected: dict[int, int] = {}
+    for split in splits:
+        sidecar = job.split_path(split.key, ".json")
+        if not sidecar.is_file():
+            raise PreprocessingError(f"The runner lost the split of {split.file}; run the same command again.")
+        content = read_sidecar(sidecar)
+        tally.merge(Tally.from_json(content["tally"]))
+        for bucket, documents in content["batches"]:
+            expected[bucket] = expected.get(bucket, 0) + documents
+    results = [_result(job, bucket, documents) for bucket, documents in sorted(expected.items())]
+    corpus = CorpusStatistics()
+    statistics: dict[str, ExampleStatistics] = {}
+    for result in results:
+        tally.merge(Tally.from_json(result.tally))
+        corpus += result.corpus
+        for key, found in result.statistics.items():
+            statistics[key] = statistics.get(key, ExampleStatistics()) + found
+    _balance(tally, results)
+    objective = job.configuration.examples.objective
+    _refuse_too_little(tally, statistics, objective)
+    enforce(thresholds, corpus, statistics, pairs=objective != "none")
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        configuration_hash=job.configuration_hash,
+        configuration=job.configuration.to_json(),
+        inputs_hash=inputs_hash(list(splits)),
+        inputs=_inputs(splits),
+        tokenizer_fingerprint=tokenizer.fingerprint,
+        vocabulary_size=tokenizer.vocabulary_size,
+        buckets=job.configuration.buckets,
+        lengths=job.configuration.examples.sequence_lengths,
+        shards=tuple(shard for result in results for shard in result.shards),
+        documents=tuple(result.documents for result in results),
+        tally=tally.to_json(),
+        corpus=corpus,
+        statistics=statistics,
+    )
+    write_report(manifest, job.folder)
+    manifest.write(job.folder)
+    return manifest
+
+
+def clean(job: Job, *, keep: bool) -> None:
+    """Removes the intermediate files of a complete build."""
+    if not keep:
+        shutil.rmtree(job.intermediate, ignore_errors=True)
+
+
+def _refuse_other_build(job: Job, inputs: str) -> None:
+    path = job.folder / BUILD_NAME
+    try:
+        identity = json.loads(path.read_text(encoding="utf-8"))
+        other_configuration, other_inputs = identity["configuration_hash"], identity["inputs_hash"]
+        changed = differences(identity["configuration"], job.configuration.to_json())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except PermissionError as error:
+        raise PreprocessingError(f"{path} cannot be read: permission is denied; choose another --output.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise PreprocessingError(f"{path} is damaged; give another --output or remove {job.folder}.") from error
+    if other_configuration != job.configuration_hash:
+        raise PreprocessingError(
+            f"{job.folder} was built with another configuration ({'; '.join(changed[:3])}); give another --output or "
+            "remove the folder."
+        )
+    if other_inputs != inputs:
+        raise PreprocessingError(
+            f"{job.folder} was built from other inputs, or from the same with another --split-bytes; give another "
+            "--output or remove the folder."
+        )
+
+
+def _result(job: Job, bucket: int, documents: int) -> BucketResult:
+    result = read_result(job, bucket)
+    if result is None or result.documents_in != documents:
+        found = 0 if result is None else result.documents_in
+        raise PreprocessingError(
+            f"The runner delivered {found} of {documents} documents to bucket {bucket}; remove "
+            f"{job.bucket_path(bucket)} if it is there, and run the same command again on another runner."
+        )
+    return result
+
+
+def _balance(tally: Tally, results: Sequence[BucketResult]) -> None:
+    rows = sum(result.documents.rows for result in results)
+    if tally.unaccounted or rows != tally.documents_out:
+        raise PreprocessingError(
+            f"The books do not balance: {tally.documents_in} documents in, {tally.documents_out} out, "
+            f"{sum(tally.dropped.values())} dropped, {rows} in the document tables; this is a fault of the program, "
+            "please report it."
+        )
+
+
+def _refuse_too_little(tally: Tally, statistics: dict[str, ExampleStatistics], objective: str) -> None:
+    if not tally.documents_out:
+        dropped = ", ".join(f"{count} {reason}" for reason, count in tally.dropped.items())
+        raise PreprocessingError(
+            f"No document is left of {tally.documents_in} (dropped: {dropped or 'none'}); check the inputs and the "
+            "cleaning options."
+        )
+    if objective == "next-sentence" and tally.documents_out == 1:
+        raise PreprocessingError(
+            "The corpus is a single document, so next-sentence prediction has no other to draw from; separate its "
+            "documents (by blank lines, or --books.document chapter), or choose --objective sentence-order or none."
+        )
+    if not any(found.rows for place, found in statistics.items() if place.startswith("train/")):
+        raise PreprocessingError(
+            f"The {tally.documents_out} documents that are left make no training example; give more text, or documents "
+            "of two sentences or more."
+        )
+
+
+def _inputs(splits: Sequence[Split]) -> tuple[InputRecord, ...]:
+    records: dict[tuple[str, str], InputRecord] = {}
+    for piece in (piece for split in splits for piece in split.pieces()):
+        size = piece.end - piece.start
+        before = records.get((piece.source, piece.file))
+        records[piece.source, piece.file] = InputRecord(
+            source=piece.source,
+            file=piece.file,
+            bytes=size + (before.bytes if before else 0),
+            splits=1 + (before.splits if before else 0),
+        )
+    return tuple(records.values())

@@ -1,0 +1,104 @@
+"""Rules that make paragraphs uniform and refuse documents that are not prose; each rule has a counter.
+
+Counters: `cleaning.control_characters` (characters removed), `cleaning.normalised_paragraphs`,
+`cleaning.boilerplate_paragraphs`; whole documents go under `dropped.empty`, `dropped.too_short`,
+`dropped.mostly_symbols`, `dropped.repetitive`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from preprocessing.sources.options import CleaningOptions
+from preprocessing.tally import Tally
+
+# Controls that are not white space, soft hyphens, zero-width and direction marks, surrogates, private use, the
+# replacement character and noncharacters: BERT's tokenizer deletes them anyway, or would see [UNK]. The joiners
+# U+200C and U+200D stay, because Persian and Indic spelling needs them and emoji are built with them.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufeff\ufff9-\uffff\U000e0000-\U000e007f\U000f0000-\U0010ffff]+"
+)
+_ASCII_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+# In UTF-8, every byte from 0x80 belongs to a character outside ASCII: a letter, far more often than not.
+_LETTER_BYTES = _ASCII_LETTERS + bytes(range(0x80, 0x100))
+_SPACED_LETTER_BYTES = _LETTER_BYTES + b" "
+
+
+class Cleaner:
+    """Applies `CleaningOptions` to the paragraphs of one document at a time. Holds no state between documents."""
+
+    def __init__(self, options: CleaningOptions) -> None:
+        self.options = options
+        self._phrases = tuple(phrase.lower() for phrase in options.boilerplate_phrases)
+
+    def clean(self, paragraphs: Iterable[str], tally: Tally) -> list[str]:
+        """The paragraphs normalised, on one line each, without boilerplate; never empty strings."""
+        cleaned = (self._clean_paragraph(paragraph, tally) for paragraph in paragraphs)
+        return [paragraph for paragraph in cleaned if paragraph]
+
+    def refusal(self, paragraphs: list[str]) -> str | None:
+        """Why the whole (cleaned) document is dropped, as the last part of a `dropped.*` counter, or None."""
+        options = self.options
+        characters = sum(map(len, paragraphs))
+        if not characters:
+            return "empty"
+        if characters < options.minimum_characters:
+            return "too_short"
+        if options.maximum_symbol_share < 1 and self._symbol_share(paragraphs) > options.maximum_symbol_share:
+            return "mostly_symbols"
+        if (
+            options.maximum_repeated_share < 1
+            and _repeated_characters(paragraphs) > options.maximum_repeated_share * characters
+        ):
+            return "repetitive"
+        return None
+
+    def _clean_paragraph(self, text: str, tally: Tally) -> str:
+        # Most paragraphs are already clean: two C loops decide that, the costly steps run on the others only.
+        form = self.options.normalization
+        if form != "none" and not unicodedata.is_normalized(form, text):
+            text = unicodedata.normalize(form, text)
+            tally.count("cleaning.normalised_paragraphs")
+        if not text.isprintable():
+            if self.options.drop_control_characters:
+                kept = _UNPRINTABLE.sub("", text)
+                if len(kept) != len(text):
+                    tally.count("cleaning.control_characters", len(text) - len(kept))
+                    text = kept
+            else:
+                text = text.encode("utf-8", "ignore").decode()  # a lone surrogate cannot be written in UTF-8
+            text = " ".join(text.split())
+        elif "  " in text or text[:1] == " " or text[-1:] == " ":
+            text = " ".join(text.split())
+        if len(text) <= self.options.boilerplate_maximum_characters and self._is_boilerplate(text):
+            tally.count("cleaning.boilerplate_paragraphs")
+            return ""
+        return text
+
+    def _is_boilerplate(self, text: str) -> bool:
+        lowered = text.lower()
+        return any(phrase in lowered for phrase in self._phrases)
+
+    @staticmethod
+    def _symbol_share(paragraphs: list[str]) -> float:
+        """Bytes of UTF-8 that are ASCII but neither letter nor space, over all that are not spaces."""
+        symbols = letters = 0
+        for paragraph in paragraphs:
+            encoded = paragraph.encode()
+            symbols_here = len(encoded.translate(None, _SPACED_LETTER_BYTES))
+            symbols += symbols_here
+            letters += len(encoded) - encoded.count(b" ") - symbols_here
+        return symbols / max(symbols + letters, 1)
+
+
+def _repeated_characters(paragraphs: list[str]) -> int:
+    """Characters in paragraphs that stood in the document before, word for word (Rae et al. 2021, table A1)."""
+    seen: set[str] = set()
+    repeated = 0
+    for paragraph in paragraphs:
+        if paragraph in seen:
+            repeated += len(paragraph)
+        else:
+            seen.add(paragraph)
+    return repeated

@@ -1,0 +1,120 @@
+"""MinHash signatures of a split's documents, written to one file: the parallel half of near-duplicate removal.
+
+`rensa` (MIT, Rust) computes them: several times as fast as `datasketch`, without further dependencies, and its
+estimates have the error that theory gives for the number of permutations (a test checks that). It is an optional
+dependency: `pip install 'bert-pretraining[near-duplicates]'`.
+"""
+
+import json
+import types
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from preprocessing.atomic_file import replacing
+from preprocessing.documents.document import Document
+from preprocessing.documents.drop_lists import document_key
+from preprocessing.documents.reading import read_documents
+from preprocessing.documents.word_ngrams import WordHasher
+from preprocessing.errors import PreprocessingError
+from preprocessing.sources.options import SourceOptions
+from preprocessing.sources.split import Split
+from preprocessing.tally import Tally
+
+_DOCUMENTS_AT_A_TIME = 1_000
+_WORDS_AT_A_TIME = 1 << 21
+
+
+class NearDuplicateOptions(BaseModel):
+    """When two documents are near-duplicates."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: float = Field(0.8, gt=0, lt=1, description="Jaccard similarity of their word n-grams")
+    ngram_words: int = Field(5, ge=1, description="words in an n-gram")
+    permutations: int = Field(128, ge=16, le=1024, description="numbers in a signature (4 bytes each)")
+    seed: int = Field(1, ge=0, description="seed of the permutations")
+
+
+def signature_schema(permutations: int) -> pa.Schema:
+    """One row, one document: its key and names, its length in characters, its signature as `permutations` uint32."""
+    return pa.schema(
+        [
+            ("key", pa.binary(16)),
+            ("characters", pa.uint64()),
+            ("signature", pa.binary(4 * permutations)),
+            ("file", pa.string()),
+            ("locator", pa.string()),
+        ]
+    )
+
+
+def write_signatures(split: Split, source: SourceOptions, options: NearDuplicateOptions, target: Path) -> Path:
+    """Writes the Arrow IPC file `target` for the split, unless it is there; documents below n words are left out.
+
+    Memory: 1,000 documents or 2 million words at a time. Raises PreprocessingError when `rensa` is not installed.
+    """
+    if target.exists():
+        return target
+    rensa = _rensa()
+    hasher = WordHasher(options.ngram_words)
+    schema = signature_schema(options.permutations)
+    held: list[tuple[Document, np.ndarray]] = []
+    words_held = 0
+    with replacing(target) as temporary, pa.ipc.new_file(str(temporary), schema) as writer:
+        for document in read_documents(split, source, Tally()):
+            words = [word for sentence in document.sentences for word in hasher.words(sentence)]
+            ngrams = np.unique(hasher.ngrams(words))
+            if not len(ngrams):
+                continue
+            held.append((document, ngrams))
+            words_held += len(words)
+            if len(held) == _DOCUMENTS_AT_A_TIME or words_held > _WORDS_AT_A_TIME:
+                writer.write_batch(_batch(rensa, held, schema, options))
+                held, words_held = [], 0
+        if held:
+            writer.write_batch(_batch(rensa, held, schema, options))
+    return target
+
+
+def write_split_signatures(reference: tuple[str, str], source_json: str, options_json: str) -> str:
+    """`write_signatures` on plain strings, as they travel through a runner. `reference`: split as JSON, target."""
+    split_json, target = reference
+    split = Split.from_json(json.loads(split_json))
+    source = SourceOptions.model_validate_json(source_json)
+    options = NearDuplicateOptions.model_validate_json(options_json)
+    return str(write_signatures(split, source, options, Path(target)))
+
+
+def _batch(
+    rensa: types.ModuleType,
+    held: list[tuple[Document, np.ndarray]],
+    schema: pa.Schema,
+    options: NearDuplicateOptions,
+) -> pa.RecordBatch:
+    offsets = np.zeros(len(held) + 1, np.uint64)
+    offsets[1:] = np.cumsum([len(ngrams) for _, ngrams in held])
+    flat = np.concatenate([ngrams for _, ngrams in held])
+    matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, options.permutations, options.seed)
+    signatures = np.array(matrix.to_rows(), "<u4")
+    documents = [document for document, _ in held]
+    columns = [
+        pa.array([document_key(d.source, d.file, d.locator) for d in documents], pa.binary(16)),
+        pa.array([sum(map(len, d.sentences)) for d in documents], pa.uint64()),
+        pa.array([row.tobytes() for row in signatures], pa.binary(4 * options.permutations)),
+        pa.array([d.file for d in documents], pa.string()),
+        pa.array([d.locator for d in documents], pa.string()),
+    ]
+    return pa.record_batch(columns, schema=schema)
+
+
+def _rensa() -> types.ModuleType:
+    try:
+        import rensa
+    except ImportError as error:
+        raise PreprocessingError(
+            "Near-duplicates need the package rensa; install it by: pip install 'bert-pretraining[near-duplicates]'."
+        ) from error
+    return rensa

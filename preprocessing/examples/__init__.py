@@ -1,0 +1,1 @@
+"""Pieces → masked examples, by the default or the published recipe."""

@@ -1,0 +1,154 @@
+"""The data report of a build: `report.html`, one page with pictures, and `report.json`, the same figures.
+
+    python -m preprocessing.report shards/ [--output FOLDER]
+
+Everything comes from the manifest; no shard is read.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from preprocessing.atomic_file import write_text
+from preprocessing.shards import pictures
+from preprocessing.shards.manifest import ExampleStatistics, Manifest
+from preprocessing.tally import Tally
+
+LOST_TEMPLATES_SHOWN = 50
+
+
+def summarise(manifest: Manifest) -> dict[str, Any]:
+    """All figures of the report as plain data; shares are fractions of one."""
+    tally = Tally.from_json(manifest.tally)
+    corpus = manifest.corpus
+    lost = sorted(tally.lost_templates.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "fingerprint": manifest.fingerprint,
+        "documents": {
+            "in": tally.documents_in,
+            "out": tally.documents_out,
+            "dropped": tally.dropped,
+            "heldout": corpus.heldout_documents,
+        },
+        "duplicates": {reason: count for reason, count in tally.dropped.items() if "duplicate" in reason},
+        "other_counters": {
+            name: count
+            for name, count in sorted(tally.counters.items())
+            if not name.startswith(("dropped.", "documents_"))
+        },
+        "rejected_sample": [{"locator": item.locator, "reason": item.reason} for item in tally.rejections],
+        "sources": {
+            source: {
+                "documents": documents,
+                "sentences": corpus.sentences_by_source.get(source, 0),
+                "tokens": corpus.tokens_by_source.get(source, 0),
+                "text_bytes": corpus.text_bytes_by_source.get(source, 0),
+                "unknown_share": _share(
+                    corpus.unknown_tokens_by_source.get(source, 0), corpus.tokens_by_source.get(source, 0)
+                ),
+            }
+            for source, documents in sorted(corpus.documents_by_source.items())
+        },
+        "unknown_share": _share(corpus.unknown_tokens, corpus.tokens),
+        "examples": {
+            place: _examples(place, statistics, _histogram(manifest, place))
+            for place, statistics in sorted(manifest.statistics.items(), key=_by_split_and_length)
+        },
+        "lost_templates": [{"name": name, "characters": count} for name, count in lost[:LOST_TEMPLATES_SHOWN]],
+        "inputs": [record.model_dump() for record in manifest.inputs],
+        "buckets": manifest.buckets,
+        "vocabulary_size": manifest.vocabulary_size,
+        "configuration": manifest.configuration,
+    }
+
+
+def render(summary: Mapping[str, Any]) -> str:
+    """The page: self-contained HTML."""
+    examples: Mapping[str, Mapping[str, Any]] = summary["examples"]
+    drawn = {
+        "lengths": {
+            place: pictures.length_histogram(
+                {int(tokens): rows for tokens, rows in figures["length_histogram"].items()}, figures["length"]
+            )
+            for place, figures in examples.items()
+            if figures["rows"]
+        },
+        "mask_rates": {
+            place: pictures.rate_by_word_length(
+                {int(pieces): rate for pieces, rate in figures["mask_rate_by_word_length"].items()},
+                figures["mask_rate"],
+            )
+            for place, figures in examples.items()
+            if figures["mask_rate_by_word_length"]
+        },
+        "balance": pictures.label_balance(
+            {place: figures["random_share"] for place, figures in examples.items() if figures["rows"]}
+        ),
+        "sources": pictures.bars({name: row["tokens"] for name, row in summary["sources"].items()}, "tokens"),
+        "unknown": pictures.bars(
+            {name: row["unknown_share"] for name, row in summary["sources"].items()}, "[UNK] among tokens", share=True
+        ),
+        "dropped": pictures.bars(summary["documents"]["dropped"], "documents dropped"),
+        "templates": pictures.bars(
+            {row["name"]: row["characters"] for row in summary["lost_templates"]}, "characters of wikitext"
+        ),
+    }
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    source = files("preprocessing.shards").joinpath("templates/report.html").read_text(encoding="utf-8")
+    configuration = json.dumps(summary["configuration"], indent=1, ensure_ascii=False)
+    return environment.from_string(source).render(summary=summary, pictures=drawn, configuration=configuration)
+
+
+def write_report(manifest: Manifest, folder: Path) -> None:
+    """Writes `report.json` and `report.html` into `folder`."""
+    summary = summarise(manifest)
+    write_text(folder / "report.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    write_text(folder / "report.html", render(summary))
+
+
+def _examples(place: str, statistics: ExampleStatistics, histogram: dict[int, int]) -> dict[str, Any]:
+    length = int(place.rpartition("/")[2])
+    rates = {
+        pieces: _share(statistics.masked_pieces_by_length.get(pieces, 0), pieces * words)
+        for pieces, words in sorted(statistics.words_by_length.items())
+    }
+    maskable = sum(pieces * words for pieces, words in statistics.words_by_length.items())
+    return {
+        "length": length,
+        "rows": statistics.rows,
+        "tokens": statistics.tokens,
+        "fill": _share(statistics.tokens, statistics.rows * length),
+        "random_share": _share(statistics.random_pairs, statistics.rows),
+        "masked_tokens": statistics.masked_tokens,
+        "masked_per_example": _share(statistics.masked_tokens, statistics.rows),
+        "mask_rate": _share(statistics.masked_tokens, maskable),
+        "shown_as_mask": _share(statistics.masked_as_mask, statistics.masked_tokens),
+        "shown_as_random": _share(statistics.masked_as_random, statistics.masked_tokens),
+        "shown_as_original": _share(statistics.masked_as_original, statistics.masked_tokens),
+        "truncated_tokens": statistics.truncated_tokens,
+        "mask_rate_by_word_length": rates,
+        "rows_by_source": statistics.rows_by_source,
+        "length_histogram": histogram,
+    }
+
+
+def _histogram(manifest: Manifest, place: str) -> dict[int, int]:
+    split, _, length = place.partition("/")
+    total: dict[int, int] = {}
+    for record in manifest.records(split, int(length)):
+        for tokens, rows in record.length_histogram.items():
+            total[tokens] = total.get(tokens, 0) + rows
+    return dict(sorted(total.items()))
+
+
+def _by_split_and_length(item: tuple[str, ExampleStatistics]) -> tuple[bool, int]:
+    split, _, length = item[0].partition("/")
+    return split != "train", int(length)
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

@@ -1,0 +1,1 @@
+"""Plain text and EPUB → books or chapters as raw documents."""

@@ -1,0 +1,61 @@
+"""Compressed or plain files as one stream of plain bytes; what a file is, is seen in its first bytes."""
+
+import io
+from typing import BinaryIO, cast
+
+from preprocessing.errors import PreprocessingError
+from preprocessing.sources.stored_stream import StoredStream, TruncatedInputError
+
+_MAGIC = (
+    (b"BZh", "bz2"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+)
+_BUFFER_BYTES = 1 << 20
+
+
+def detect_compression(path: str) -> str:
+    """ "", "bz2", "gzip", "xz" or "zstd", by the file's first bytes."""
+    with open(path, "rb") as stream:
+        head = stream.read(6)
+    return next((name for magic, name in _MAGIC if head.startswith(magic)), "")
+
+
+def open_range(path: str, name: str, compression: str, start: int = 0, end: int | None = None) -> BinaryIO:
+    """The bytes `[start, end)` of the file as stored, decompressed; read once, front to back, in bounded memory.
+
+    `name` is for messages. Reading raises PreprocessingError where a compressed stream is damaged or ends early.
+    """
+    return cast(BinaryIO, io.BufferedReader(_PlainBytes(path, name, compression, start, end), _BUFFER_BYTES))
+
+
+class _PlainBytes(io.RawIOBase):
+    def __init__(self, path: str, name: str, compression: str, start: int, end: int | None) -> None:
+        self._stream = StoredStream(path, name, compression, start, end)
+        self._pending = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if not self._pending:
+            self._pending = memoryview(self._next())
+        size = min(len(buffer), len(self._pending))
+        buffer[:size] = self._pending[:size]
+        self._pending = self._pending[size:]
+        return size
+
+    def _next(self) -> bytes:
+        try:
+            piece = self._stream.read()
+        except TruncatedInputError as error:
+            raise PreprocessingError(
+                f"{self._stream.name} ends inside its {self._stream.compression} data at byte "
+                f"{self._stream.offset:,}; fetch it again or leave it out."
+            ) from error
+        return b"" if self._stream.beyond else piece
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()

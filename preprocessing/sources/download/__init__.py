@@ -1,0 +1,1 @@
+"""What `preprocessing.download` fetches, and how."""

@@ -1,0 +1,1 @@
+"""Formats with a text per row or line → raw documents."""

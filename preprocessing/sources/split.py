@@ -1,0 +1,49 @@
+"""A piece of work: a range of one input file, or several small files of one source."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import xxhash
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One piece of work. `path` opens the file on this machine, `file` names it in outputs.
+
+    `[start, end)` counts bytes of the file as stored (row groups for parquet, shards for dataset); `compression` is "",
+    "bz2", "gzip", "xz" or "zstd"; `sample` is a hash of the first and last 64 KiB of the range, so that a file that
+    was replaced gives another key; `more` are further small splits of the same source, read after this one.
+    """
+
+    source: str
+    path: str
+    file: str
+    start: int
+    end: int
+    compression: str = ""
+    sample: str = ""
+    more: tuple["Split", ...] = ()
+
+    @property
+    def key(self) -> str:
+        """32 hexadecimal digits that name this piece of work: the same on every machine."""
+        identity = [(s.source, s.file, s.start, s.end, s.compression, s.sample) for s in self.pieces()]
+        return xxhash.xxh3_128_hexdigest(json.dumps(identity).encode())
+
+    @property
+    def size(self) -> int:
+        """The sum of the ranges: bytes, except for parquet and dataset."""
+        return sum(piece.end - piece.start for piece in self.pieces())
+
+    def pieces(self) -> tuple["Split", ...]:
+        """This split without `more`, then those in `more`: each a range of one file."""
+        return (replace(self, more=()), *self.more) if self.more else (self,)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; `from_json` is the inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Split":
+        return cls(**{**data, "more": tuple(cls.from_json(other) for other in data["more"])})

@@ -1,0 +1,174 @@
+"""The bytes of a dump, decompressed piece by piece, with the offset for every complaint.
+
+A range of a file is read to its end, and on request beyond it: a page that begins inside a range may end outside.
+Memory is bounded whatever the file holds: pieces have a fixed size, and a decompressor is never asked for more.
+"""
+
+import bz2
+import lzma
+import zlib
+from typing import Any
+
+import zstandard
+
+from preprocessing.errors import PreprocessingError
+
+PIECE_BYTES = 1 << 20
+_STORED_BYTES = 1 << 18
+# A Zstandard decompressor has no output limit; run-length blocks grow 30,000 times, so it is fed little by little.
+_ZSTD_STORED_BYTES = 1 << 9
+_DAMAGED = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+
+
+class TruncatedInputError(PreprocessingError):
+    """A file that ends before its content does."""
+
+
+class StoredStream:
+    """Reads `[start, end)` of a stored file and then, if asked, what follows.
+
+    `compression` is "", "bz2", "gzip", "xz" or "zstd"; a range of a compressed file begins where a stream begins.
+    `beyond` is true when the piece read last lies behind `end`. `offset` counts stored bytes from the file's start.
+    """
+
+    def __init__(self, path: str, name: str, compression: str, start: int = 0, end: int | None = None) -> None:
+        self.name = name
+        self.compression = compression
+        self.start = self.offset = start
+        self.beyond = False
+        self._end = end
+        try:
+            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close()
+        except IsADirectoryError as error:
+            raise PreprocessingError(f"{name} is a folder; give the dump file itself.") from error
+        except OSError as error:
+            raise PreprocessingError(f"{name} cannot be read: {error.strerror}.") from error
+        self._file.seek(start)
+        self._decoder: Any = None
+        self._stored = b""
+        self._failure: PreprocessingError | None = None
+
+    def __enter__(self) -> "StoredStream":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def read(self) -> bytes:
+        """The next piece of at most about 1 MiB; b"" at the end of the file.
+
+        Raises TruncatedInputError when the file ends inside a compressed stream, PreprocessingError when it is damaged.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if not self.compression:
+            return self._read_stored(PIECE_BYTES)
+        pieces, size = [], 0
+        try:
+            # Small pieces are joined: a caller that appends them to a page must not copy the page for each.
+            while size < PIECE_BYTES // 4 and (piece := self._read_decoded()):
+                pieces.append(piece)
+                size += len(piece)
+                if self._end is not None and self.offset >= self._end:
+                    break
+        except PreprocessingError as failure:
+            if not pieces:
+                raise
+            self._failure = failure
+        return b"".join(pieces)
+
+    def _read_decoded(self) -> bytes:
+        while True:
+            if self._decoder is None:
+                if not self._stored:
+                    self._stored = self._read_stored()
+                    if not self._stored:
+                        return b""
+                self._decoder = _DECODERS[self.compression]()
+            needs_input = getattr(self._decoder, "needs_input", True)
+            if not self._stored and needs_input:
+                self._stored = self._read_stored()
+                if not self._stored:
+                    raise TruncatedInputError(
+                        f"{self.name} ends inside its {self.compression} data at byte {self.offset:,}; fetch it again, "
+                        "or keep its complete pages with --accept-truncated."
+                    )
+            piece = self._decode()
+            if piece:
+                return piece
+
+    def _decode(self) -> bytes:
+        stored, self._stored = self._stored, b""
+        try:
+            piece = self._decoder.decompress(stored, PIECE_BYTES)
+        except _DAMAGED as error:
+            raise PreprocessingError(
+                f"{self.name} is damaged near byte {self.offset:,} ({self.compression}: {error}); fetch it again."
+            ) from error
+        if self._decoder.eof:
+            self._stored = self._decoder.unused_data
+            self._decoder = None
+        return piece
+
+    def _read_stored(self, size: int | None = None) -> bytes:
+        if size is None:
+            size = _ZSTD_STORED_BYTES if self.compression == "zstd" else _STORED_BYTES
+        # Never across `end`: what is decoded before it is reached belongs to the range.
+        if self._end is not None:
+            self.beyond = self.offset >= self._end
+            if not self.beyond:
+                size = min(size, self._end - self.offset)
+        stored = self._file.read(size) or b""
+        self.offset += len(stored)
+        return stored
+
+
+class _Gzip:
+    """zlib's decompressor with the interface of those for bz2 and xz."""
+
+    def __init__(self) -> None:
+        self._decoder = zlib.decompressobj(wbits=31)
+
+    def decompress(self, stored: bytes, limit: int) -> bytes:
+        return self._decoder.decompress(self._decoder.unconsumed_tail + stored, limit)
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._decoder.unconsumed_tail
+
+    @property
+    def eof(self) -> bool:
+        return self._decoder.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._decoder.unused_data
+
+
+class _Zstandard:
+    """The same for Zstandard, whose output has no limit."""
+
+    def __init__(self) -> None:
+        self._decoder = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
+
+    def decompress(self, stored: bytes, limit: int) -> bytes:
+        return self._decoder.decompress(stored)
+
+    @property
+    def eof(self) -> bool:
+        return self._decoder.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._decoder.unused_data
+
+
+_DECODERS: dict[str, Any] = {
+    "bz2": bz2.BZ2Decompressor,
+    "xz": lzma.LZMADecompressor,
+    "gzip": _Gzip,
+    "zstd": _Zstandard,
+}

@@ -1,0 +1,1 @@
+"""A dump's bytes → its articles as raw documents."""

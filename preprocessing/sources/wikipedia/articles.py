@@ -1,0 +1,98 @@
+"""Wikipedia: articles of a `pages-articles` dump, one page at a time."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from preprocessing.sources.raw_document import RawDocument
+from preprocessing.sources.stored_stream import StoredStream, TruncatedInputError
+from preprocessing.sources.wikipedia.head import read_namespaces
+from preprocessing.sources.wikipedia.pages import MalformedPageError, Page, read_pages
+from preprocessing.sources.wikipedia.split_points import split_points
+from preprocessing.tally import DOCUMENTS_IN, Tally
+from preprocessing.wikitext.disambiguation import is_disambiguation
+from preprocessing.wikitext.extraction import extract
+from preprocessing.wikitext.links import Site
+from preprocessing.wikitext.options import WikitextOptions
+
+__all__ = ["read_articles", "split_points"]
+
+_ARTICLES = 0
+
+
+class DumpRange(Protocol):
+    """What this reader needs of a split: `[start, end)` in stored bytes, cut by `split_points`."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def compression(self) -> str: ...
+
+
+def read_articles(split: DumpRange, options: WikitextOptions, tally: Tally) -> Iterator[RawDocument]:
+    """The articles that begin in the split, in order; `locator` is the page's id.
+
+    Every page counts as `documents_in`; what is no article is counted by reason: `dropped.namespace`, `.redirect`,
+    `.not_wikitext`, `.disambiguation`, `.empty`, `.malformed`. Raises PreprocessingError when the file is no dump,
+    is damaged, or ends early (after every complete page; with `options.accept_truncated` it is counted instead).
+    """
+    with StoredStream(split.path, split.file, split.compression, split.start, split.end) as stream:
+        try:
+            site = _read_site(split.path, split.file, split.compression)
+            for page in read_pages(stream, options.page_limit_bytes):
+                tally.count(DOCUMENTS_IN)
+                try:
+                    if isinstance(page, MalformedPageError):
+                        raise page
+                    article = _article(page, options, site, tally)
+                except MalformedPageError as error:
+                    tally.reject(f"{split.file}#{error.locator or '?'}", error.reason)
+                    continue
+                if article is not None:
+                    yield article
+        except TruncatedInputError:
+            if not options.accept_truncated:
+                raise
+            tally.count("truncated_files")
+
+
+def _article(page: Page, options: WikitextOptions, site: Site, tally: Tally) -> RawDocument | None:
+    reason = _no_article(page, site)
+    if reason:
+        tally.count(f"dropped.{reason}")
+        return None
+    text = page.text()
+    tally.count("wikipedia.characters", len(text))
+    result = extract(text, options, site)
+    if not options.keep_disambiguation and is_disambiguation(page.title, text, result.lost_templates):
+        tally.count("dropped.disambiguation")
+        return None
+    for name, characters in result.lost_templates.items():
+        tally.lose_template(name, characters)
+    if not result.paragraphs:
+        tally.count("dropped.empty")
+        return None
+    return RawDocument(page.locator, page.title, result.paragraphs)
+
+
+def _no_article(page: Page, site: Site) -> str:
+    if page.namespace is not None:
+        is_article = page.namespace == _ARTICLES
+    else:  # dumps of before 2011 have no <ns>
+        prefix, colon, _ = page.title.partition(":")
+        is_article = not colon or prefix.lower() not in site.namespaces
+    if not is_article:
+        return "namespace"
+    if page.is_redirect:
+        return "redirect"
+    return "" if page.model == "wikitext" else "not_wikitext"
+
+
+def _read_site(path: str, name: str, compression: str) -> Site:
+    with StoredStream(path, name, compression) as stream:
+        return Site.from_namespaces(read_namespaces(stream))

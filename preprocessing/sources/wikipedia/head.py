@@ -1,0 +1,53 @@
+"""The head of a dump: is it one, and what are its namespaces called."""
+
+import re
+
+from preprocessing.errors import PreprocessingError
+from preprocessing.sources.stored_stream import StoredStream, TruncatedInputError
+
+_OPEN = b"<page>"
+_HEAD_LIMIT = 1 << 20
+_NAMESPACE = re.compile(rb'<namespace\s[^<>]*?key="(-?\d+)"[^<>]*?>([^<]*)</namespace>')
+
+
+def read_namespaces(stream: StoredStream) -> dict[int, str]:
+    """The namespaces of `<siteinfo>` by number, from the head of the file; checks that it is a dump at all."""
+    head = b""
+    while len(head) < _HEAD_LIMIT and b"</siteinfo>" not in head and _OPEN not in head:
+        try:
+            piece = stream.read()
+        except TruncatedInputError:
+            if not head:
+                raise
+            break
+        if not piece:
+            break
+        head += piece
+    _check_head(stream.name, head)
+    return {
+        int(key): name.decode("utf-8", "replace").replace("&amp;", "&")
+        for key, name in _NAMESPACE.findall(head[: head.find(b"</siteinfo>") + 1])
+    }
+
+
+def _check_head(name: str, head: bytes) -> None:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not start:
+        raise PreprocessingError(f"{name} is empty; fetch it again or leave it out.")
+    prologue = start[: start.find(_OPEN)] if _OPEN in start else start
+    for declaration in (b"<!DOCTYPE", b"<!ENTITY"):
+        if declaration in prologue:
+            raise PreprocessingError(
+                f"{name} declares {declaration.decode()[2:]}, which no MediaWiki dump does; it was refused, because "
+                "such declarations can expand without bound."
+            )
+    if start.startswith(b"<?xml"):
+        start = start[start.find(b"?>") + 2 :].lstrip()
+    while start.startswith(b"<!--") and b"-->" in start:
+        start = start[start.find(b"-->") + 3 :].lstrip()
+    if not start.startswith(b"<mediawiki"):
+        begins = start[:40].decode("utf-8", "backslashreplace").split("\n")[0]
+        raise PreprocessingError(
+            f"{name} is not a MediaWiki XML dump: it begins with {begins!r}, not with <mediawiki; give a "
+            "pages-articles file."
+        )

@@ -1,0 +1,1 @@
+"""Documents → pieces of words."""

@@ -1,0 +1,1 @@
+"""Templates whose text belongs to the sentence around them."""

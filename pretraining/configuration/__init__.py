@@ -1,0 +1,1 @@
+"""A recipe's tables, and DeepSpeed's dictionary."""

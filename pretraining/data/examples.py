@@ -1,0 +1,204 @@
+"""Training examples of one or several shard sets, read straight from the mapped files into packed micro-batches.
+
+Nothing is loaded at start-up but each shard's header; the pages of the files are shared by all ranks of a node.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from preprocessing.errors import PreprocessingError
+from preprocessing.shards.manifest import ShardRecord
+from preprocessing.shards.shard_files import Shard, ShardSet
+from pretraining.data import gather
+from pretraining.data.dynamic_masking import MaskingVocabulary, mask_anew
+from pretraining.errors import PretrainingError
+from pretraining.model.packing import PackedBatch
+
+
+def open_shard_sets(folders: Sequence[str | Path], sequence_length: int, vocabulary_size: int | None) -> list[ShardSet]:
+    """Opens shard folders that one model can be trained on together.
+
+    They must hold ``sequence_length``, share one tokenizer, and its vocabulary must fit ``vocabulary_size`` (None:
+    any).
+    """
+    if not folders:
+        raise PretrainingError("no shards to train on: give --data.shards=FOLDER, the output folder of preprocessing")
+    try:
+        sets = [ShardSet.open(folder) for folder in folders]
+        for shard_set in sets:
+            shard_set.records("train", sequence_length)
+    except PreprocessingError as error:
+        raise PretrainingError(str(error)) from error
+    for shard_set in sets:
+        if shard_set.manifest.tokenizer_fingerprint != sets[0].manifest.tokenizer_fingerprint:
+            raise PretrainingError(
+                f"{shard_set.folder} was built with another vocabulary than {sets[0].folder}; "
+                "build both with the same --vocab"
+            )
+    vocabulary = sets[0].manifest.vocabulary_size
+    if vocabulary_size is not None and vocabulary > vocabulary_size:
+        raise PretrainingError(
+            f"{sets[0].folder} was built with a vocabulary of {vocabulary} tokens and the model has {vocabulary_size}; "
+            f"set model.vocab_size to {vocabulary}, or use shards of the model's own vocabulary"
+        )
+    return sets
+
+
+class Examples:
+    """All examples of one split and length, numbered through: set after set, shard after shard, row after row."""
+
+    def __init__(self, sets: Sequence[ShardSet], split: str, sequence_length: int) -> None:
+        self.sequence_length = sequence_length
+        self.shards: list[tuple[ShardSet, ShardRecord]] = []
+        self.set_sizes: list[int] = []
+        for shard_set in sets:
+            records = [record for record in shard_set.records(split, sequence_length) if record.rows]
+            self.shards += [(shard_set, record) for record in records]
+            self.set_sizes.append(sum(record.rows for record in records))
+        self._tables: list[pa.Table] = []  # keeps the mapped memory alive
+        self._table = self._map()
+
+    def __len__(self) -> int:
+        return sum(self.set_sizes)
+
+    @property
+    def mean_tokens(self) -> float:
+        """Mean tokens of an example, from the manifest."""
+        return sum(record.tokens for _, record in self.shards) / max(1, len(self))
+
+    @property
+    def mean_masked(self) -> float:
+        """Mean masked tokens of an example, from the manifest."""
+        return sum(record.masked_tokens for _, record in self.shards) / max(1, len(self))
+
+    def column(self, shard: int, name: str) -> pa.Array:
+        """One mapped column of one shard."""
+        return self._tables[shard].column(name).chunk(0)
+
+    def measure(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Tokens and masked tokens of each example: int64 arrays as long as ``examples`` (int64)."""
+        if len(examples) and (examples.min() < 0 or examples.max() >= len(self)):
+            raise IndexError(f"example {examples.min()} to {examples.max()} of {len(self)}")
+        lengths, masked = np.empty_like(examples), np.empty_like(examples)
+        self._check(gather.measure(self._table, examples, lengths, masked), examples)
+        return lengths, masked
+
+    def pack(
+        self,
+        examples: np.ndarray,
+        *,
+        passes: np.ndarray | None = None,
+        seed: int = 0,
+        vocabulary: MaskingVocabulary | None = None,
+    ) -> PackedBatch:
+        """One micro-batch of ``examples`` (int64), in their order; with a ``vocabulary`` it is masked anew."""
+        lengths, masked = self.measure(examples)
+        token_edges, mask_edges = _edges(lengths), _edges(masked)
+        tokens, masks = int(token_edges[-1]), int(mask_edges[-1])
+        longest = int(lengths.max())
+        if longest > self.sequence_length:
+            where = self._where(int(examples[lengths.argmax()]))
+            raise PretrainingError(
+                f"{where} has {longest} tokens in shards of length {self.sequence_length}; build the shards again"
+            )
+        input_ids, segment_ids, position_ids = (np.empty(tokens, np.int64) for _ in range(3))
+        masked_indices, masked_labels = np.empty(masks, np.int64), np.empty(masks, np.int64)
+        is_random_next = np.empty(len(examples), np.int64)
+        self._check(
+            gather.pack(
+                self._table,
+                examples,
+                token_edges,
+                mask_edges,
+                input_ids,
+                segment_ids,
+                position_ids,
+                masked_indices,
+                masked_labels,
+                is_random_next,
+            ),
+            examples,
+        )
+        if vocabulary is not None:
+            passes = np.zeros_like(examples) if passes is None else passes
+            mask_anew(
+                input_ids,
+                token_edges,
+                segment_ids,
+                masked_indices,
+                masked_labels,
+                mask_edges,
+                examples,
+                passes,
+                seed,
+                vocabulary,
+            )
+        return PackedBatch(
+            input_ids_t=torch.from_numpy(input_ids),
+            segment_ids_t=torch.from_numpy(segment_ids),
+            position_ids_t=torch.from_numpy(position_ids),
+            cu_seqlens=torch.from_numpy(token_edges.astype(np.int32)),
+            max_length=longest,
+            masked_indices_m=torch.from_numpy(masked_indices),
+            masked_labels_m=torch.from_numpy(masked_labels),
+            is_random_next_s=torch.from_numpy(is_random_next),
+        )
+
+    def _map(self) -> gather.ShardTable:
+        """Maps every shard and notes where its columns lie."""
+        columns: dict[str, list[int]] = {name: [] for name in gather.ShardTable._fields}
+        for shard_set, record in self.shards:
+            try:
+                shard = shard_set.read(record)
+            except PreprocessingError as error:
+                raise PretrainingError(str(error)) from error
+            self._tables.append(shard.table)
+            for name, value in _addresses(shard).items():
+                columns[name].append(value)
+        columns["first_example"] = np.cumsum([0] + [record.rows for _, record in self.shards]).tolist()
+        return gather.ShardTable(
+            **{name: np.array(values, bool if name == "wide" else np.int64) for name, values in columns.items()}
+        )
+
+    def _check(self, place: int, examples: np.ndarray) -> None:
+        if place != gather.OK:
+            raise PretrainingError(
+                f"{self._where(int(examples[place]))} is corrupt; compare the shard with the sha256 in manifest.json, "
+                "remove it and run the build again"
+            )
+
+    def _where(self, example: int) -> str:
+        """File and row of an example, for messages."""
+        number = int(np.searchsorted(self._table.first_example, example, side="right")) - 1
+        shard_set, record = self.shards[number]
+        return f"{shard_set.folder / record.name}, row {example - int(self._table.first_example[number])},"
+
+
+def _addresses(shard: Shard) -> dict[str, int]:
+    """The address of every column of a mapped shard. The first and last offsets bound all others if those ascend."""
+    bitmap = shard.table.column("is_random_next").chunk(0)
+    if bitmap.offset:
+        raise PretrainingError(f"{shard.path} holds a sliced column, which no writer of shards makes; build it again")
+    return {
+        "tokens": len(shard.input_ids),
+        "masked": min(len(shard.masked_positions), len(shard.masked_labels)),
+        "token_offsets": shard.token_offsets.ctypes.data,
+        "input_ids": shard.input_ids.ctypes.data,
+        "segment_b_start": shard.segment_b_start.ctypes.data,
+        "mask_offsets": shard.mask_offsets.ctypes.data,
+        "masked_positions": shard.masked_positions.ctypes.data,
+        "masked_labels": shard.masked_labels.ctypes.data,
+        "is_random_next": bitmap.buffers()[1].address,
+        "wide": shard.input_ids.dtype.itemsize == 4,
+    }
+
+
+def _edges(counts: np.ndarray) -> np.ndarray:
+    """Running sums from zero, int64[n + 1]."""
+    edges = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=edges[1:])
+    return edges

@@ -1,0 +1,109 @@
+"""Prepares global batches ahead of the training loop, in a thread."""
+
+import queue
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+from pretraining.data.batching import cut
+from pretraining.data.dynamic_masking import MaskingVocabulary
+from pretraining.data.examples import Examples
+from pretraining.data.sampler import Position, Sampler
+from pretraining.model.packing import PackedBatch
+
+
+@dataclass(frozen=True)
+class GlobalBatch:
+    """This rank's share of one optimiser step, and the counts of the whole step, equal on every rank.
+
+    The counts come from the shards' offsets, which every rank can read: no communication.
+    """
+
+    micro_batches: tuple[PackedBatch, ...]
+    masked_tokens: int
+    sequences: int
+    tokens: int
+    squared_tokens: int  # sum over sequences of length², for the attention's FLOPs
+    next_position: Position
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Cuts the sampler's stream into global batches and packs the share of one rank.
+
+    Which examples make up a global batch does not depend on ``ranks``; which rank computes which does not matter to the
+    gradient, because the loss is divided by counts of the whole batch.
+    """
+
+    examples: Examples
+    sampler: Sampler
+    batch_size: int
+    micro_batches: int  # per rank
+    rank: int
+    ranks: int
+    hidden_size: int
+    vocabulary: MaskingVocabulary | None = None  # masks anew when given
+
+    def batch_at(self, position: Position) -> GlobalBatch:
+        """The global batch that starts at ``position``."""
+        examples, passes = self.sampler.draw(position, self.batch_size)
+        lengths, masked = self.examples.measure(examples)
+        shares = cut(lengths, self.ranks, self.micro_batches, self.hidden_size)
+        return GlobalBatch(
+            micro_batches=tuple(
+                self.examples.pack(
+                    examples[share[self.rank]],
+                    passes=passes[share[self.rank]],
+                    seed=self.sampler.seed,
+                    vocabulary=self.vocabulary,
+                )
+                for share in shares
+            ),
+            masked_tokens=int(masked.sum()),
+            sequences=self.batch_size,
+            tokens=int(lengths.sum()),
+            squared_tokens=int((lengths * lengths).sum()),
+            next_position=self.sampler.advance(position, self.batch_size),
+        )
+
+    def batches(self, position: Position, steps: int) -> Iterator[GlobalBatch]:
+        """``steps`` consecutive global batches, without a thread."""
+        for _ in range(steps):
+            batch = self.batch_at(position)
+            position = batch.next_position
+            yield batch
+
+
+def prefetch(loader: Loader, position: Position, steps: int, ahead: int) -> Generator[GlobalBatch]:
+    """``loader.batches`` from a thread that stays at most ``ahead`` batches in front; its errors are raised here."""
+    ready: queue.Queue[GlobalBatch | BaseException] = queue.Queue(maxsize=max(1, ahead))
+    stopped = threading.Event()
+
+    def put(item: GlobalBatch | BaseException) -> None:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.2)
+                return
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for batch in loader.batches(position, steps):
+                put(batch)
+                if stopped.is_set():
+                    return
+        except BaseException as error:
+            put(error)
+
+    thread = threading.Thread(target=work, name="loader", daemon=True)
+    thread.start()
+    try:
+        for _ in range(steps):
+            item = ready.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join(timeout=5)

@@ -1,0 +1,1 @@
+"""BERT on packed tokens, top to bottom."""

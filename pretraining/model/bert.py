@@ -1,0 +1,205 @@
+"""BERT as published (Devlin et al. 2018, section 3), on packed tokens, readable top to bottom.
+
+Shape letters: t tokens of the micro-batch, s sequences, m masked positions, h width, v vocabulary.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from pretraining.errors import PretrainingError
+from pretraining.model.attention import SequenceLayout, packed_attention
+from pretraining.model.config import BertConfig
+from pretraining.model.dropout import Dropout
+from pretraining.model.linear import Linear
+from pretraining.model.masked_loss import masked_token_loss
+from pretraining.model.packing import PackedBatch
+from pretraining.model.tied_embedding import look_up_tied
+
+
+class PreTrainingSums(NamedTuple):
+    """Sums over the micro-batch, never means: the caller divides by the counts of the whole global batch."""
+
+    mlm_loss_sum: Tensor  # float32: cross-entropy in nats over masked positions
+    nsp_loss_sum: Tensor  # float32: cross-entropy in nats over sequences
+    mlm_correct: Tensor  # int64: masked positions where the most likely token is the label
+    nsp_correct: Tensor  # int64
+    masked_tokens: int
+    sequences: int
+
+
+class Embeddings(nn.Module):
+    """Sum of token, position and segment embeddings (figure 2 of the paper), LayerNorm, dropout."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.word = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.segment = nn.Embedding(config.type_vocab_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = Dropout(config.hidden_dropout_prob)
+
+    def forward(
+        self, input_ids_t: Tensor, segment_ids_t: Tensor, position_ids_t: Tensor, words_th: Tensor | None = None
+    ) -> Tensor:
+        words_th = self.word(input_ids_t) if words_th is None else words_th
+        sum_th = words_th + self.position(position_ids_t) + self.segment(segment_ids_t)
+        return self.dropout(self.norm(sum_th))
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention; query, key and value are one matrix product."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.heads = config.num_attention_heads
+        self.qkv = Linear(config.hidden_size, 3 * config.hidden_size)
+        # LAMB scales query, key and value each by its own ratio.
+        for parameter in self.qkv.parameters():
+            parameter.stacked = 3  # type: ignore[attr-defined]
+        self.output = Linear(config.hidden_size, config.hidden_size)
+        self.probability_dropout = config.attention_probs_dropout_prob
+
+    def forward(self, hidden_th: Tensor, layout: SequenceLayout) -> Tensor:
+        tokens, width = hidden_th.shape
+        qkv_t3hd = self.qkv(hidden_th).view(tokens, 3, self.heads, width // self.heads)
+        context_thd = packed_attention(qkv_t3hd, layout, self.probability_dropout if self.training else 0.0)
+        return self.output(context_thd.reshape(tokens, width))
+
+
+class FeedForward(nn.Module):
+    """Two layers with the exact (erf) GELU between them."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.intermediate = Linear(config.hidden_size, config.intermediate_size)
+        self.output = Linear(config.intermediate_size, config.hidden_size)
+
+    def forward(self, hidden_th: Tensor) -> Tensor:
+        return self.output(F.gelu(self.intermediate(hidden_th)))
+
+
+class Layer(nn.Module):
+    """One Transformer layer, LayerNorm after each residual sum (post-LayerNorm)."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.attention = SelfAttention(config)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = Dropout(config.hidden_dropout_prob)
+
+    def forward(self, hidden_th: Tensor, layout: SequenceLayout) -> Tensor:
+        hidden_th = self.attention_norm(self.dropout(self.attention(hidden_th, layout), hidden_th))
+        return self.feed_forward_norm(self.dropout(self.feed_forward(hidden_th), hidden_th))
+
+
+class Pooler(nn.Module):
+    """tanh of a linear map of the first token, [CLS]."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.dense = Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, hidden_th: Tensor, cu_seqlens: Tensor) -> Tensor:
+        return torch.tanh(self.dense(hidden_th.index_select(0, cu_seqlens[:-1])))
+
+
+class BertModel(nn.Module):
+    """The encoder. Weights start from a normal distribution cut at two deviations, as the published code does."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.checkpoint_activations = False
+        self.embeddings = Embeddings(config)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.pooler = Pooler(config)
+        initialise(self, config.initializer_range)
+
+    def hidden_states(self, batch: PackedBatch, words_th: Tensor | None = None) -> Iterator[Tensor]:
+        """Yields [t, h] after the embeddings and after each layer: num_hidden_layers + 1 tensors.
+
+        `words_th`: the tokens' word embeddings, where the caller has looked them up already.
+        """
+        if batch.max_length > self.config.max_position_embeddings:
+            raise PretrainingError(
+                f"a sequence of {batch.max_length} tokens is longer than the model's "
+                f"{self.config.max_position_embeddings} positions: shorten it or build a model with more"
+            )
+        layout = SequenceLayout.of(batch.cu_seqlens, batch.max_length)
+        hidden_th = self.embeddings(batch.input_ids_t, batch.segment_ids_t, batch.position_ids_t, words_th)
+        yield hidden_th
+        for layer in self.layers:
+            if self.checkpoint_activations and self.training:
+                hidden_th = checkpoint(layer, hidden_th, layout, use_reentrant=False)
+            else:
+                hidden_th = layer(hidden_th, layout)
+            yield hidden_th
+
+    def forward(self, batch: PackedBatch, words_th: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Returns the last hidden states [t, h] and the pooled [CLS] of each sequence [s, h]."""
+        for hidden_th in self.hidden_states(batch, words_th):
+            last_th = hidden_th
+        return last_th, self.pooler(last_th, batch.cu_seqlens)
+
+
+class MaskedTokenHead(nn.Module):
+    """Loss sum and correct predictions at the masked positions; the decoder is the word embedding (tied)."""
+
+    def __init__(self, config: BertConfig, word_embedding: Tensor) -> None:
+        super().__init__()
+        self.dense = Linear(config.hidden_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.decoder_weight = word_embedding  # the same parameter, so it is registered here too
+        self.decoder_bias = nn.Parameter(torch.zeros(config.vocab_size))
+
+    def forward(self, hidden_mh: Tensor, labels_m: Tensor, decoder_vh: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        transformed_mh = self.norm(F.gelu(self.dense(hidden_mh)))
+        decoder_vh = self.decoder_weight if decoder_vh is None else decoder_vh
+        return masked_token_loss(transformed_mh, decoder_vh, self.decoder_bias, labels_m)
+
+
+class BertForPreTraining(nn.Module):
+    """Encoder with the masked-token and next-sentence heads; a call returns the sums of both losses."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.bert = BertModel(config)
+        self.mlm_head = MaskedTokenHead(config, self.bert.embeddings.word.weight)
+        self.nsp_head = Linear(config.hidden_size, 2)
+        initialise(self.mlm_head.dense, config.initializer_range)
+        initialise(self.nsp_head, config.initializer_range)
+
+    def forward(self, batch: PackedBatch) -> PreTrainingSums:
+        indices_m, labels_m, is_random_s = batch.masked_indices_m, batch.masked_labels_m, batch.is_random_next_s
+        if indices_m is None or labels_m is None or is_random_s is None:
+            raise PretrainingError("pretraining needs masked positions, their labels and next-sentence labels")
+        tied = look_up_tied(self.bert.embeddings.word.weight, batch.input_ids_t)
+        words_th, decoder_vh = (None, None) if tied is None else tied
+        hidden_th, pooled_sh = self.bert(batch, words_th)
+        mlm_loss_sum, mlm_correct = self.mlm_head(hidden_th.index_select(0, indices_m), labels_m, decoder_vh)
+        logits_s2 = self.nsp_head(pooled_sh)
+        return PreTrainingSums(
+            mlm_loss_sum=mlm_loss_sum,
+            nsp_loss_sum=F.cross_entropy(logits_s2.float(), is_random_s, reduction="sum"),
+            mlm_correct=mlm_correct,
+            nsp_correct=(logits_s2.argmax(-1) == is_random_s).sum(),
+            masked_tokens=indices_m.shape[0],
+            sequences=batch.sequences,
+        )
+
+
+def initialise(module: nn.Module, deviation: float) -> None:
+    """Matrices and embeddings: normal(0, deviation) cut at two deviations; biases 0; LayerNorm stays 1 and 0."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding):
+            nn.init.trunc_normal_(part.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+        if isinstance(part, nn.Linear):
+            nn.init.zeros_(part.bias)

@@ -1,0 +1,55 @@
+"""Decoder and cross-entropy of the masked positions in one function, without a second [m, v] tensor.
+
+In float32 on the CPU, softmax and its gradient are worked out in the memory of the scores: at a small model the scores
+are the largest tensors of a step, and each fresh copy costs more than the arithmetic (docs/model-speed.md).
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from pretraining.model.linear import onednn_serves, product
+
+
+def masked_token_loss(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, labels_m: Tensor) -> tuple[Tensor, Tensor]:
+    """Sum over m of −log softmax(hidden · decoderᵀ + bias)[label] in nats (float32), and the number of labels that
+    have the highest score (int64).
+    """
+    if onednn_serves(hidden_mh, decoder_vh):
+        return DecoderLoss.apply(hidden_mh, decoder_vh, bias_v, labels_m)
+    scores_mv = F.linear(hidden_mh, decoder_vh, bias_v).float()
+    return F.cross_entropy(scores_mv, labels_m, reduction="sum"), _correct(scores_mv.detach(), labels_m)
+
+
+def _correct(scores_mv: Tensor, labels_m: Tensor) -> Tensor:
+    return (scores_mv.gather(1, labels_m[:, None]).squeeze(1) >= scores_mv.amax(1)).sum()
+
+
+class DecoderLoss(torch.autograd.Function):
+    """The gradient of the scores, softmax − one-hot, is made in the forward pass, in place of the scores."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, labels_m: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        scores_mv = product(hidden_mh, decoder_vh, bias_v)
+        correct = _correct(scores_mv, labels_m)
+        highest_m1 = scores_mv.amax(1, keepdim=True)
+        label_m1 = scores_mv.gather(1, labels_m[:, None])
+        sums_m1 = scores_mv.sub_(highest_m1).exp_().sum(1, keepdim=True)
+        loss_sum = (sums_m1.log() + highest_m1 - label_m1).sum()
+        grad_mv = scores_mv.mul_(1 / sums_m1)
+        grad_mv.scatter_add_(1, labels_m[:, None], grad_mv.new_full((len(labels_m), 1), -1.0))
+        ctx.save_for_backward(hidden_mh, decoder_vh, grad_mv)
+        ctx.mark_non_differentiable(correct)
+        return loss_sum, correct
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        hidden_mh, decoder_vh, grad_mv = ctx.saved_tensors
+        grad_decoder_vh = product(grad_mv.t(), (hidden_mh * grad).t())
+        return product(grad_mv, decoder_vh.t()).mul_(grad), grad_decoder_vh, grad_mv.sum(0).mul_(grad), None

@@ -1,0 +1,1 @@
+"""One pretraining run: the loop and everything around it."""

@@ -1,0 +1,104 @@
+"""Starts DeepSpeed: process group, engine, optimiser."""
+
+import os
+import warnings
+from datetime import timedelta
+from typing import Any
+
+import deepspeed
+import deepspeed.comm
+import torch
+from deepspeed.ops import __compatible_ops__
+from deepspeed.runtime.zero import GatheredParameters
+from deepspeed.utils import logger as deepspeed_logger
+from deepspeed.utils import safe_get_full_fp32_param
+from torch import nn
+
+from pretraining.configuration.deepspeed import deepspeed_configuration
+from pretraining.configuration.tables import Recipe
+from pretraining.errors import PretrainingError
+from pretraining.optimization.lamb import Lamb
+from pretraining.optimization.lamb_layout import attach_lamb
+from pretraining.optimization.optimizers import build_optimizer
+from pretraining.run.ranks import RankEnvironment
+
+PROCESS_GROUP_TIMEOUT = timedelta(minutes=30)  # finite, so that a lost rank ends the run instead of hanging it
+
+
+def start_processes(environment: RankEnvironment) -> torch.device:
+    """Joins the process group (NCCL on GPUs, gloo on the CPU) and returns this rank's device."""
+    environment.export()
+    warnings.filterwarnings("ignore", message=".*all_gather_into_tensor.*", category=FutureWarning)
+    deepspeed_logger.setLevel("WARNING")
+    on_gpu = torch.cuda.is_available()
+    gpu = 0
+    if on_gpu:
+        gpu = gpu_of(environment, torch.cuda.device_count())
+        os.environ["LOCAL_RANK"] = str(gpu)  # DeepSpeed takes its device from there
+        torch.cuda.set_device(gpu)
+    else:
+        # DeepSpeed would compile a shared-memory communication op here (a minute, and a compiler on every node);
+        # gloo does the same work.
+        __compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed.init_distributed(
+        dist_backend="nccl" if on_gpu else "gloo",
+        verbose=False,
+        timeout=PROCESS_GROUP_TIMEOUT,
+        rank=environment.rank,
+        world_size=environment.world_size,
+    )
+    return torch.device("cuda", gpu) if on_gpu else torch.device("cpu")
+
+
+def gpu_of(environment: RankEnvironment, visible: int) -> int:
+    """The number of this rank's GPU among the visible ones; PretrainingError when there are too few.
+
+    Slurm's `--gpus-per-task=1` shows every task one GPU, which is number 0 to each of them.
+    """
+    if visible == 1:
+        return 0
+    if environment.local_rank >= visible:
+        raise PretrainingError(
+            f"rank {environment.rank} is number {environment.local_rank} on its node, which shows it {visible} GPUs; "
+            "start one task per GPU"
+        )
+    return environment.local_rank
+
+
+def start_engine(recipe: Recipe, model: nn.Module, ranks: int, micro_batches: int, *, on_cpu: bool) -> Any:
+    """The DeepSpeed engine around ``model``, with the recipe's optimiser, ready to train."""
+    optimizer = build_optimizer(model, recipe.optimizer)
+    engine, *_ = deepspeed.initialize(
+        model=model,
+        optimizer=optimizer,
+        config=deepspeed_configuration(recipe, ranks, micro_batches, on_cpu=on_cpu),
+        dist_init_required=False,
+    )
+    if isinstance(optimizer, Lamb):
+        attach_lamb(engine)
+    return engine
+
+
+def set_learning_rate(engine: Any, rate: float) -> None:
+    """The rate of the next update, in every parameter group."""
+    for group in engine.optimizer.param_groups:
+        group["lr"] = rate
+
+
+def gradient_norm(engine: Any) -> float | None:
+    """Norm of the last reduced gradient before clipping; None at stage 0, where DeepSpeed does not keep it."""
+    norm = engine.get_global_grad_norm()
+    return None if norm is None else float(norm)
+
+
+def full_weights(engine: Any) -> dict[str, torch.Tensor]:
+    """All float32 weights on the CPU of rank 0, whatever the stage (elsewhere an empty dictionary). Collective."""
+    master = engine.fp16_enabled()
+    first = deepspeed.comm.get_rank() == 0
+    weights: dict[str, torch.Tensor] = {}
+    for name, parameter in engine.module.named_parameters(remove_duplicate=False):
+        with GatheredParameters([parameter], enabled=engine.zero_optimization_stage() == 3):
+            full = safe_get_full_fp32_param(parameter) if master else parameter
+            if first:
+                weights[name] = full.detach().to("cpu", torch.float32).clone()
+    return weights

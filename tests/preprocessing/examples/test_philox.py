@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import scipy.stats
+
+from preprocessing.examples.philox import below, fill_block, new_state, next_number, start_stream, stream_key, uniform
+
+# The known-answer vectors that the authors publish with Random123 (kat_vectors, philox4x32, 10 rounds).
+VECTORS = [
+    ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+    ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+    (
+        (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+        (0xA4093822, 0x299F31D0),
+        (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+    ),
+]
+
+
+@pytest.mark.parametrize(("counter", "key", "expected"), VECTORS)
+def test_published_vectors(counter: tuple[int, ...], key: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    state = new_state()
+    state[0:2] = key
+    state[2:6] = counter
+    fill_block(state)
+    assert tuple(state[6:10].tolist()) == expected
+
+
+def test_a_stream_can_be_entered_at_any_time() -> None:
+    state = new_state()
+    start_stream(state, 2**63 + 5, 2**64 - 1, 7)
+    first = [next_number(state) for _ in range(9)]
+    start_stream(state, 2**63 + 5, 2**64 - 1, 8)
+    other = [next_number(state) for _ in range(9)]
+    start_stream(state, 2**63 + 5, 2**64 - 1, 7)
+    assert [next_number(state) for _ in range(9)] == first
+    assert not set(first) & set(other)
+
+
+@pytest.mark.parametrize("bound", [2, 7, 100, 1000])
+def test_integers_below_a_bound_are_equally_likely(bound: int) -> None:
+    state = new_state()
+    start_stream(state, 1, 2, 3)
+    drawn = np.array([below(state, bound) for _ in range(100 * bound)])
+    assert drawn.min() >= 0
+    assert scipy.stats.chisquare(np.bincount(drawn, minlength=bound)).pvalue > 1e-4
+
+
+def test_one_is_the_smallest_bound_and_two_to_the_32_the_largest() -> None:
+    state = new_state()
+    start_stream(state, 1, 2, 3)
+    assert {below(state, 1) for _ in range(50)} == {0}
+    assert max(below(state, 2**32) for _ in range(50)) > 2**30
+
+
+def test_uniform_numbers_are_uniform() -> None:
+    state = new_state()
+    start_stream(state, 9, 9, 9)
+    drawn = [uniform(state) for _ in range(20000)]
+    assert scipy.stats.kstest(drawn, "uniform").pvalue > 1e-4
+
+
+def test_the_key_depends_on_every_part() -> None:
+    assert (
+        len(
+            {
+                stream_key(1, "pairs", 128, 0),
+                stream_key(2, "pairs", 128, 0),
+                stream_key(1, "masks", 128, 0),
+                stream_key(1, "pairs", 12, 80),
+            }
+        )
+        == 4
+    )

@@ -1,0 +1,38 @@
+"""Every option that docs/sources.md names exists."""
+
+import argparse
+import re
+from pathlib import Path
+
+from preprocessing.arguments import OptionParser, add_models
+from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions
+from preprocessing.download import _parser
+from preprocessing.sources.options import InputOptions, SourceOptions
+
+OF_THE_BUILD = {"--vocab", "--output"}
+
+
+def options_of(parser: argparse.ArgumentParser) -> set[str]:
+    found = set()
+    for action in parser._actions:
+        found.update(action.option_strings)
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                found |= options_of(command)
+    return found
+
+
+def test_options_in_the_documentation_exist(repository: Path) -> None:
+    text = (repository / "docs" / "sources.md").read_text(encoding="utf-8")
+    parser = OptionParser()
+    add_models(parser, (InputOptions, SourceOptions, NearDuplicateOptions))
+    named = set(re.findall(r"--[a-z][a-z.-]*[a-z]", text))
+    assert "--books.document" in named
+    assert named <= options_of(parser) | options_of(_parser()) | OF_THE_BUILD
+
+
+def test_every_input_and_cleaning_option_is_documented(repository: Path) -> None:
+    text = (repository / "docs" / "sources.md").read_text(encoding="utf-8")
+    inputs = {name for name in InputOptions.model_fields if not name.startswith("dataset_")}
+    cleaning = {f"cleaning.{name}" for name in SourceOptions.model_fields["cleaning"].default.__class__.model_fields}
+    assert [name for name in sorted(inputs | cleaning) if f"--{name.replace('_', '-')}" not in text] == []

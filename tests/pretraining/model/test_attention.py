@@ -1,0 +1,121 @@
+"""Attention within packed sequences: next to a plain computation, its gradient, and which kernel is chosen."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from pretraining.model import attention, attention_cpu
+from pretraining.model.attention import Run, SequenceLayout, packed_attention
+
+LENGTHS = {"one": [6], "equal": [4, 4], "many": [3] * 5, "ragged": [5, 5, 2, 7, 1, 7]}
+HEADS, HEAD_SIZE = 3, 4
+
+
+def layout_of(lengths: list[int]) -> SequenceLayout:
+    cu_seqlens = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
+    return SequenceLayout.of(cu_seqlens, max(lengths))
+
+
+def expected(qkv_t3hd: Tensor, lengths: list[int]) -> Tensor:
+    """Sequence by sequence, head by head."""
+    contexts = []
+    for part in qkv_t3hd.split(lengths):
+        query, key, value = part.transpose(0, 2).unbind(1)
+        contexts.append(((query @ key.mT / HEAD_SIZE**0.5).softmax(-1) @ value).transpose(0, 1))
+    return torch.cat(contexts)
+
+
+def test_neighbours_of_one_length_form_a_run() -> None:
+    runs = layout_of([5, 5, 2, 7, 7]).runs
+    assert runs == (Run(0, 2, 5), Run(10, 1, 2), Run(12, 2, 7))
+    assert runs[2].tokens == slice(12, 26)
+
+
+@pytest.mark.parametrize("long", [1, 1000], ids=["long", "short"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
+def test_attention_equals_the_plain_computation(
+    lengths: list[int], dtype: torch.dtype, long: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention_cpu, "LONG", long)
+    torch.manual_seed(0)
+    qkv = torch.randn(sum(lengths), 3, HEADS, HEAD_SIZE, dtype=dtype, requires_grad=True)
+    grad = torch.randn(sum(lengths), HEADS, HEAD_SIZE, dtype=dtype)
+    ours, plain = packed_attention(qkv, layout_of(lengths), 0.0), expected(qkv, lengths)
+    torch.testing.assert_close(ours, plain, atol=1e-6, rtol=1e-5)
+    (ours_grad,), (plain_grad,) = (torch.autograd.grad(out, qkv, grad) for out in (ours, plain))
+    torch.testing.assert_close(ours_grad, plain_grad, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_the_gradient_is_that_of_the_forward_pass(dropout: float) -> None:
+    qkv = torch.randn(9, 3, 2, 3, dtype=torch.float64, requires_grad=True)
+    layout = layout_of([4, 4, 1])
+
+    def attend(value: Tensor) -> Tensor:
+        torch.manual_seed(5)  # the same mask at every call
+        return packed_attention(value, layout, dropout)
+
+    assert torch.autograd.gradcheck(attend, qkv)
+
+
+def test_dropped_weights_leave_the_mean_alone() -> None:
+    torch.manual_seed(0)
+    qkv, layout = torch.randn(6, 3, 2, 4), layout_of([6])
+    mean = torch.stack([packed_attention(qkv, layout, 0.2) for _ in range(3000)]).mean(0)
+    torch.testing.assert_close(mean, packed_attention(qkv, layout, 0.0), atol=0.06, rtol=0)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
+def test_lower_precision_goes_run_by_run_through_torch(lengths: list[int]) -> None:
+    qkv = torch.randn(sum(lengths), 3, HEADS, HEAD_SIZE)
+    ours = packed_attention(qkv.bfloat16(), layout_of(lengths), 0.0)
+    assert ours.dtype == torch.bfloat16
+    torch.testing.assert_close(ours.float(), expected(qkv, lengths), atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
+def test_the_nested_path_of_gpus_is_right_where_it_can_run_here(lengths: list[int]) -> None:
+    qkv = torch.randn(sum(lengths), 3, HEADS, HEAD_SIZE)
+    nested = attention._nested(qkv, layout_of(lengths), 0.0)
+    torch.testing.assert_close(nested, expected(qkv, lengths), atol=1e-5, rtol=1e-5)
+
+
+class FakeCuda(SimpleNamespace):
+    """Says that it lies on a GPU: what `packed_attention` looks at before it chooses."""
+
+    is_cuda = True
+
+
+@pytest.mark.parametrize(
+    ("dtype", "dropout", "chosen"),
+    [
+        (torch.bfloat16, 0.0, "_flash"),
+        (torch.float16, 0.0, "_flash"),
+        (torch.bfloat16, 0.1, "_nested"),
+        (torch.float32, 0.0, "_nested"),
+    ],
+)
+def test_the_kernel_on_gpus(dtype: torch.dtype, dropout: float, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name in ("_flash", "_nested"):
+        monkeypatch.setattr(attention, name, lambda *_, name=name: calls.append(name))
+    fake: Any = FakeCuda(dtype=dtype)
+    packed_attention(fake, layout_of([2]), dropout)
+    assert calls == [chosen]
+
+
+def test_flash_attention_gets_the_sequences_as_torch_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(
+        "torch.nn.attention.varlen.varlen_attn", lambda *arguments: given.extend(arguments) or arguments[0]
+    )
+    qkv, layout = torch.randn(7, 3, HEADS, HEAD_SIZE), layout_of([5, 2])
+    attention._flash(qkv, layout)
+    for part in range(3):
+        assert torch.equal(given[part], qkv[:, part])
+    assert given[3] is given[4] is layout.cu_seqlens
+    assert given[5:] == [5, 5]

@@ -1,0 +1,57 @@
+"""Decoder and loss in one function, and the tied embedding's one gradient, next to plain autograd."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from pretraining.model.masked_loss import masked_token_loss
+from pretraining.model.tied_embedding import look_up_tied
+
+
+@pytest.mark.parametrize("masked", [1, 13])
+def test_loss_and_gradients_equal_torch(masked: int) -> None:
+    torch.manual_seed(0)
+    hidden, decoder, bias = (torch.randn(*shape, requires_grad=True) for shape in ((masked, 8), (50, 8), (50,)))
+    labels = torch.randint(0, 50, (masked,))
+    ours, correct = masked_token_loss(hidden, decoder, bias, labels)
+    scores = F.linear(hidden, decoder, bias)
+    plain = F.cross_entropy(scores, labels, reduction="sum")
+    assert type(ours.grad_fn).__name__ == "DecoderLossBackward"
+    assert ours.item() == pytest.approx(plain.item(), rel=1e-6)
+    assert correct.item() == (scores.argmax(1) == labels).sum().item()
+    grads = (torch.autograd.grad(loss / 7, (hidden, decoder, bias)) for loss in (ours, plain))
+    for our_grad, plain_grad in zip(*grads, strict=True):
+        torch.testing.assert_close(our_grad, plain_grad, atol=1e-6, rtol=1e-5)
+
+
+def test_large_scores_do_not_overflow() -> None:
+    hidden, decoder = torch.full((1, 1), 1e3), torch.tensor([[1.0], [0.9]])
+    loss, correct = masked_token_loss(hidden, decoder, torch.zeros(2), torch.tensor([1]))
+    assert loss.item() == pytest.approx(100.0)
+    assert correct.item() == 0
+
+
+def test_lower_precision_is_left_to_torch_and_the_loss_is_float32() -> None:
+    hidden, decoder, labels = torch.randn(3, 8), torch.randn(50, 8), torch.tensor([1, 2, 3])
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, correct = masked_token_loss(hidden, decoder, torch.zeros(50), labels)
+    assert loss.dtype == torch.float32
+    assert correct.dtype == torch.int64
+
+
+def test_the_tied_embedding_has_one_gradient_for_both_uses() -> None:
+    torch.manual_seed(0)
+    weight, ids = torch.randn(50, 8, requires_grad=True), torch.tensor([3, 7, 3, 49])
+    grad_rows, grad_decoder = torch.randn(4, 8), torch.randn(50, 8)
+    tied = look_up_tied(weight, ids)
+    assert tied is not None
+    (ours,) = torch.autograd.grad(tied, weight, (grad_rows, grad_decoder.clone()))
+    expected = grad_decoder.index_add(0, ids, grad_rows)
+    torch.testing.assert_close(ours, expected)
+    torch.testing.assert_close(tied[0], weight[ids])
+
+
+def test_the_embedding_is_left_to_torch_where_zero_3_takes_weights_away() -> None:
+    weight = torch.randn(5, 2, requires_grad=True)
+    weight.ds_id = 0  # type: ignore[attr-defined]
+    assert look_up_tied(weight, torch.tensor([1])) is None

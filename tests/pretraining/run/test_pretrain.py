@@ -1,0 +1,268 @@
+"""Whole runs on two real ranks: resuming exactly, refusing what does not fit, equality with a plain loop."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.synthetic_shards import write_shards
+from pretraining.data.examples import Examples, open_shard_sets
+from pretraining.data.loader import Loader
+from pretraining.data.sampler import Position, Sampler
+from pretraining.model.bert import BertForPreTraining
+from pretraining.model.config import BertConfig
+from pretraining.model.huggingface import export_bert, import_bert
+from pretraining.run.metrics import read_metrics
+
+pytestmark = pytest.mark.slow
+
+RECIPE = """
+[model]
+size = "tiny"
+hidden_size = 32
+num_hidden_layers = 2
+num_attention_heads = 2
+intermediate_size = 64
+max_position_embeddings = 32
+[data]
+sequence_length = 32
+[training]
+steps = 6
+batch_size = 16
+micro_batch_size = 4
+precision = "fp32"
+threads = 1
+[optimizer]
+learning_rate = 1e-2
+[schedule]
+warmup_steps = 2
+[evaluation]
+examples = 40
+[checkpoint]
+keep = 3
+[output]
+log_every = 1
+tensorboard = false
+peak_tflops = 1.0
+"""
+LAYOUTS = [(0, "fp32"), (1, "fp32"), (2, "fp32"), (3, "fp32"), (1, "bf16")]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory, launch: Callable[..., None]) -> tuple[Path, dict[str, Any]]:
+    """Does everything below in one start of two ranks; returns the folder and the outcome of every named action."""
+    folder = tmp_path_factory.mktemp("runs")
+    shards = write_shards(folder / "shards", words=16)
+    other = write_shards(folder / "other", words=16, seed=9)
+    config = BertConfig.named(
+        "tiny",
+        hidden_size=32,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=32,
+        vocab_size=21,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    torch.manual_seed(3)
+    export_bert(BertForPreTraining(config), folder / "start", shards / "tokenizer")
+    (folder / "recipe.toml").write_text(RECIPE)
+    plan: dict[str, dict[str, Any]] = {}
+
+    def run(name: str, into: str, **settings: Any) -> None:
+        keys = {key.replace("__", "."): value for key, value in settings.items()}
+        plan[name] = {"run": {"data.shards": str(shards), "output.folder": str(folder / into), **keys}}
+
+    for stage, precision in LAYOUTS:
+        layout = {"deepspeed__zero_optimization__stage": stage, "training__precision": precision}
+        quiet = {"output__export": "false"} if precision == "bf16" else {}
+        run(f"whole {stage} {precision}", f"whole-{stage}-{precision}", **layout, **quiet)
+        run(f"first {stage} {precision}", f"parts-{stage}-{precision}", training__stop_at=3, **layout, **quiet)
+        if (stage, precision) == (1, "fp32"):
+            run("at its stop", f"parts-{stage}-{precision}", training__stop_at=3, **layout)
+        run(f"second {stage} {precision}", f"parts-{stage}-{precision}", **layout, **quiet)
+    saving = {"checkpoint__every": 1, "output__export": "false", "evaluation__examples": 0}
+    run("to stop", "stopped", training__stop_at=2, **saving)
+    run("past its stop", "stopped", training__stop_at=1, **saving)
+    run("used folder", "stopped", checkpoint__resume="false", **saving)
+    run("other optimizer", "stopped", optimizer__beta2=0.98, **saving)
+    run("other correction", "stopped", optimizer__bias_correction="false", **saving)
+    plan["damage the only one"] = {"truncate": str(folder / "stopped/checkpoints/step2/trainer.json")}
+    plan["damage the other"] = {"truncate": str(folder / "stopped/checkpoints/step1/trainer.json")}
+    run("nothing whole", "stopped", **saving)
+    run("to damage", "damaged", training__stop_at=4, **saving)
+    plan["damage"] = {"truncate": str(folder / "damaged/checkpoints/step4/random-00001.pt")}
+    run("after damage", "damaged", **saving)
+    run("other model", "damaged", model__hidden_size=64)
+    run("other data", "damaged", data__shards=str(other))
+    run("other stage", "damaged", deepspeed__zero_optimization__stage=2)
+    run("finished", "whole-1-fp32")
+    run("dynamic", "dynamic", data__masking='"dynamic"', output__export="false")
+    run("next phase", "phase2", init__from=str(folder / "whole-1-fp32"), training__steps=2)
+    run(
+        "two hundred",
+        "parity",
+        init__from=str(folder / "start"),
+        training__steps=200,
+        training__clip_norm=0,
+        optimizer__learning_rate=3e-3,
+        schedule__warmup_steps=0,
+        output__export="false",
+    )
+    (folder / "plan.json").write_text(json.dumps(list(plan.values())))
+    launch(2, Path(__file__).with_name("run_ranks.py"), str(folder / "plan.json"), folder=folder)
+    outcomes = json.loads((folder / "results.json").read_text())
+    return folder, dict(zip(plan, outcomes, strict=True))
+
+
+def losses(folder: Path) -> list[float]:
+    return [line["loss"] for line in read_metrics(folder / "metrics.jsonl") if "event" not in line]
+
+
+@pytest.mark.parametrize(("stage", "precision"), LAYOUTS)
+def test_interrupted_and_resumed_equals_undisturbed(
+    results: tuple[Path, dict[str, Any]], stage: int, precision: str
+) -> None:
+    folder, outcomes = results
+    outcome = [outcomes[f"{part} {stage} {precision}"] for part in ("whole", "first", "second")]
+    assert outcome == [0, 0, 0]
+    whole, parts = folder / f"whole-{stage}-{precision}", folder / f"parts-{stage}-{precision}"
+    assert len(losses(whole)) == 6
+    assert losses(whole) == losses(parts)
+    held_out = [
+        [line for line in read_metrics(run / "metrics.jsonl") if line.get("event") == "evaluation"][-1]["loss"]
+        for run in (whole, parts)
+    ]
+    assert held_out[0] == held_out[1]
+
+
+def test_stages_agree(results: tuple[Path, dict[str, Any]]) -> None:
+    reference = losses(results[0] / "whole-0-fp32")
+    for stage in (1, 2, 3):
+        assert losses(results[0] / f"whole-{stage}-fp32") == pytest.approx(reference, abs=1e-4)
+
+
+def test_loss_falls_on_held_out_examples(results: tuple[Path, dict[str, Any]]) -> None:
+    report = json.loads((results[0] / "parity" / "report.json").read_text())["summary"]
+    assert report["held_out_last"]["loss"] < report["held_out_first"]["loss"] - 0.2
+    assert report["step"] == 200
+
+
+def test_run_folder_is_complete(results: tuple[Path, dict[str, Any]]) -> None:
+    run = results[0] / "whole-3-fp32"
+    state = json.loads((run / "state.json").read_text())
+    assert state["status"] == "finished"
+    assert state["step"] == 6
+    assert "<svg" in (run / "report.html").read_text()
+    assert (run / "checkpoints" / "latest").read_text() == "step6\n"
+    assert not list(run.rglob("*.tmp*"))
+    exported = import_bert(run / "export")
+    for left, right in zip(
+        exported.parameters(), import_bert(results[0] / "whole-0-fp32" / "export").parameters(), strict=True
+    ):
+        assert torch.allclose(left, right, atol=2e-4)
+
+
+def test_stopped_run_stays_stopped(results: tuple[Path, dict[str, Any]]) -> None:
+    """Scripts put a job back into the queue on 75; started again at its stop or past it, it trains no further."""
+    folder, outcomes = results
+    assert [outcomes[name] for name in ("to stop", "past its stop", "at its stop")] == [0, 0, 0]
+    state = json.loads((folder / "stopped" / "state.json").read_text())
+    assert (state["status"], state["step"]) == ("stopped", 2)
+    assert len(losses(folder / "stopped")) == 2
+
+
+def test_interrupted_run_says_so(results: tuple[Path, dict[str, Any]]) -> None:
+    line = json.loads((results[0] / "damaged" / "state.json").read_text())
+    assert line["status"] in ("finished", "failed")
+
+
+def test_damaged_checkpoint_is_passed_over(results: tuple[Path, dict[str, Any]]) -> None:
+    folder, outcomes = results
+    assert outcomes["to damage"] == 0
+    assert outcomes["after damage"] == 0
+    lines = read_metrics(folder / "damaged" / "metrics.jsonl")
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert losses(folder / "damaged") == losses(folder / "whole-1-fp32")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("other model", "checkpoint of another model (hidden_size 32 there, 64 here)"),
+        ("other data", "trained on other shards"),
+        ("used folder", "checkpoint.resume is false and"),
+        ("other optimizer", "other settings in [optimizer] (beta2 0.999 there, 0.98 here)"),
+        ("other correction", "other settings in [optimizer] (bias_correction True there, False here)"),
+        ("nothing whole", "none of step1, step2 is whole"),
+        ("other stage", "written with stage 1 and this run has stage 2"),
+    ],
+)
+def test_foreign_checkpoint_is_refused(results: tuple[Path, dict[str, Any]], name: str, expected: str) -> None:
+    assert expected in str(results[1][name])
+
+
+def test_finished_run_is_left_as_it_is(results: tuple[Path, dict[str, Any]]) -> None:
+    folder, outcomes = results
+    assert outcomes["finished"] == 0
+    assert len(losses(folder / "whole-1-fp32")) == 6
+
+
+def test_dynamic_masking_sees_other_masks(results: tuple[Path, dict[str, Any]]) -> None:
+    folder, outcomes = results
+    assert outcomes["dynamic"] == 0
+    dynamic, static = losses(folder / "dynamic"), losses(folder / "whole-1-fp32")
+    assert dynamic[0] != static[0]
+    assert dynamic[0] == pytest.approx(static[0], abs=0.2)
+
+
+def test_next_phase_starts_from_the_weights(results: tuple[Path, dict[str, Any]]) -> None:
+    folder, outcomes = results
+    assert outcomes["next phase"] == 0
+    before = json.loads((folder / "whole-1-fp32" / "report.json").read_text())["summary"]["held_out_last"]
+    after = json.loads((folder / "phase2" / "report.json").read_text())["summary"]["held_out_first"]
+    assert after["loss"] == pytest.approx(before["loss"], abs=1e-6)
+
+
+def test_two_hundred_losses_equal_a_plain_transformers_loop(results: tuple[Path, dict[str, Any]]) -> None:
+    """The same weights and batches, dropout 0, padded batches, mean losses, one process, `torch.optim.AdamW`."""
+    transformers = pytest.importorskip("transformers")
+    folder, outcomes = results
+    assert outcomes["two hundred"] == 0
+    model = transformers.BertForPreTraining.from_pretrained(folder / "start", attn_implementation="eager").train()
+    undecayed = [p for name, p in model.named_parameters() if name.endswith("bias") or "LayerNorm" in name]
+    kept = {id(parameter) for parameter in undecayed}
+    decayed = [p for p in model.parameters() if id(p) not in kept]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.01}, {"params": undecayed, "weight_decay": 0.0}], lr=3e-3, eps=1e-6
+    )
+    examples = Examples(open_shard_sets([folder / "shards"], 32, None), "train", 32)
+    sampler = Sampler.weighted(tuple(examples.set_sizes), (), 1)
+    loader = Loader(examples, sampler, batch_size=16, micro_batches=1, rank=0, ranks=1, hidden_size=32)
+    plain = []
+    for step, batch in enumerate(loader.batches(Position(), 200)):
+        packed = batch.micro_batches[0]
+        lengths = packed.cu_seqlens.diff().tolist()
+        padded = torch.nn.utils.rnn.pad_sequence
+        labels_t = torch.full_like(packed.input_ids_t, -100)
+        labels_t[packed.masked_indices_m] = packed.masked_labels_m
+        for group in optimizer.param_groups:
+            group["lr"] = 3e-3 * (1 - (step + 1) / 201)
+        output = model(
+            input_ids=padded(packed.input_ids_t.split(lengths), batch_first=True),
+            token_type_ids=padded(packed.segment_ids_t.split(lengths), batch_first=True),
+            attention_mask=padded([torch.ones(n) for n in lengths], batch_first=True),
+            labels=padded(labels_t.split(lengths), batch_first=True, padding_value=-100),
+            next_sentence_label=packed.is_random_next_s,
+        )
+        optimizer.zero_grad()
+        output.loss.backward()
+        optimizer.step()
+        plain.append(output.loss.item())
+    ours = losses(folder / "parity")
+    assert len(ours) == 200
+    assert plain[-1] < plain[0] - 0.5
+    assert ours == pytest.approx(plain, abs=1e-4)

@@ -1,0 +1,104 @@
+"""The report and the metrics file."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pretraining.configuration.tables import Recipe
+from pretraining.model.config import BertConfig
+from pretraining.run.metrics import MetricsLog, read_metrics
+from pretraining.run.progress import describe
+from pretraining.run.report_page import write_report
+
+RECIPE = Recipe.model_validate({"training": {"steps": 30, "batch_size": 8, "micro_batch_size": 8}})
+
+
+def line(step: int) -> dict[str, object]:
+    return {
+        "step": step,
+        "loss": 10.0 / step,
+        "mlm_loss": 9.0 / step,
+        "nsp_loss": 1.0 / step,
+        "mlm_accuracy": step / 100,
+        "nsp_accuracy": 0.5,
+        "learning_rate": 1e-4,
+        "tokens": 100 * step,
+        "sequences": 8 * step,
+        "seconds": 2.0 * step,
+        "seconds_per_step": 2.0,
+        "tokens_per_second": 50.0,
+        "padding_share": 0.1,
+        "data_wait_share": 0.001,
+        "mfu": None,
+        "memory_bytes": 2**30,
+    }
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    log = MetricsLog(tmp_path, tensorboard=False, resumed_step=0)
+    for step in (0, 30):
+        for source in ("all", "<books>"):
+            figures = {"loss": 5.0, "mlm_loss": 4.5, "nsp_loss": 0.5, "mlm_accuracy": 0.3, "nsp_accuracy": 0.6}
+            counts = {"masked_tokens": 10, "sequences": 20}
+            log.write({"event": "evaluation", "step": step, "source": source, **figures, **counts})
+    for step in (10, 20, 30):
+        log.write(line(step))
+    log.close()
+    return tmp_path
+
+
+def test_report(run: Path) -> None:
+    write_report(run, RECIPE, BertConfig.named("tiny"), ranks=2)
+    page = (run / "report.html").read_text()
+    HTMLParser().feed(page)
+    assert page.count("<svg") == 4
+    assert "&lt;books&gt;" in page
+    assert "<books>" not in page
+    assert "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    ).replace("https://matplotlib.org", "")
+    report = json.loads((run / "report.json").read_text())
+    assert report["summary"]["step"] == 30
+    assert report["summary"]["tokens"] == 3000
+    assert report["summary"]["held_out_last"]["mlm_accuracy"] == 0.3
+    assert len(report["steps"]) == 3
+
+
+def test_report_of_a_run_without_figures(tmp_path: Path) -> None:
+    write_report(tmp_path, RECIPE, BertConfig.named("tiny"), ranks=1)
+    assert "No held-out evaluation" in (tmp_path / "report.html").read_text()
+
+
+def test_resuming_drops_what_will_come_again(run: Path) -> None:
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 31, "loss": ')  # torn by a crash
+    log = MetricsLog(run, tensorboard=False, resumed_step=20)
+    log.write(line(21))
+    log.close()
+    lines = read_metrics(run / "metrics.jsonl")
+    assert [entry["step"] for entry in lines] == [0, 0, 10, 20, 21]
+
+
+def test_a_fresh_run_starts_an_empty_file(run: Path) -> None:
+    MetricsLog(run, tensorboard=False, resumed_step=0).close()
+    assert read_metrics(run / "metrics.jsonl") == []
+
+
+def test_progress_line() -> None:
+    text = describe(line(10), 30)
+    for part in (
+        "loss 1.000",
+        "MLM 10.0%",
+        "NSP 50.0%",
+        "rate 1.00e-04",
+        "50 tokens/s",
+        "padding 10%",
+        "MFU –",
+        "1.0 GiB",
+    ):
+        assert part in text
+    assert "data wait 0.1%" in text
+    assert "left 0:00:40" in text
