@@ -1,0 +1,54 @@
+"""Options from a TOML file: the same keys as on the command line."""
+
+import tomllib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+
+def read_table(path: str | Path, error_class: type[Exception]) -> dict[str, Any]:
+    """The content of a TOML file; raises `error_class` where there is none."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise error_class(f"--config {path}: there is no such file.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise error_class(f"--config {path} cannot be read ({error}); give a TOML file.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise error_class(f"--config {path} is not TOML: {error}.") from error
+
+
+def flatten(table: dict[str, Any], keys: Collection[str], prefix: str = "") -> tuple[dict[str, Any], list[str]]:
+    """The values of nested tables by dotted key, and the dotted names that are not among `keys`."""
+    values: dict[str, Any] = {}
+    unknown: list[str] = []
+    for name, value in table.items():
+        key = f"{prefix}{name}"
+        if key in keys:
+            values[key] = value
+        elif isinstance(value, dict) and any(known.startswith(f"{key}.") for known in keys):
+            inner, strange = flatten(value, keys, f"{key}.")
+            values |= inner
+            unknown += strange
+        else:
+            unknown.append(key)
+    return values, unknown
+
+
+def set_in(table: dict[str, Any], key: str, value: Any) -> bool:
+    """Sets a dotted key in nested tables; False where a part of the key is a value already."""
+    *parents, last = key.split(".")
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            return False
+    table[last] = value
+    return True
+
+
+def toml_value(text: str) -> Any:
+    """A TOML value where the text is one, else the text itself: paths and names need no quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,170 @@
+"""Pydantic models as command line options: `--field`, and `--section.field` for nested models."""
+
+import argparse
+import types
+import typing
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from preprocessing.arguments.parser import OptionParser
+from preprocessing.errors import PreprocessingError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
+
+
+def add_models(parser: OptionParser, models: Sequence[type[BaseModel]], *, config: str | None = None) -> None:
+    """Adds an option for every field of the models, and `--config FILE` where `config` says what the file holds.
+
+    A nested field is called `--section.field`, and also `--field` where no other has that name. Fields of the same
+    name on the top level of two models are one option. The help is the field's description, its default and, over
+    each section, the first line of the nested model's docstring. A field that is a dictionary is a free table:
+    `--table.any.key VALUE`. A tuple of texts takes several words, or one with commas where the field has
+    `json_schema_extra={"separator": ","}`; any other tuple takes one word with commas.
+    """
+    if config is not None:
+        text = f"TOML file with {config}; its keys are the options below, and an option goes before it"
+        parser.add_argument("--config", type=Path, metavar="FILE", help=text)
+    leaves: dict[str, FieldInfo] = {}
+    groups: dict[str, Any] = {"": parser}
+    for model in models:
+        for path, field, holder in _leaves(model):
+            leaves.setdefault(path, field)
+            section = path.rpartition(".")[0]
+            if section not in groups:
+                groups[section] = parser.add_argument_group(section, (holder.__doc__ or "").strip().split("\n")[0])
+    names = Counter(path.rpartition(".")[2] for path in leaves)
+    for path, field in leaves.items():
+        section, _, last = path.rpartition(".")
+        options = [f"--{path}"] + ([f"--{last}"] if section and names[last] == 1 else [])
+        _add_option(parser, groups[section], [option.replace("_", "-") for option in options], path, field)
+    parser.keys |= leaves.keys()
+    # Every option once more, before anything is said about one, would fill the first screen.
+    parser.usage = f"%(prog)s {'[--config FILE] ' if config else ''}[--option VALUE ...]"
+
+
+def _add_option(parser: OptionParser, group: Any, options: list[str], path: str, field: FieldInfo) -> None:
+    settings: dict[str, Any] = {"dest": path, "default": argparse.SUPPRESS, "help": _help(field)}
+    kind, arguments = _kind(field)
+    if kind is bool:
+        settings["action"] = _YesNo
+    elif kind is dict:
+        parser.tables.add(path)
+        settings |= {"metavar": "TABLE", "type": _no_table}
+        options = [f"--{path.replace('_', '-')}.KEY"]
+    elif kind is tuple and arguments[:1] == (str,):
+        separator = _separator(field)
+        settings |= {"nargs": "+", "action": "extend", "metavar": f"TEXT{separator}TEXT" if separator else "TEXT"}
+        if separator:
+            settings |= {"nargs": None, "action": "store", "type": lambda text: _parts(text, separator)}
+    elif kind is tuple:
+        settings |= {"type": lambda text: _parts(text, ","), "metavar": "N,N"}
+    elif kind is typing.Literal:
+        settings |= {"choices": arguments, "metavar": "|".join(map(str, arguments))}
+    else:
+        settings["metavar"] = {int: "N", float: "X", Path: "PATH"}.get(kind, "TEXT")
+    group.add_argument(*options, **settings)
+
+
+def build_model(
+    model: type[Model], namespace: argparse.Namespace, error_class: type[Exception] = PreprocessingError
+) -> Model:
+    """The model from what was parsed; raises `error_class`, naming option or file, where a value is wrong."""
+    data: dict[str, Any] = {}
+    given = vars(namespace)
+    for path, _, _ in _leaves(model):
+        if path in given:
+            section, _, field = path.rpartition(".")
+            place = data
+            for part in section.split(".") if section else ():
+                place = place.setdefault(part, {})
+            place[field] = given[path]
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise error_class(_sentence(error, namespace)) from error
+
+
+def _sentence(error: ValidationError, namespace: argparse.Namespace) -> str:
+    first = error.errors()[0]
+    parts = [str(part) for part in first["loc"] if not isinstance(part, int)]
+    key = ".".join(parts)
+    if first["type"] == "missing":
+        return f"--{key.replace('_', '-')} is missing; see --help."
+    message = first["msg"].removeprefix("Value error, ")
+    if not parts:
+        return f"{message}."
+    message = f"{message[:1].lower()}{message[1:]}"
+    if key in getattr(namespace, "from_config", ()):
+        return f"{namespace.config}: {key} = {first['input']}: {message}."
+    return f"--{key.replace('_', '-')} {first['input']}: {message}."
+
+
+class _YesNo(argparse.Action):
+    """`--keep`, `--no-keep`, and `--keep false` for those who come from a configuration file."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:
+        negative = [f"--no-{option.removeprefix('--')}" for option in option_strings]
+        settings |= {"nargs": "?", "metavar": "yes|no"}
+        super().__init__([*option_strings, *negative], dest, **settings)
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        value = True
+        if values is not None:
+            if values.lower() not in (*_TRUE, *_FALSE):
+                parser.error(f"{option} {values}: write yes or no")
+            value = values.lower() in _TRUE
+        setattr(namespace, self.dest, value != (option or "").startswith("--no-"))
+
+
+def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo, type[BaseModel]]]:
+    """Dotted name, field and model of every field that is no model itself."""
+    for attribute, field in model.model_fields.items():
+        name = f"{prefix}{field.alias or attribute}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _leaves(field.annotation, f"{name}.")
+        else:
+            yield name, field, model
+
+
+def _kind(field: FieldInfo) -> tuple[Any, tuple[Any, ...]]:
+    """The type that a text becomes, without None, and its arguments."""
+    annotation = field.annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        annotation = next(part for part in typing.get_args(annotation) if part is not types.NoneType)
+    return typing.get_origin(annotation) or annotation, typing.get_args(annotation)
+
+
+def _separator(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    return str(extra.get("separator", "")) if isinstance(extra, dict) else ""
+
+
+def _parts(text: str, separator: str) -> list[str]:
+    return [part.strip() for part in text.split(separator) if part.strip()]
+
+
+def _no_table(text: str) -> Any:
+    raise argparse.ArgumentTypeError(f"{text}: name a key of the table, as --table.key VALUE")
+
+
+def _help(field: FieldInfo) -> str:
+    default = " (required)"
+    if not field.is_required():
+        value = field.get_default(call_default_factory=True)
+        default = "" if value in (None, (), "", {}) else f" (default: {_shown(value)})"
+    return f"{field.description or ''}{default}".replace("%", "%%").strip()
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
