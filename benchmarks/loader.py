@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.synthetic_shards import write_shards
-from preprocessing.shards.shard_files import ShardSet
+from preprocessing.shards import ShardSet
 from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.data.dynamic_masking import MaskingVocabulary
 from pretraining.data.examples import Examples

@@ -38,10 +38,12 @@ from preprocessing.build import folder as build_folder
 from preprocessing.build.buckets import build_bucket
 from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
 from preprocessing.build.extract import extract_split
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
-from preprocessing.examples.default_recipe import ExampleOptions, build_examples
-from preprocessing.shards.manifest import Manifest
-from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.examples.default_recipe import build_examples
+from preprocessing.examples.options import ExampleOptions
+from preprocessing.shards import Manifest
+from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
@@ -109,7 +111,7 @@ def beam_over_loop(dumps: Sequence[Path], vocabulary: Path, folder: Path, repeat
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    from preprocessing.pipeline import add_graph
+    from preprocessing.build.graph import add_graph
 
     tokenizer = Tokenizer.load(vocabulary)
     splits = [split for path in dumps for split in plan_splits(InputOptions(wikipedia=(str(path),)))]
@@ -153,7 +155,7 @@ def loop(splits: list[Split], job: Job) -> None:
 def read_sentences(dump: Path) -> list[list[str]]:
     """The sentences of every document of a dump."""
     (split,) = plan_splits(InputOptions(wikipedia=(str(dump),)), split_bytes=1 << 40)
-    return [list(document.sentences) for document in read_documents(split, SourceOptions(), Tally())]
+    return [list(document.sentences) for document in read_documents(split, DocumentOptions(), Tally())]
 
 
 def tokenize_mb_per_second(texts: Sequence[list[list[str]]], tokenizer: Tokenizer) -> float:

@@ -17,7 +17,7 @@ from benchmarks.loader import measure as measure_loader
 from benchmarks.loader import order_seconds
 from benchmarks.step_time import CASES, measure_steps, our_step
 from benchmarks.synthetic_shards import write_shards
-from preprocessing.shards.shard_files import ShardSet
+from preprocessing.shards import ShardSet
 from pretraining.data.examples import Examples
 from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Position, Sampler

@@ -23,12 +23,13 @@ from preprocessing.documents.cleaning import Cleaner
 from preprocessing.documents.document import Document
 from preprocessing.documents.near_duplicate_groups import linked_groups, open_signatures
 from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, signature_schema
+from preprocessing.documents.options import CleaningOptions, DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.documents.sentences import Segmenter
 from preprocessing.documents.word_ngrams import WordHasher
 from preprocessing.near_duplicates import dropped_documents
 from preprocessing.sources.books.reader import read_books
-from preprocessing.sources.options import CleaningOptions, InputOptions, SourceOptions
+from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.wikipedia.articles import read_articles
 from preprocessing.tally import Tally
@@ -50,12 +51,12 @@ def speed(characters: int, work: Callable[[], object]) -> float:
 
 def read(inputs: InputOptions) -> list[Document]:
     """All documents with the default options."""
-    return [d for split in plan_splits(inputs) for d in read_documents(split, SourceOptions(), Tally())]
+    return [d for split in plan_splits(inputs) for d in read_documents(split, DocumentOptions(), Tally())]
 
 
 def raw_paragraphs(inputs: InputOptions) -> list[list[str]]:
     """The paragraphs of each document before cleaning."""
-    options, tally = SourceOptions(), Tally()
+    options, tally = DocumentOptions(), Tally()
     pieces = [piece for split in plan_splits(inputs) for piece in split.pieces()]
     raw = (
         read_books(piece, options, tally) if piece.source == "books" else read_articles(piece, options.wikitext, tally)

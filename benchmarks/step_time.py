@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from preprocessing.shards.shard_files import ShardSet
+from preprocessing.shards import ShardSet
 from pretraining.data.examples import Examples
 from pretraining.data.sampler import permute
 from pretraining.model.bert import BertForPreTraining

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from preprocessing.shards.manifest import FORMAT_VERSION, CorpusStatistics, Manifest
-from preprocessing.shards.shard_files import Examples, documents_path, shard_path, write_documents, write_shard
+from preprocessing.examples.arrays import Examples
+from preprocessing.examples.statistics import CorpusStatistics
+from preprocessing.shards import FORMAT_VERSION, Manifest, documents_path, shard_path, write_documents, write_shard
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer
 
 SOURCES = ("books", "wikipedia")

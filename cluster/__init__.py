@@ -1,1 +1,5 @@
-"""Running the stages: the beam command, the demo chain, preflight checks, Slurm scripts."""
+"""Running the stages: the `beam` command, Slurm scripts, the demo.
+
+`beam.py` is the command, `engines` what it knows of Beam's engines, `slurm/` the scripts of a cluster; `chain.py`
+runs stages one after the other on one machine, which `demo` does. Imports no other stage when it is imported.
+"""

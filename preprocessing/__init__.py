@@ -1,1 +1,7 @@
-"""Raw text to training examples: sources, cleaning, tokenisation, pairs and masks, Arrow shards."""
+"""Stage 1: raw text → training examples in Arrow shards.
+
+The road, room by room: `sources` (files → raw documents; `wikitext` for their markup) → `documents` (cleaned, cut
+into sentences) → `tokens` (pieces of words) → `examples` (pairs, masks) → `shards` (the format); `build` runs all of
+it as an Apache Beam job. The files beside the rooms are commands, and what rooms share: `errors`, `atomic_file`,
+`tally`. Open first: `pipeline.py`.
+"""

@@ -14,14 +14,15 @@ from typing import Any
 
 from preprocessing.arguments import OptionParser, add_models, build_model, refuse_unknown
 from preprocessing.documents.decontamination import Decontaminator
+from preprocessing.documents.options import DecontaminationOptions, DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.options import DecontaminationOptions, InputOptions, SourceOptions
+from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
 
 
-def contaminated_documents(inputs: InputOptions, options: SourceOptions, tally: Tally) -> Iterator[dict[str, Any]]:
+def contaminated_documents(inputs: InputOptions, options: DocumentOptions, tally: Tally) -> Iterator[dict[str, Any]]:
     """For each contaminated document where it is, the evaluation files, and the first shared n-gram."""
     if not options.decontamination.files:
         raise PreprocessingError(
@@ -49,12 +50,12 @@ def contaminated_documents(inputs: InputOptions, options: SourceOptions, tally: 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code: 0, or 2 with one sentence on stderr."""
     parser = OptionParser(prog="python -m preprocessing.contamination", description=__doc__.split("\n")[0])
-    add_models(parser, (InputOptions, SourceOptions))
+    add_models(parser, (InputOptions, DocumentOptions))
     tally = Tally()
     try:
         known, unknown = parser.parse_known_args(argv)
         refuse_unknown(unknown, [string for action in parser._actions for string in action.option_strings])
-        found = contaminated_documents(build_model(InputOptions, known), build_model(SourceOptions, known), tally)
+        found = contaminated_documents(build_model(InputOptions, known), build_model(DocumentOptions, known), tally)
         for line in found:
             print(json.dumps(line, ensure_ascii=False))
     except PreprocessingError as error:

@@ -18,18 +18,19 @@ from rich.table import Table
 from rich.text import Text
 
 from preprocessing.documents.document import Document
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.documents.sentences import Segmenter
 from preprocessing.errors import PreprocessingError
-from preprocessing.inspect import render
 from preprocessing.shards.example_text import ExampleText, locate_shard, read_example
-from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.shards.example_view import render
+from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import Tokenizer
 
 
-def find_document(wanted: dict[str, Any], pattern: str, options: SourceOptions) -> Document:
+def find_document(wanted: dict[str, Any], pattern: str, options: DocumentOptions) -> Document:
     """The document that a row of the document table names, read again from the inputs that `pattern` matches.
 
     Raises PreprocessingError when none of them holds it.
@@ -91,7 +92,7 @@ def explain(path: Path, row: int, pattern: str | None, console: Console) -> None
     console.print(render(example, tokenizer.tokens[tokenizer.mask_id]))
 
 
-def source_options(configuration: dict[str, Any]) -> SourceOptions:
+def source_options(configuration: dict[str, Any]) -> DocumentOptions:
     """How the build read its sources, from the configuration in its manifest.
 
     Files that only decide which documents are left out are named there by their contents; they are not needed here.
@@ -99,7 +100,7 @@ def source_options(configuration: dict[str, Any]) -> SourceOptions:
     source = dict(configuration.get("source", {}))
     source["drop_lists"] = ()
     source["decontamination"] = {**source.get("decontamination", {}), "files": ()}
-    return SourceOptions.model_validate(source)
+    return DocumentOptions.model_validate(source)
 
 
 def _segment(name: str, document: dict[str, Any], tokens: int) -> Text:

@@ -14,13 +14,10 @@ from rich.panel import Panel
 from rich.text import Text
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.example_text import ExampleText, read_example
-from preprocessing.shards.manifest import SPLITS
-from preprocessing.shards.shard_files import ShardSet
+from preprocessing.shards import SPLITS, ShardSet
+from preprocessing.shards.example_text import read_example
+from preprocessing.shards.example_view import legend, render
 from preprocessing.tokens.tokenizer import Tokenizer
-
-SEGMENT_A, SEGMENT_B, SPECIAL = "cyan", "green", "dim"
-AS_MASK, AS_RANDOM, AS_ORIGINAL = "bold white on red", "bold black on yellow", "bold white on blue"
 
 
 def choose_rows(sizes: Sequence[int], count: int, seed: int) -> list[tuple[int, int]]:
@@ -32,24 +29,6 @@ def choose_rows(sizes: Sequence[int], count: int, seed: int) -> list[tuple[int, 
     return sorted(
         (int(shard), int(row - (ends[shard] - sizes[shard]))) for shard, row in zip(shards, chosen, strict=True)
     )
-
-
-def render(example: ExampleText, mask_token: str) -> Text:
-    """The pieces in colour: a masked one stands as what the model sees, with the original behind an arrow."""
-    originals = {mask.position: mask for mask in example.masks}
-    text = Text()
-    for position, piece in enumerate(example.shown):
-        mask = originals.get(position)
-        if mask is not None:
-            kind = AS_MASK if mask.shown == mask_token else AS_ORIGINAL if mask.shown == mask.original else AS_RANDOM
-            shown = mask.original if kind == AS_ORIGINAL else f"{mask.shown}→{mask.original}"
-            text.append(shown, kind)
-        elif position in (0, example.segment_b_start - 1, len(example.shown) - 1):
-            text.append(piece, SPECIAL)
-        else:
-            text.append(piece, SEGMENT_A if position < example.segment_b_start else SEGMENT_B)
-        text.append(" ")
-    return text
 
 
 def source_line(document: dict[str, object]) -> str:
@@ -66,7 +45,7 @@ def show(folder: Path, split: str, length: int | None, rows: int, seed: int, con
         raise PreprocessingError(f"{folder} has no examples in {split} of length {length}; choose another --split.")
     tokenizer = Tokenizer.load(shards.tokenizer_path)
     mask_token = tokenizer.tokens[tokenizer.mask_id]
-    console.print(_legend())
+    console.print(legend())
     for place, row in choose_rows([record.rows for record in records], rows, seed):
         record = records[place]
         example = read_example(shards.read(record), row, shards.documents_of(record), tokenizer)
@@ -77,13 +56,6 @@ def show(folder: Path, split: str, length: int | None, rows: int, seed: int, con
         label = "random next" if example.is_random_next else "is next"
         title = f"row {row}: {label}, {len(example.shown)} tokens, {len(example.masks)} masks, {record.name}"
         console.print(Panel(body, title=Text(title), title_align="left"))
-
-
-def _legend() -> Text:
-    return Text.assemble(
-        ("segment A", SEGMENT_A), " ", ("segment B", SEGMENT_B), "  masked: ", ("as [MASK]", AS_MASK), " ",
-        ("as another token", AS_RANDOM), " ", ("left as it is", AS_ORIGINAL),
-    )  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

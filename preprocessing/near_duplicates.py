@@ -29,10 +29,11 @@ from preprocessing.build.runners import add_runner_options, beam_options, quiet,
 from preprocessing.documents.drop_lists import write_drop_list
 from preprocessing.documents.near_duplicate_groups import Signatures, linked_groups, open_signatures
 from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, write_split_signatures
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.options import InputOptions, SourceOptions
-from preprocessing.sources.planning import SPLIT_BYTES, plan_splits
-from preprocessing.sources.split import Split
+from preprocessing.sources.options import InputOptions
+from preprocessing.sources.planning import plan_splits
+from preprocessing.sources.split import SPLIT_BYTES, Split
 
 DROP_REASON = "near_duplicate"
 _GROUPS_REPORTED = 50
@@ -40,7 +41,7 @@ _GROUPS_REPORTED = 50
 
 def find_near_duplicates(
     splits: Sequence[Split],
-    source: SourceOptions,
+    source: DocumentOptions,
     options: NearDuplicateOptions,
     output: Path,
     pipeline_options: PipelineOptions,
@@ -66,7 +67,7 @@ def find_near_duplicates(
 
 
 def _add_graph(
-    pipeline: beam.Pipeline, elements: list[tuple[str, str]], source: SourceOptions, options: NearDuplicateOptions
+    pipeline: beam.Pipeline, elements: list[tuple[str, str]], source: DocumentOptions, options: NearDuplicateOptions
 ) -> None:
     _ = (
         pipeline
@@ -116,14 +117,14 @@ def run(argv: Sequence[str] | None = None) -> int:
 def find_from_arguments(argv: Sequence[str]) -> Path:
     """The same, but raises PreprocessingError. Input and source options must be those of the build."""
     parser = OptionParser(prog="preprocessing/near_duplicates.py", description=__doc__.split("\n")[0])
-    add_models(parser, (InputOptions, SourceOptions, NearDuplicateOptions))
+    add_models(parser, (InputOptions, DocumentOptions, NearDuplicateOptions))
     parser.add_argument("--output", type=Path, required=True, help="folder for drop.arrow, report.json and signatures")
     parser.add_argument("--split-bytes", type=int, default=SPLIT_BYTES, help="input bytes a task")
     add_runner_options(parser)
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
     splits = [with_absolute_paths(s) for s in plan_splits(build_model(InputOptions, known), known.split_bytes)]
-    source = with_absolute_files(build_model(SourceOptions, known))
+    source = with_absolute_files(build_model(DocumentOptions, known))
     options = build_model(NearDuplicateOptions, known)
     return find_near_duplicates(splits, source, options, known.output.absolute(), pipeline_options)
 

@@ -11,24 +11,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import apache_beam as beam
 from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.build import folder as build_folder
-from preprocessing.build.buckets import build_bucket
 from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
-from preprocessing.build.extract import extract_split
-from preprocessing.build.failure_note import has_failed, note_failure, raise_failure
+from preprocessing.build.failure_note import raise_failure
+from preprocessing.build.graph import add_graph
 from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
-from preprocessing.examples.default_recipe import ExampleOptions
+from preprocessing.examples.options import ExampleOptions
 from preprocessing.shards.thresholds import ThresholdOptions
-from preprocessing.sources.options import InputOptions, SourceOptions
-from preprocessing.sources.planning import SPLIT_BYTES, plan_splits
-from preprocessing.sources.split import Split
+from preprocessing.sources.options import InputOptions
+from preprocessing.sources.planning import plan_splits
+from preprocessing.sources.split import SPLIT_BYTES, Split
 from preprocessing.tokens.tokenizer import Tokenizer
 from preprocessing.tokens.word_segmentation import load_word_segmenter
 
@@ -65,7 +63,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 def build(argv: Sequence[str]) -> None:
     """The same, but raises PreprocessingError."""
     parser = OptionParser(prog="preprocessing/pipeline.py", description=__doc__.split("\n")[0])
-    add_models(parser, (InputOptions, RunOptions, ExampleOptions, ThresholdOptions, SourceOptions))
+    add_models(parser, (InputOptions, RunOptions, ExampleOptions, ThresholdOptions, DocumentOptions))
     add_runner_options(parser)
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
@@ -93,7 +91,7 @@ def prepare(known: argparse.Namespace, options: RunOptions, splits: list[Split])
     if examples.word_segmenter:
         load_word_segmenter(examples.word_segmenter)
     configuration = BuildConfiguration(
-        source=build_folder.with_absolute_files(build_model(SourceOptions, known)),
+        source=build_folder.with_absolute_files(build_model(DocumentOptions, known)),
         examples=examples,
         tokenizer_fingerprint=tokenizer.fingerprint,
         buckets=count_buckets(splits, options.bucket_bytes),
@@ -102,40 +100,5 @@ def prepare(known: argparse.Namespace, options: RunOptions, splits: list[Split])
     return Job(folder=folder, configuration=configuration, configuration_hash=configuration.hash), tokenizer
 
 
-def add_graph(pipeline: beam.Pipeline, splits: Sequence[Split], job: Job) -> None:
-    """One linear chain with one leaf, of transforms that every runner does right."""
-    _ = (
-        pipeline
-        | "Splits" >> beam.Create([split.to_json() for split in splits])
-        | "Spread" >> beam.Reshuffle()
-        | "Extract" >> beam.FlatMap(_extract, job=job).with_output_types(tuple[int, str])
-        | "Buckets" >> beam.GroupByKey()
-        | "Build" >> beam.Map(_build, job=job).with_output_types(int)
-    )
-
-
-def _extract(split: dict[str, Any], job: Job) -> list[tuple[int, str]]:
-    quiet()
-    try:
-        return extract_split(Split.from_json(split), job)
-    except PreprocessingError as error:
-        note_failure(job.intermediate, error)
-        return []
-
-
-def _build(element: tuple[int, Any], job: Job) -> int:
-    quiet()
-    bucket, references = element
-    if not has_failed(job.intermediate):  # a bucket without all of its documents must not be built
-        try:
-            build_bucket(bucket, references, job)
-        except PreprocessingError as error:
-            note_failure(job.intermediate, error)
-    return bucket
-
-
 if __name__ == "__main__":
-    # Workers import the functions from the installed module: what __main__ defines they would not find.
-    from preprocessing.pipeline import run as run_installed
-
-    sys.exit(run_installed())
+    sys.exit(run())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.manifest import Manifest
+from preprocessing.shards import Manifest
 from preprocessing.shards.report import write_report
 
 

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.manifest import MANIFEST_NAME, DocumentTableRecord, Manifest, ShardRecord
-from preprocessing.shards.shard_files import read_shard, read_table
+from preprocessing.shards import MANIFEST_NAME, DocumentTableRecord, Manifest, ShardRecord, read_shard, read_table
 from preprocessing.tokens.tokenizer import Tokenizer
 
 TOKENIZER_FOLDER = "tokenizer"

@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.manifest import ShardRecord
-from preprocessing.shards.shard_files import ShardSet
+from preprocessing.shards import ShardRecord, ShardSet
 from pretraining.configuration.recipe import load_recipe, parse_overrides
 from pretraining.configuration.tables import Recipe
 from pretraining.data.batching import micro_batches_per_rank

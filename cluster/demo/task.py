@@ -44,7 +44,7 @@ def rows(shards: Path, length: int) -> Iterator[dict[str, str]]:
     """The held-out examples as text: id, the document of A, text_a, text_b, label."""
     import numpy as np
 
-    from preprocessing.shards.shard_files import ShardSet
+    from preprocessing.shards import ShardSet
     from preprocessing.tokens.tokenizer import Tokenizer
 
     shard_set = ShardSet.open(shards)

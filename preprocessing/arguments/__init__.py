@@ -1,8 +1,8 @@
 """The one way in which every command of the project declares its options.
 
-Options are fields of pydantic models: `--field VALUE`, and `--section.field VALUE` for a nested model; `--config FILE`
-reads the same keys from a TOML file, and the command line goes before it. What a command asks besides is added as with
-argparse. A mistake is one sentence, raised as the package's own error.
+Options are fields of pydantic models: `--field VALUE`, and `--section.field VALUE` for a nested model; `--config
+FILE` reads the same keys from a TOML file, and the command line goes before it. What a command asks besides is added
+as with argparse. A mistake is one sentence, raised as the package's own error.
 
     parser = OptionParser("python -m stage.command", "What it does.", StageError)
     add_models(parser, (Options,))

@@ -19,14 +19,16 @@ from preprocessing.build.extract import loaded_tokenizer
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.default_recipe import build_examples
 from preprocessing.examples.reference_examples import build_reference_examples
-from preprocessing.shards.manifest import (
-    CorpusStatistics,
+from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
+from preprocessing.shards import (
     DocumentTableRecord,
-    ExampleStatistics,
     ShardRecord,
+    documents_path,
+    shard_path,
     statistics_key,
+    write_documents,
+    write_shard,
 )
-from preprocessing.shards.shard_files import documents_path, shard_path, write_documents, write_shard
 from preprocessing.tally import DOCUMENTS_OUT, DROPPED, Tally
 from preprocessing.tokens.corpus import Array, Corpus, offsets_of, word_starts
 from preprocessing.tokens.tokenizer import Tokenizer

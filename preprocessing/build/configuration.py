@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
-from preprocessing.examples.default_recipe import ExampleOptions
-from preprocessing.shards.manifest import FORMAT_VERSION
-from preprocessing.sources.options import SourceOptions
+from preprocessing.examples.options import ExampleOptions
+from preprocessing.shards import FORMAT_VERSION
 from preprocessing.sources.split import Split
 
 # Goes up whenever the same input and options give other bytes, so that an old folder is never taken for a current one.
@@ -29,7 +29,7 @@ class BuildConfiguration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: SourceOptions = SourceOptions()
+    source: DocumentOptions = DocumentOptions()
     examples: ExampleOptions = ExampleOptions()
     tokenizer_fingerprint: str
     buckets: int

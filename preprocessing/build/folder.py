@@ -11,18 +11,12 @@ from preprocessing.build.buckets import BucketResult, all_in_place, read_result
 from preprocessing.build.configuration import Job, differences, inputs_hash
 from preprocessing.build.extract import read_sidecar
 from preprocessing.build.failure_note import forget_failure
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.manifest import (
-    FORMAT_VERSION,
-    MANIFEST_NAME,
-    CorpusStatistics,
-    ExampleStatistics,
-    InputRecord,
-    Manifest,
-)
+from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
+from preprocessing.shards import FORMAT_VERSION, MANIFEST_NAME, InputRecord, Manifest
 from preprocessing.shards.report import write_report
 from preprocessing.shards.thresholds import ThresholdOptions, enforce
-from preprocessing.sources.options import SourceOptions
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import Tokenizer
@@ -36,7 +30,7 @@ def with_absolute_paths(split: Split) -> Split:
     return replace(split, path=path, more=tuple(with_absolute_paths(other) for other in split.more))
 
 
-def with_absolute_files(options: SourceOptions) -> SourceOptions:
+def with_absolute_files(options: DocumentOptions) -> DocumentOptions:
     """The same for files that options name."""
     decontamination = options.decontamination.model_copy(
         update={"files": tuple(os.path.abspath(file) for file in options.decontamination.files)}

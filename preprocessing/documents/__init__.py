@@ -1,1 +1,19 @@
-"""Raw documents → documents: cleaned, segmented, and without what is to be left out."""
+"""Raw documents → documents: cleaned, cut into sentences, and without those that are to be left out.
+
+In: a split. Out: `Document`s (source, file, locator, title, sentences), each drop counted by its reason. The order of
+the steps is in `reading.py`, to open first: drop lists, `cleaning`, `sentences`, `decontamination`. The two passes of
+near-duplicate removal (signatures of documents, groups of signatures) end in a drop list.
+"""
+
+__all__ = [
+    "cleaning",
+    "decontamination",
+    "document",
+    "drop_lists",
+    "near_duplicate_groups",
+    "near_duplicate_signatures",
+    "options",
+    "reading",
+    "sentences",
+    "word_ngrams",
+]

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from preprocessing.sources.options import CleaningOptions
+from preprocessing.documents.options import CleaningOptions
 from preprocessing.tally import Tally
 
 # Controls that are not white space, soft hyphens, zero-width and direction marks, surrogates, private use, the

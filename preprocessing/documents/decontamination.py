@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from preprocessing.documents.document import Document
+from preprocessing.documents.options import DecontaminationOptions
 from preprocessing.documents.word_ngrams import WordHasher
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.encodings import detect_encoding
-from preprocessing.sources.options import DecontaminationOptions
 from preprocessing.tally import Tally
 
 _FILTER_BITS = 22

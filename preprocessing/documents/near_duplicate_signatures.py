@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from preprocessing.atomic_file import replacing
 from preprocessing.documents.document import Document
 from preprocessing.documents.drop_lists import document_key
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.documents.word_ngrams import WordHasher
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.options import SourceOptions
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 
@@ -51,7 +51,7 @@ def signature_schema(permutations: int) -> pa.Schema:
     )
 
 
-def write_signatures(split: Split, source: SourceOptions, options: NearDuplicateOptions, target: Path) -> Path:
+def write_signatures(split: Split, source: DocumentOptions, options: NearDuplicateOptions, target: Path) -> Path:
     """Writes the Arrow IPC file `target` for the split, unless it is there; documents below n words are left out.
 
     Memory: 1,000 documents or 2 million words at a time. Raises PreprocessingError when `rensa` is not installed.
@@ -83,7 +83,7 @@ def write_split_signatures(reference: tuple[str, str], source_json: str, options
     """`write_signatures` on plain strings, as they travel through a runner. `reference`: split as JSON, target."""
     split_json, target = reference
     split = Split.from_json(json.loads(split_json))
-    source = SourceOptions.model_validate_json(source_json)
+    source = DocumentOptions.model_validate_json(source_json)
     options = NearDuplicateOptions.model_validate_json(options_json)
     return str(write_signatures(split, source, options, Path(target)))
 

@@ -1,32 +1,22 @@
 """From one split's bytes to documents, whatever the source."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterator
 
 from preprocessing.documents.cleaning import Cleaner
 from preprocessing.documents.decontamination import Decontaminator
 from preprocessing.documents.document import Document
 from preprocessing.documents.drop_lists import document_key, load_drop_lists
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.sentences import Segmenter
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.input_files import empty_file, unreadable
-from preprocessing.sources.options import SourceOptions
+from preprocessing.sources.raw_document import RawDocument
+from preprocessing.sources.readers import reader_of
 from preprocessing.sources.split import Split
 from preprocessing.tally import DOCUMENTS_IN, DOCUMENTS_OUT, DROPPED, Tally
 
 
-class Raw(Protocol):
-    """What readers yield: one record before cleaning."""
-
-    @property
-    def locator(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def paragraphs(self) -> Iterable[str]: ...
-
-
-def read_documents(split: Split, options: SourceOptions, tally: Tally) -> Iterator[Document]:
+def read_documents(split: Split, options: DocumentOptions, tally: Tally) -> Iterator[Document]:
     """The documents of a split in order, streamed: memory is bounded by the limits in `options`.
 
     `tally` balances when the iterator is exhausted: documents in = documents out + all that was dropped. Raises
@@ -37,7 +27,7 @@ def read_documents(split: Split, options: SourceOptions, tally: Tally) -> Iterat
         try:
             if piece.start == piece.end:
                 raise empty_file(piece.source, piece.path)
-            for raw in _reader(piece.source)(piece, options, tally):
+            for raw in reader_of(piece.source)(piece, options, tally):
                 document = steps.document(piece, raw, tally)
                 if document is not None:
                     tally.count(DOCUMENTS_OUT)
@@ -53,14 +43,14 @@ def read_documents(split: Split, options: SourceOptions, tally: Tally) -> Iterat
 class _Steps:
     """Cleaning, segmentation and the lists of what to leave out, for one split."""
 
-    def __init__(self, options: SourceOptions) -> None:
+    def __init__(self, options: DocumentOptions) -> None:
         self._cleaner = Cleaner(options.cleaning)
         self._segmenter = Segmenter(options.language)
         self._minimum_sentences = options.cleaning.minimum_sentences
         self._drop_lists = load_drop_lists(options.drop_lists) if options.drop_lists else None
         self._decontaminator = Decontaminator.load(options.decontamination) if options.decontamination.files else None
 
-    def document(self, piece: Split, raw: Raw, tally: Tally) -> Document | None:
+    def document(self, piece: Split, raw: RawDocument, tally: Tally) -> Document | None:
         """The document, or None when it is dropped, which is counted."""
         if self._drop_lists:
             listed = self._drop_lists.reason(document_key(piece.source, piece.file, raw.locator))
@@ -82,32 +72,3 @@ class _Steps:
         if self._decontaminator and self._decontaminator.is_dropped(document, tally):
             return None
         return document
-
-
-def _reader(source: str) -> Callable[[Split, SourceOptions, Tally], Iterator[Raw]]:
-    # Imported when first needed: a worker that reads a dump should not pay for importing datasets.
-    if source == "wikipedia":
-        from preprocessing.sources.wikipedia.articles import read_articles
-
-        return lambda piece, options, tally: read_articles(piece, options.wikitext, tally)
-    if source == "books":
-        from preprocessing.sources.books.reader import read_books
-
-        return read_books
-    if source == "jsonlines":
-        from preprocessing.sources.records.jsonlines import read_jsonlines
-
-        return read_jsonlines
-    if source == "parquet":
-        from preprocessing.sources.records.parquet import read_parquet
-
-        return read_parquet
-    if source == "huggingface":
-        from preprocessing.sources.records.huggingface import read_dataset
-
-        return read_dataset
-    if source == "sentences":
-        from preprocessing.sources.records.sentence_lines import read_sentence_lines
-
-        return read_sentence_lines
-    raise PreprocessingError(f"There is no source called {source!r}.")

@@ -1,1 +1,9 @@
-"""Pieces → masked examples, by the default or the published recipe."""
+"""Pieces → masked examples: segments A and B, their label, the hidden tokens.
+
+In: a `Corpus`, and which of its documents to use. Out: `arrays.BuiltExamples`: ragged examples as flat arrays, and
+their statistics. Open first: `default_recipe.py`; `pairs.py` chooses the segments, `masking.py` what is hidden, and
+`philox.py` gives both their random numbers, keyed by seed, document and place. `reference_recipe.py` is the published
+code's way, quirks included.
+"""
+
+__all__ = ["arrays", "default_recipe", "masking", "options", "philox", "reference_examples", "statistics"]

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from preprocessing.examples.default_recipe import BuiltExamples, ExampleOptions, documents_without_examples
+from preprocessing.examples.arrays import BuiltExamples, Examples, documents_without_examples
 from preprocessing.examples.masking import LONGEST_WORD
+from preprocessing.examples.options import ExampleOptions
 from preprocessing.examples.philox import stream_key
 from preprocessing.examples.reference_recipe import (
     AS_MASK,
@@ -20,8 +21,7 @@ from preprocessing.examples.reference_recipe import (
     ReferenceVocabulary,
     create_instances,
 )
-from preprocessing.shards.manifest import ExampleStatistics
-from preprocessing.shards.shard_files import Examples
+from preprocessing.examples.statistics import ExampleStatistics
 from preprocessing.tokens.corpus import Array, Corpus, offsets_of
 from preprocessing.tokens.tokenizer import Tokenizer
 

@@ -5,7 +5,7 @@ makes them (Devlin et al. 2019), draw for draw from one `random.Random`, in plai
 import random
 from dataclasses import dataclass
 
-from preprocessing.examples.default_recipe import ExampleOptions
+from preprocessing.examples.options import ExampleOptions
 from preprocessing.tokens.corpus import Array
 
 Sentence = list[int]

@@ -8,7 +8,7 @@ import numpy as np
 
 from preprocessing.errors import PreprocessingError
 from preprocessing.shards.manifest import ShardRecord
-from preprocessing.shards.shard_files import Shard, ShardSet
+from preprocessing.shards.reader import Shard, ShardSet
 from preprocessing.tokens.tokenizer import Tokenizer
 
 SPECIAL_AT_START, SPECIAL_AT_END = 1, 1

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from preprocessing.atomic_file import write_text
 from preprocessing.errors import PreprocessingError
+from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -53,61 +54,6 @@ class InputRecord(_Record):
     file: str
     bytes: int
     splits: int
-
-
-class ExampleStatistics(_Record):
-    """What the examples of one split and length are made of; sums over all its shards."""
-
-    rows: int = 0
-    tokens: int = 0
-    random_pairs: int = 0
-    masked_tokens: int = 0
-    masked_as_mask: int = 0
-    """Masked positions that show [MASK]; the rest show another token or the original one."""
-    masked_as_random: int = 0
-    masked_as_original: int = 0
-    truncated_tokens: int = 0
-    """Tokens cut off because the two segments were longer than the sequence."""
-    documents_without_examples: int = 0
-    """Documents that begin no example: of one sentence, or without any other to pair with."""
-    words_by_length: dict[int, int] = {}
-    """Pieces of a word → words of that length that could have been masked."""
-    masked_words_by_length: dict[int, int] = {}
-    """Pieces of a word → words of that length with at least one masked piece."""
-    masked_pieces_by_length: dict[int, int] = {}
-    """Pieces of a word → masked pieces inside words of that length."""
-    rows_by_source: dict[str, int] = {}
-    """Source of segment A → examples."""
-
-    def __add__(self, other: "ExampleStatistics") -> "ExampleStatistics":
-        return ExampleStatistics(
-            **{name: _sum(getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
-        )
-
-
-class CorpusStatistics(_Record):
-    """The documents that were kept, by the source they came from."""
-
-    documents_by_source: dict[str, int] = {}
-    sentences_by_source: dict[str, int] = {}
-    tokens_by_source: dict[str, int] = {}
-    unknown_tokens_by_source: dict[str, int] = {}
-    text_bytes_by_source: dict[str, int] = {}
-    """UTF-8 bytes of clean text."""
-    heldout_documents: int = 0
-
-    def __add__(self, other: "CorpusStatistics") -> "CorpusStatistics":
-        return CorpusStatistics(
-            **{name: _sum(getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
-        )
-
-    @property
-    def tokens(self) -> int:
-        return sum(self.tokens_by_source.values())
-
-    @property
-    def unknown_tokens(self) -> int:
-        return sum(self.unknown_tokens_by_source.values())
 
 
 class Manifest(_Record):
@@ -187,9 +133,3 @@ class Manifest(_Record):
 def statistics_key(split: str, length: int) -> str:
     """The key of `Manifest.statistics`, also the folder below the output."""
     return f"{split}/{length}"
-
-
-def _sum(left: Any, right: Any) -> Any:
-    if isinstance(left, dict):
-        return {key: left.get(key, 0) + right.get(key, 0) for key in sorted({*left, *right})}
-    return left + right

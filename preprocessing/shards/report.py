@@ -14,8 +14,9 @@ from typing import Any
 import jinja2
 
 from preprocessing.atomic_file import write_text
+from preprocessing.examples.statistics import ExampleStatistics
 from preprocessing.shards import pictures
-from preprocessing.shards.manifest import ExampleStatistics, Manifest
+from preprocessing.shards.manifest import Manifest
 from preprocessing.tally import Tally
 
 LOST_TEMPLATES_SHOWN = 50

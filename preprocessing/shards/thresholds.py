@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.manifest import CorpusStatistics, ExampleStatistics
+from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
 
 STANDARD_ERRORS = 4.0
 """Allowance for chance on top of the limit: small builds are off by chance alone."""

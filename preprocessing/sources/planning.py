@@ -24,10 +24,9 @@ from preprocessing.errors import PreprocessingError
 from preprocessing.sources.decompression import detect_compression
 from preprocessing.sources.input_files import InputFile, find_input_files, unreadable
 from preprocessing.sources.options import InputOptions
-from preprocessing.sources.split import Split
+from preprocessing.sources.split import SPLIT_BYTES, Split
 from preprocessing.sources.wikipedia.split_points import split_points
 
-SPLIT_BYTES = 64 << 20
 FILES_PER_SPLIT = 4096
 _SAMPLE_BYTES = 64 << 10
 _SEARCH_BLOCK_BYTES = 1 << 20

@@ -6,6 +6,8 @@ from typing import Any
 
 import xxhash
 
+SPLIT_BYTES = 64 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Split:

@@ -1,11 +1,28 @@
-"""Wikitext to plain paragraphs in one linear pass, without a tree."""
+"""Wikitext → plain paragraphs in one linear pass, without a tree.
+
+In: the source of one page. Out: one string per paragraph or list item, and the characters that went with templates,
+by their names. Open first: `extraction.py`, then `rendering.py`: tokens (`tokens.py`) with a stack of open templates;
+what is skipped whole is found by `scanner.py`, what a link shows is in `links.py`, what templates show in
+`templates/`.
+"""
 
 from preprocessing.tally import Tally
 from preprocessing.wikitext.extraction import Extract, extract
 from preprocessing.wikitext.links import Site
 from preprocessing.wikitext.options import WikitextOptions
 
-__all__ = ["Extract", "Site", "WikitextOptions", "extract", "to_paragraphs"]
+__all__ = [
+    "Extract",
+    "Site",
+    "WikitextOptions",
+    "disambiguation",
+    "extract",
+    "extraction",
+    "links",
+    "options",
+    "to_paragraphs",
+    "tokens",
+]
 
 
 def to_paragraphs(text: str, options: WikitextOptions, tally: Tally, site: Site | None = None) -> list[str]:

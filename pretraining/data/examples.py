@@ -11,8 +11,7 @@ import pyarrow as pa
 import torch
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.manifest import ShardRecord
-from preprocessing.shards.shard_files import Shard, ShardSet
+from preprocessing.shards import Shard, ShardRecord, ShardSet
 from pretraining.data import gather
 from pretraining.data.dynamic_masking import MaskingVocabulary, mask_anew
 from pretraining.errors import PretrainingError

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.shard_files import ShardSet
+from preprocessing.shards import ShardSet
 from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.configuration.tables import Recipe
 from pretraining.errors import PretrainingError

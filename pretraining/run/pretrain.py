@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from preprocessing.shards.shard_files import ShardSet
+from preprocessing.shards import ShardSet
 from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.configuration.deepspeed import deepspeed_configuration
 from pretraining.configuration.tables import Recipe

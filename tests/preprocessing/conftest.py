@@ -6,8 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from preprocessing.shards.manifest import CorpusStatistics, ExampleStatistics, InputRecord, Manifest
-from preprocessing.shards.shard_files import Examples, documents_path, shard_path, write_documents, write_shard
+from preprocessing.examples.arrays import Examples
+from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
+from preprocessing.shards.manifest import InputRecord, Manifest
+from preprocessing.shards.writer import documents_path, shard_path, write_documents, write_shard
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import build
 

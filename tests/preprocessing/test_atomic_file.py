@@ -53,7 +53,7 @@ import resource, signal, sys
 from pathlib import Path
 import pyarrow as pa
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.shard_files import write_table
+from preprocessing.shards.writer import write_table
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
 try:

@@ -4,7 +4,7 @@ import pytest
 
 from preprocessing.documents.document import Document
 from preprocessing.explain import main, sentences_of
-from preprocessing.shards.shard_files import ShardSet
+from preprocessing.shards.reader import ShardSet
 from preprocessing.tokens.tokenizer import Tokenizer
 
 SHARD = "train/16/part-00000-of-00001.arrow"

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.inspect import AS_MASK, AS_ORIGINAL, AS_RANDOM, SEGMENT_B, choose_rows, main, render
+from preprocessing.inspect import choose_rows, main
 from preprocessing.shards.example_text import read_example
-from preprocessing.shards.shard_files import ShardSet
+from preprocessing.shards.example_view import AS_MASK, AS_ORIGINAL, AS_RANDOM, SEGMENT_B, render
+from preprocessing.shards.reader import ShardSet
 from preprocessing.tokens.tokenizer import Tokenizer
 
 

@@ -9,10 +9,11 @@ from preprocessing import near_duplicates
 from preprocessing.documents.drop_lists import document_key, load_drop_lists
 from preprocessing.documents.near_duplicate_groups import band_rows, linked_groups, open_signatures
 from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, write_signatures
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.documents.word_ngrams import WordHasher
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
 
@@ -59,13 +60,13 @@ def run(path: Path, output: Path, *extra: str) -> set[bytes]:
 def test_close_copies_go_and_the_longest_stays(corpus: Path, tmp_path: Path) -> None:
     dropped = run(corpus, tmp_path / "out")
     inputs = InputOptions(jsonlines=(str(corpus),))
-    documents = [d for s in plan_splits(inputs) for d in read_documents(s, SourceOptions(), Tally())]
+    documents = [d for s in plan_splits(inputs) for d in read_documents(s, DocumentOptions(), Tally())]
     kinds = [d.title for d in documents if document_key(d.source, d.file, d.locator) in dropped]
     assert kinds == ["close"] * 3
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (report["documents"], report["dropped"], report["groups"]) == (18, 3, 3)
     assert all(group["size"] == 2 for group in report["largest_groups"])
-    source = SourceOptions(drop_lists=(str(tmp_path / "out" / "drop.arrow"),))
+    source = DocumentOptions(drop_lists=(str(tmp_path / "out" / "drop.arrow"),))
     tally = Tally()
     kept = [d for s in plan_splits(inputs) for d in read_documents(s, source, tally)]
     assert "close" not in {document.title for document in kept}
@@ -113,7 +114,7 @@ def test_signatures_estimate_the_similarity_without_bias(tmp_path: Path) -> None
     path = tmp_path / "c.jsonl"
     path.write_text("\n".join(json.dumps({"text": " ".join(words)}) for words in rows))
     (split,) = plan_splits(InputOptions(jsonlines=(str(path),)))
-    keep_all = SourceOptions(cleaning={"maximum_symbol_share": 1.0})  # type: ignore[arg-type]
+    keep_all = DocumentOptions(cleaning={"maximum_symbol_share": 1.0})  # type: ignore[arg-type]
     write_signatures(split, keep_all, options, tmp_path / "s.arrow")
     signatures = open_signatures([tmp_path / "s.arrow"], options.permutations)
     by_key = {signatures.key(i): i for i in range(2 * pairs)}
@@ -135,7 +136,7 @@ def test_foreign_signature_files_are_refused(tmp_path: Path, corpus: Path) -> No
     with pytest.raises(PreprocessingError, match=r"x\.arrow is not a signature file"):
         open_signatures([tmp_path / "x.arrow"], 128)
     (split,) = plan_splits(InputOptions(jsonlines=(str(corpus),)))
-    write_signatures(split, SourceOptions(), NearDuplicateOptions(), tmp_path / "y.arrow")
+    write_signatures(split, DocumentOptions(), NearDuplicateOptions(), tmp_path / "y.arrow")
     with pytest.raises(PreprocessingError, match="signatures of 128 permutations, not 64"):
         open_signatures([tmp_path / "y.arrow"], 64)
 

@@ -13,12 +13,14 @@ import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 
 from preprocessing.build import folder as build_folder
+from preprocessing.build import graph
 from preprocessing.build.configuration import BuildConfiguration, Job
 from preprocessing.build.extract import loaded_tokenizer
-from preprocessing.examples.default_recipe import ExampleOptions
-from preprocessing.pipeline import add_graph, run
+from preprocessing.build.graph import add_graph
+from preprocessing.examples.options import ExampleOptions
+from preprocessing.pipeline import run
+from preprocessing.shards.reader import ShardSet, read_table
 from preprocessing.shards.report import write_report
-from preprocessing.shards.shard_files import ShardSet, read_table
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
@@ -319,10 +321,9 @@ def test_the_graph_writes_every_bucket(inputs: Path, tmp_path: Path) -> None:
 def test_documents_that_a_runner_loses_fail_the_build(
     build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from preprocessing import pipeline
 
-    whole = pipeline.extract_split
-    monkeypatch.setattr(pipeline, "extract_split", lambda split, job: whole(split, job)[1:])
+    whole = graph.extract_split
+    monkeypatch.setattr(graph, "extract_split", lambda split, job: whole(split, job)[1:])
     assert "The runner delivered" in refused(capsys, build_shards())
     assert not (tmp_path / "shards" / "manifest.json").exists()
 

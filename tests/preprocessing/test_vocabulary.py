@@ -5,12 +5,15 @@ from pathlib import Path
 import pytest
 
 from preprocessing.build.configuration import estimated_text_bytes
+from preprocessing.build.word_counts import CountJob, count_words
 from preprocessing.documents.document import Document
-from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.documents.options import DocumentOptions
+from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer
+from preprocessing.tokens.vocabulary_training import VocabularyOptions, train_wordpiece
 from preprocessing.tokens.wordpiece_training import learn_pieces
-from preprocessing.vocabulary import CountJob, VocabularyOptions, count_words, run, train_wordpiece
+from preprocessing.vocabulary import run
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +85,7 @@ def test_cased_with_accents_and_reserved_tokens(tmp_path: Path) -> None:
 
 def count(sentences: list[str], share: float = 1.0, **options: object) -> Counter[str]:
     settings = VocabularyOptions(output="x", **options)  # type: ignore[arg-type]
-    job = CountJob(Path("x"), SourceOptions(), settings, share)
+    job = CountJob(Path("x"), DocumentOptions(), settings, share)
     return count_words((Document("s", "f", str(i), "", (s,)) for i, s in enumerate(sentences)), job)
 
 

@@ -21,7 +21,7 @@ from preprocessing.sources.books.epub import is_epub, read_epub
 from preprocessing.sources.books.gutenberg import is_front_credit, strip_gutenberg
 from preprocessing.sources.encodings import detect_encoding, known_encoding
 from preprocessing.sources.lines import open_piece, text_lines
-from preprocessing.sources.options import SourceOptions
+from preprocessing.sources.options import ReaderOptions
 from preprocessing.sources.paragraphs import blocks_of, margin_of, paragraphs_of
 from preprocessing.sources.raw_document import RawDocument, in_parts
 from preprocessing.sources.split import Split
@@ -37,7 +37,7 @@ _ILLUSTRATION = re.compile(r"\[(?:Illustration|Footnote|Sidenote|Blank Page)[^\[
 _NOTE_MARK = re.compile(r"(?<=[\w.,;:!?\"'”’)])\s?\[\d{1,4}\]")
 
 
-def read_books(piece: Split, options: SourceOptions, tally: Tally) -> Iterator[RawDocument]:
+def read_books(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
     """The book, or its chapters. Raises PreprocessingError for a file that is no text and no EPUB.
 
     Counters: `warnings.no_blank_lines` (a text without paragraphs), `books.headings`, those of `gutenberg`.
@@ -60,7 +60,7 @@ def read_books(piece: Split, options: SourceOptions, tally: Tally) -> Iterator[R
         yield from _documents(header.title or title, blocks, options, tally)
 
 
-def _documents(title: str, blocks: Blocks, options: SourceOptions, tally: Tally) -> Iterator[RawDocument]:
+def _documents(title: str, blocks: Blocks, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
     limit = options.limits.document_characters
     if options.books.document == "book":
         keep = options.books.keep_headings

@@ -1,1 +1,3 @@
-"""What `preprocessing.download` fetches, and how."""
+"""What `preprocessing.download` fetches: Project Gutenberg's catalogue, and one file at a time, resumed and checked."""
+
+__all__ = ["catalogue", "transfer"]

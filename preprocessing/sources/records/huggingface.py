@@ -12,7 +12,7 @@ from typing import Any
 import datasets
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.sources.options import InputOptions, ReaderOptions
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.records.record_text import paragraphs_of_record
 from preprocessing.sources.split import Split
@@ -68,7 +68,7 @@ def load(arguments: dict[str, Any]) -> datasets.IterableDataset:
         ) from error
 
 
-def read_dataset(piece: Split, options: SourceOptions, tally: Tally) -> Iterator[RawDocument]:
+def read_dataset(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
     """The rows of one shard; a row without text is rejected under `dropped.malformed`."""
     stream = load(json.loads(piece.path))
     records = options.records

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.lines import binary_lines
-from preprocessing.sources.options import RecordOptions, SourceOptions
+from preprocessing.sources.options import ReaderOptions, RecordOptions
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.records.record_text import paragraphs_of_record
 from preprocessing.sources.split import Split
@@ -17,7 +17,7 @@ from preprocessing.tally import DOCUMENTS_IN, Tally
 _COUNT_BYTES = 1 << 20
 
 
-def read_jsonlines(piece: Split, options: SourceOptions, tally: Tally) -> Iterator[RawDocument]:
+def read_jsonlines(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
     """Rows with text. A malformed row is rejected under `dropped.malformed`, and the rest goes on.
 
     Raises PreprocessingError when no row of the file's first split is good: then it is no JSON lines file.

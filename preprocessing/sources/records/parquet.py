@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.options import SourceOptions
+from preprocessing.sources.options import ReaderOptions
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.records.record_text import paragraphs_of_record
 from preprocessing.sources.split import Split
@@ -33,7 +33,7 @@ def row_group_ranges(path: str, name: str, split_bytes: int) -> Iterator[tuple[i
         yield start, metadata.num_row_groups
 
 
-def read_parquet(piece: Split, options: SourceOptions, tally: Tally) -> Iterator[RawDocument]:
+def read_parquet(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
     """Rows with text; a null is rejected under `dropped.malformed`. Raises PreprocessingError without a text column."""
     file = _open(piece.path, piece.file)
     records = options.records

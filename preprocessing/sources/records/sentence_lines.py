@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from preprocessing.sources.encodings import detect_encoding, undecodable
 from preprocessing.sources.lines import binary_lines, long_line, open_piece, text_lines
-from preprocessing.sources.options import SourceOptions
+from preprocessing.sources.options import ReaderOptions
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.split import Split
 from preprocessing.tally import DOCUMENTS_IN, Tally
@@ -17,7 +17,7 @@ from preprocessing.tally import DOCUMENTS_IN, Tally
 _FEW_LINES = 50
 
 
-def read_sentence_lines(piece: Split, options: SourceOptions, tally: Tally) -> Iterator[RawDocument]:
+def read_sentence_lines(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
     """Documents in order; one above the size limit goes on in further documents, with locators of their own.
 
     Counter: `warnings.no_blank_lines` when a file of more than 50 lines has no blank one. Raises
@@ -48,7 +48,7 @@ def read_sentence_lines(piece: Split, options: SourceOptions, tally: Tally) -> I
         tally.count("warnings.no_blank_lines")
 
 
-def _lines(piece: Split, encoding: str, options: SourceOptions) -> Iterator[tuple[str, str]]:
+def _lines(piece: Split, encoding: str, options: ReaderOptions) -> Iterator[tuple[str, str]]:
     for number, (offset, line) in enumerate(binary_lines(piece, options.limits.line_bytes), 1):
         if line is None:
             raise long_line(f"{piece.file} from byte {piece.start}", number, options.limits.line_bytes)
@@ -58,7 +58,7 @@ def _lines(piece: Split, encoding: str, options: SourceOptions) -> Iterator[tupl
             raise undecodable(piece.file, encoding, error, offset) from error
 
 
-def _wide_lines(piece: Split, encoding: str, options: SourceOptions) -> Iterator[tuple[str, str]]:
+def _wide_lines(piece: Split, encoding: str, options: ReaderOptions) -> Iterator[tuple[str, str]]:
     with io.TextIOWrapper(open_piece(piece), encoding, "strict", None) as stream:
         for number, line in enumerate(text_lines(stream, piece.file, options.limits.line_bytes), 1):
             yield f"line={number}", line

@@ -1,1 +1,7 @@
-"""Templates whose text belongs to the sentence around them."""
+"""Templates whose text belongs to the sentence around them: dates, numbers and units, wrappers.
+
+In: a template's name and arguments as text. Out: what a reader of the page would see of it, or nothing: then its
+characters are counted as lost. Open first: `expansion.py`.
+"""
+
+__all__ = ["expansion"]

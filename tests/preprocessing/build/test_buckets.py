@@ -10,8 +10,8 @@ from preprocessing.build.configuration import BuildConfiguration, Job
 from preprocessing.build.extract import loaded_tokenizer, write_batches
 from preprocessing.documents.document import Document
 from preprocessing.errors import PreprocessingError
-from preprocessing.examples.default_recipe import ExampleOptions
-from preprocessing.shards.shard_files import read_shard, read_table
+from preprocessing.examples.options import ExampleOptions
+from preprocessing.shards.reader import read_shard, read_table
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer, build
 

@@ -6,9 +6,9 @@ import pytest
 from preprocessing.arguments import OptionParser
 from preprocessing.build.configuration import BuildConfiguration, count_buckets, differences, inputs_hash
 from preprocessing.build.runners import add_runner_options, beam_options, run_pipeline
+from preprocessing.documents.options import CleaningOptions, DecontaminationOptions, DocumentOptions
 from preprocessing.errors import PreprocessingError
-from preprocessing.examples.default_recipe import ExampleOptions
-from preprocessing.sources.options import CleaningOptions, DecontaminationOptions, SourceOptions
+from preprocessing.examples.options import ExampleOptions
 from preprocessing.sources.split import Split
 
 
@@ -22,8 +22,8 @@ def configuration(**changes: object) -> BuildConfiguration:
         {"buckets": 5},
         {"tokenizer_fingerprint": "u"},
         {"examples": ExampleOptions(seed=1)},
-        {"source": SourceOptions(language="de")},
-        {"source": SourceOptions(cleaning=CleaningOptions(minimum_characters=7))},
+        {"source": DocumentOptions(language="de")},
+        {"source": DocumentOptions(cleaning=CleaningOptions(minimum_characters=7))},
     ],
     ids=str,
 )
@@ -39,7 +39,7 @@ def test_files_count_by_their_content_not_by_their_place(tmp_path: Path) -> None
         path = tmp_path / folder / "dev.tsv"
         path.parent.mkdir()
         path.write_text(content)
-        source = SourceOptions(decontamination=DecontaminationOptions(files=(str(path),)))
+        source = DocumentOptions(decontamination=DecontaminationOptions(files=(str(path),)))
         hashes.append(configuration(source=source).hash)
     assert hashes[0] == hashes[1] != hashes[2]
 

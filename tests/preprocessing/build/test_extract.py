@@ -9,7 +9,7 @@ from preprocessing.build import extract
 from preprocessing.build.configuration import BuildConfiguration, Job
 from preprocessing.build.extract import content_key, extract_split, write_batches
 from preprocessing.documents.document import Document
-from preprocessing.examples.default_recipe import ExampleOptions
+from preprocessing.examples.options import ExampleOptions
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally

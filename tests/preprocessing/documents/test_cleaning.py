@@ -5,7 +5,7 @@ import pytest
 
 from preprocessing.documents import cleaning
 from preprocessing.documents.cleaning import Cleaner
-from preprocessing.sources.options import CleaningOptions
+from preprocessing.documents.options import CleaningOptions
 from preprocessing.tally import Tally
 
 PROSE = "The fox ran over the hill and was not seen again until the evening of that day."

@@ -7,10 +7,11 @@ import pytest
 
 from preprocessing import contamination as contamination_report
 from preprocessing.documents.decontamination import Decontaminator
+from preprocessing.documents.options import DecontaminationOptions, DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.documents.word_ngrams import WordHasher
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.options import DecontaminationOptions, InputOptions, SourceOptions
+from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
 
@@ -90,7 +91,7 @@ def test_ngram_hashes_know_the_order_of_words() -> None:
 def test_contaminated_documents_are_reported_or_dropped(tmp_path: Path, action: str, kept: int) -> None:
     (tmp_path / "dev.tsv").write_text(f"0\t{TEST_SENTENCE}\n")
     (tmp_path / "c.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in (CLEAN, f"{CLEAN} {LEAK}.")))
-    options = SourceOptions(
+    options = DocumentOptions(
         decontamination=DecontaminationOptions(files=(str(tmp_path / "*.tsv"),), action=action)  # type: ignore[arg-type]
     )
     tally = Tally()

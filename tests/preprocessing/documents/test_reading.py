@@ -14,9 +14,10 @@ import zstandard
 
 from preprocessing.documents.document import Document
 from preprocessing.documents.drop_lists import document_key, load_drop_lists, write_drop_list
+from preprocessing.documents.options import CleaningOptions, DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.options import CleaningOptions, InputOptions, LimitOptions, RecordOptions, SourceOptions
+from preprocessing.sources.options import InputOptions, LimitOptions, RecordOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
 
@@ -26,7 +27,7 @@ SENTENCES = ("The first sentence of row {} is long enough.", "The second one fol
 
 def read(split_bytes: int = 1 << 20, inputs: dict[str, object] | None = None, **options: object):  # type: ignore[no-untyped-def]
     tally = Tally()
-    source = SourceOptions(**options)  # type: ignore[arg-type]
+    source = DocumentOptions(**options)  # type: ignore[arg-type]
     splits = plan_splits(InputOptions(**(inputs or {})), split_bytes)  # type: ignore[arg-type]
     documents = [document for split in splits for document in read_documents(split, source, tally)]
     assert tally.unaccounted == 0
@@ -359,7 +360,7 @@ def test_memory_does_not_grow_with_the_file(
         fill(path, rows)
         (split,) = plan_splits(InputOptions(**{source: (str(path),)}))
         tracemalloc.start()
-        count = sum(1 for _ in read_documents(split, SourceOptions(limits=limits), Tally()))
+        count = sum(1 for _ in read_documents(split, DocumentOptions(limits=limits), Tally()))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert count > 1

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from preprocessing.examples.default_recipe import BuiltExamples, ExampleOptions, build_examples
+from preprocessing.examples.arrays import BuiltExamples
+from preprocessing.examples.default_recipe import build_examples
+from preprocessing.examples.options import ExampleOptions
 from preprocessing.tokens.corpus import Corpus, corpus_of
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer, build
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preprocessing.examples.default_recipe import ExampleOptions
+from preprocessing.examples.options import ExampleOptions
 from preprocessing.examples.reference_examples import build_reference_examples
 from preprocessing.examples.reference_recipe import (
     Instance,

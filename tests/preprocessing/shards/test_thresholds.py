@@ -1,7 +1,7 @@
 import pytest
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.manifest import CorpusStatistics, ExampleStatistics
+from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
 from preprocessing.shards.thresholds import ThresholdOptions, check_quality, enforce
 
 GOOD_CORPUS = CorpusStatistics(tokens_by_source={"wikipedia": 100_000}, unknown_tokens_by_source={"wikipedia": 100})

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from preprocessing.arguments import OptionParser, add_models
 from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.download import _parser
-from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.sources.options import InputOptions
 
 OF_THE_BUILD = {"--vocab", "--output"}
 
@@ -25,7 +26,7 @@ def options_of(parser: argparse.ArgumentParser) -> set[str]:
 def test_options_in_the_documentation_exist(repository: Path) -> None:
     text = (repository / "docs" / "sources.md").read_text(encoding="utf-8")
     parser = OptionParser()
-    add_models(parser, (InputOptions, SourceOptions, NearDuplicateOptions))
+    add_models(parser, (InputOptions, DocumentOptions, NearDuplicateOptions))
     named = set(re.findall(r"--[a-z][a-z.-]*[a-z]", text))
     assert "--books.document" in named
     assert named <= options_of(parser) | options_of(_parser()) | OF_THE_BUILD
@@ -34,5 +35,5 @@ def test_options_in_the_documentation_exist(repository: Path) -> None:
 def test_every_input_and_cleaning_option_is_documented(repository: Path) -> None:
     text = (repository / "docs" / "sources.md").read_text(encoding="utf-8")
     inputs = {name for name in InputOptions.model_fields if not name.startswith("dataset_")}
-    cleaning = {f"cleaning.{name}" for name in SourceOptions.model_fields["cleaning"].default.__class__.model_fields}
+    cleaning = {f"cleaning.{name}" for name in DocumentOptions.model_fields["cleaning"].default.__class__.model_fields}
     assert [name for name in sorted(inputs | cleaning) if f"--{name.replace('_', '-')}" not in text] == []

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.input_files import find_input_files
-from preprocessing.sources.options import InputOptions, SourceOptions
+from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
@@ -35,7 +36,7 @@ def read_all(splits: list[Split]) -> list[tuple[str, str, tuple[str, ...]]]:
     found = []
     for split in splits:
         tally = Tally()
-        found += [(d.file, d.locator, d.sentences) for d in read_documents(split, SourceOptions(), tally)]
+        found += [(d.file, d.locator, d.sentences) for d in read_documents(split, DocumentOptions(), tally)]
         assert tally.unaccounted == 0
     return found
 
@@ -206,11 +207,11 @@ def test_bad_files_are_skipped_and_counted_when_asked(tmp_path: Path) -> None:
     write(tmp_path / "3-nul.txt", "text\0text")
     splits = plan_splits(InputOptions(sentences=(str(tmp_path / "*.txt"),), skip_bad_files=True))
     tally = Tally()
-    documents = [d for s in splits for d in read_documents(s, SourceOptions(skip_bad_files=True), tally)]
+    documents = [d for s in splits for d in read_documents(s, DocumentOptions(skip_bad_files=True), tally)]
     assert [document.file for document in documents] == ["2-good.txt"] * 2
     assert tally.counters["dropped.bad_file"] == 2
     assert [rejection.locator for rejection in tally.rejections] == ["1-empty.txt", "3-nul.txt"]
     assert tally.unaccounted == 0
     for index, message in ((0, "1-empty.txt is an empty file"), (2, "NUL byte at offset 4")):
         with pytest.raises(PreprocessingError, match=message):
-            list(read_documents(splits[0].pieces()[index], SourceOptions(), Tally()))
+            list(read_documents(splits[0].pieces()[index], DocumentOptions(), Tally()))

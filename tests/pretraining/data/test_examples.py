@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.synthetic_shards import write_shards
-from preprocessing.shards.shard_files import ShardSet
+from preprocessing.shards.reader import ShardSet
 from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.data.dynamic_masking import MaskingVocabulary
 from pretraining.data.examples import Examples, open_shard_sets

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from preprocessing.documents.document import Document
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.options import BookOptions, InputOptions, SourceOptions
+from preprocessing.sources.options import BookOptions, InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
 
@@ -45,7 +46,7 @@ def make(path: Path, chapters: dict[str, str], **extra: str | bytes) -> Path:
 
 def read(path: Path, **books: object) -> tuple[list[Document], Tally]:
     tally = Tally()
-    options = SourceOptions(books=BookOptions(**books), cleaning={"minimum_characters": 0})  # type: ignore[arg-type]
+    options = DocumentOptions(books=BookOptions(**books), cleaning={"minimum_characters": 0})  # type: ignore[arg-type]
     splits = plan_splits(InputOptions(books=(str(path),)))
     documents = [document for split in splits for document in read_documents(split, options, tally)]
     assert tally.unaccounted == 0

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from preprocessing.documents.document import Document
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.books.chapters import is_heading
-from preprocessing.sources.options import BookOptions, InputOptions, LimitOptions, SourceOptions
+from preprocessing.sources.options import BookOptions, InputOptions, LimitOptions
 from preprocessing.sources.paragraphs import blocks_of, margin_of, paragraphs_of
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
@@ -70,7 +71,7 @@ OLD_FOOTER = "\nEnd of The Project Gutenberg Etext of A Small Book, by Nobody\n\
 
 def read(path: Path | str, **options: object) -> tuple[list[Document], Tally]:
     tally = Tally()
-    source = SourceOptions(**options)  # type: ignore[arg-type]
+    source = DocumentOptions(**options)  # type: ignore[arg-type]
     splits = plan_splits(InputOptions(books=(str(path),)))
     documents = [document for split in splits for document in read_documents(split, source, tally)]
     assert tally.unaccounted == 0

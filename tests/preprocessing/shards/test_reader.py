@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.manifest import CorpusStatistics, Manifest, ShardRecord
-from preprocessing.shards.shard_files import Examples, ShardSet, read_shard, shard_path, write_shard
+from preprocessing.examples.arrays import Examples
+from preprocessing.examples.statistics import CorpusStatistics
+from preprocessing.shards.manifest import Manifest, ShardRecord
+from preprocessing.shards.reader import ShardSet, read_shard
+from preprocessing.shards.writer import shard_path, write_shard
 
 
 def two_examples() -> Examples:

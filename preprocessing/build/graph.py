@@ -1,0 +1,49 @@
+"""The Beam graph of a build: one linear chain, through which only references travel.
+
+Workers import these functions by name, so they stand in a module and not in the file that is run.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import apache_beam as beam
+
+from preprocessing.build.buckets import build_bucket
+from preprocessing.build.configuration import Job
+from preprocessing.build.extract import extract_split
+from preprocessing.build.failure_note import has_failed, note_failure
+from preprocessing.build.runners import quiet
+from preprocessing.errors import PreprocessingError
+from preprocessing.sources.split import Split
+
+
+def add_graph(pipeline: beam.Pipeline, splits: Sequence[Split], job: Job) -> None:
+    """One linear chain with one leaf, of transforms that every runner does right."""
+    _ = (
+        pipeline
+        | "Splits" >> beam.Create([split.to_json() for split in splits])
+        | "Spread" >> beam.Reshuffle()
+        | "Extract" >> beam.FlatMap(_extract, job=job).with_output_types(tuple[int, str])
+        | "Buckets" >> beam.GroupByKey()
+        | "Build" >> beam.Map(_build, job=job).with_output_types(int)
+    )
+
+
+def _extract(split: dict[str, Any], job: Job) -> list[tuple[int, str]]:
+    quiet()
+    try:
+        return extract_split(Split.from_json(split), job)
+    except PreprocessingError as error:
+        note_failure(job.intermediate, error)
+        return []
+
+
+def _build(element: tuple[int, Any], job: Job) -> int:
+    quiet()
+    bucket, references = element
+    if not has_failed(job.intermediate):  # a bucket without all of its documents must not be built
+        try:
+            build_bucket(bucket, references, job)
+        except PreprocessingError as error:
+            note_failure(job.intermediate, error)
+    return bucket
