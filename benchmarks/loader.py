@@ -1,6 +1,6 @@
 """The loader against `datasets` with a Hugging Face collator, on the same shards; one core.
 
-    python -m benchmarks.loader [SHARDS] [--length 128]
+    python -m benchmarks.loader [SHARDS] [--sequence-length 128]
 
 Without SHARDS it makes synthetic ones (many shards, so that a batch touches all of them). Times are of the process's
 CPU, medians over alternating rounds of both. The last line is one JSON object.
@@ -139,13 +139,18 @@ def order_seconds(population: int = 160_000_000, batch: int = 65_536) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("shards", type=Path, nargs="?")
-    parser.add_argument("--length", type=int, default=128)
+    parser.add_argument("--sequence-length", type=int, default=128)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.shards or write_shards(
-            Path(scratch) / "shards", rows=500, heldout_rows=1, shards=400, lengths=(arguments.length,), words=30_000
+            Path(scratch) / "shards",
+            rows=500,
+            heldout_rows=1,
+            shards=400,
+            lengths=(arguments.sequence_length,),
+            words=30_000,
         )
-        figures = measure(folder, arguments.length)
+        figures = measure(folder, arguments.sequence_length)
     figures["order_seconds_160m"] = order_seconds()
     assert np.isfinite(figures["loader_tokens_per_second"])
     print(json.dumps(figures))

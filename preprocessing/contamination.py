@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from preprocessing.arguments import OptionParser, add_models, build_model, refuse_unknown
+from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.documents.decontamination import Decontaminator
 from preprocessing.documents.options import DecontaminationOptions, DocumentOptions
 from preprocessing.documents.reading import read_documents
@@ -49,12 +49,11 @@ def contaminated_documents(inputs: InputOptions, options: DocumentOptions, tally
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code: 0, or 2 with one sentence on stderr."""
-    parser = OptionParser(prog="python -m preprocessing.contamination", description=__doc__.split("\n")[0])
-    add_models(parser, (InputOptions, DocumentOptions))
+    parser = OptionParser("python -m preprocessing.contamination", __doc__.split("\n")[0])
+    add_models(parser, (InputOptions, DocumentOptions), config="options of a build's inputs")
     tally = Tally()
     try:
-        known, unknown = parser.parse_known_args(argv)
-        refuse_unknown(unknown, [string for action in parser._actions for string in action.option_strings])
+        known = parser.parse_args(argv)
         found = contaminated_documents(build_model(InputOptions, known), build_model(DocumentOptions, known), tally)
         for line in found:
             print(json.dumps(line, ensure_ascii=False))

@@ -9,7 +9,6 @@ Wikipedia, when its SHA-1 agrees with the mirror's own sums file. Gutenberg publ
 checked.
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.download.catalogue import gutenberg_ids
 from preprocessing.sources.download.transfer import Transfer, fetch_text
@@ -84,12 +84,8 @@ def download(transfers: Sequence[Transfer], *, attempts: int, pause: float, cons
             transfer.run(attempts=attempts, pause=pause, show=show)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m preprocessing.download",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser() -> OptionParser:
+    parser = OptionParser("python -m preprocessing.download", __doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     wikipedia = commands.add_parser("wikipedia", help="the articles of one edition")
     wikipedia.add_argument("--language", default="en", help="the edition's code: en, de, simple …")
@@ -111,10 +107,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code: 0, 2 for what the user can mend, 75 for a mirror that may answer later."""
-    arguments = _parser().parse_args(argv)
     console = Console(stderr=True)
-    mirror = arguments.mirror.rstrip("/")
     try:
+        arguments = _parser().parse_args(argv)
+        mirror = arguments.mirror.rstrip("/")
         if arguments.command == "wikipedia":
             transfers = wikipedia_transfers(mirror, arguments.language, arguments.date, arguments.output)
         else:

@@ -6,7 +6,6 @@ Shards keep tokens, not text: the sentences are decoded, and their spelling is t
 (the pattern that the build was given) the document is read again and the sentences are shown as they stand in it.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from preprocessing.arguments import OptionParser
 from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
@@ -119,14 +119,14 @@ def _masks(example: ExampleText) -> Table:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m preprocessing.explain", description=__doc__.split("\n")[0])
+    parser = OptionParser("python -m preprocessing.explain", __doc__.split("\n")[0])
     parser.add_argument("shard", type=Path, help="a shard, FOLDER/train/128/part-….arrow")
-    parser.add_argument("row", type=int)
+    parser.add_argument("row", type=int, help="which example of the shard, counted from 0")
     parser.add_argument(
         "--input", metavar="PATTERN", help="the input of the build: shows the sentences as they stand there"
     )
-    arguments = parser.parse_args(argv)
     try:
+        arguments = parser.parse_args(argv)
         explain(arguments.shard, arguments.row, arguments.input, Console(soft_wrap=True))
     except PreprocessingError as error:
         print(f"preprocessing.explain: {error}", file=sys.stderr)

@@ -1,23 +1,36 @@
 """Shows examples of a build with their masks in colour and their source.
 
-python -m preprocessing.inspect shards/ [--split train] [--length 128] [--rows 5] [--seed 0]
+python -m preprocessing.inspect shards/ [--split train] [--sequence-length 128] [--rows 5] [--seed 0]
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards import SPLITS, ShardSet
+from preprocessing.shards import ShardSet
 from preprocessing.shards.example_text import read_example
 from preprocessing.shards.example_view import legend, render
 from preprocessing.tokens.tokenizer import Tokenizer
+
+
+class Choice(BaseModel):
+    """Which examples are shown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    split: Literal["train", "heldout"] = Field("train", description="training or held-out examples")
+    sequence_length: int | None = Field(None, ge=1, description="of the examples (default: the shortest there is)")
+    rows: int = Field(5, ge=1, description="how many examples")
+    seed: int = Field(0, ge=0, description="chooses the examples")
 
 
 def choose_rows(sizes: Sequence[int], count: int, seed: int) -> list[tuple[int, int]]:
@@ -36,17 +49,17 @@ def source_line(document: dict[str, object]) -> str:
     return f"{document['source']} {document['file']} {document['locator']} “{document['title']}”"
 
 
-def show(folder: Path, split: str, length: int | None, rows: int, seed: int, console: Console) -> None:
-    """Prints `rows` examples. PreprocessingError when the build has none of that split and length."""
+def show(folder: Path, choice: Choice, console: Console) -> None:
+    """Prints the chosen examples. PreprocessingError when the build has none of that split and length."""
     shards = ShardSet.open(folder)
-    length = length if length is not None else shards.lengths[0]
+    split, length = choice.split, choice.sequence_length or shards.lengths[0]
     records = [record for record in shards.records(split, length) if record.rows]
     if not records:
         raise PreprocessingError(f"{folder} has no examples in {split} of length {length}; choose another --split.")
     tokenizer = Tokenizer.load(shards.tokenizer_path)
     mask_token = tokenizer.tokens[tokenizer.mask_id]
     console.print(legend())
-    for place, row in choose_rows([record.rows for record in records], rows, seed):
+    for place, row in choose_rows([record.rows for record in records], choice.rows, choice.seed):
         record = records[place]
         example = read_example(shards.read(record), row, shards.documents_of(record), tokenizer)
         body = render(example, mask_token)
@@ -60,17 +73,12 @@ def show(folder: Path, split: str, length: int | None, rows: int, seed: int, con
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m preprocessing.inspect", description=__doc__.split("\n")[0])
+    parser = OptionParser("python -m preprocessing.inspect", __doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="the output of a build")
-    parser.add_argument("--split", choices=SPLITS, default="train")
-    parser.add_argument("--length", type=int, help="sequence length; default: the shortest there is")
-    parser.add_argument("--rows", type=int, default=5, help="how many examples; default 5")
-    parser.add_argument("--seed", type=int, default=0, help="chooses the examples")
-    arguments = parser.parse_args(argv)
-    if arguments.rows < 1 or arguments.seed < 0:
-        parser.error("--rows must be at least 1 and --seed at least 0")
+    add_models(parser, (Choice,))
     try:
-        show(arguments.folder, arguments.split, arguments.length, arguments.rows, arguments.seed, Console())
+        arguments = parser.parse_args(argv)
+        show(arguments.folder, build_model(Choice, arguments), Console())
     except PreprocessingError as error:
         print(f"preprocessing.inspect: {error}", file=sys.stderr)
         return error.exit_code

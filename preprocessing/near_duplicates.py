@@ -116,10 +116,12 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def find_from_arguments(argv: Sequence[str]) -> Path:
     """The same, but raises PreprocessingError. Input and source options must be those of the build."""
-    parser = OptionParser(prog="preprocessing/near_duplicates.py", description=__doc__.split("\n")[0])
-    add_models(parser, (InputOptions, DocumentOptions, NearDuplicateOptions))
+    parser = OptionParser("beam run preprocessing/near_duplicates.py", __doc__.split("\n")[0])
+    add_models(parser, (InputOptions, DocumentOptions, NearDuplicateOptions), config="options of this pass")
     parser.add_argument("--output", type=Path, required=True, help="folder for drop.arrow, report.json and signatures")
-    parser.add_argument("--split-bytes", type=int, default=SPLIT_BYTES, help="input bytes a task")
+    parser.add_argument(
+        "--split-bytes", type=int, default=SPLIT_BYTES, help="bytes of input that a worker takes at a time"
+    )
     add_runner_options(parser)
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)

@@ -62,8 +62,12 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def build(argv: Sequence[str]) -> None:
     """The same, but raises PreprocessingError."""
-    parser = OptionParser(prog="preprocessing/pipeline.py", description=__doc__.split("\n")[0])
-    add_models(parser, (InputOptions, RunOptions, ExampleOptions, ThresholdOptions, DocumentOptions))
+    parser = OptionParser("beam run preprocessing/pipeline.py", __doc__.split("\n")[0])
+    add_models(
+        parser,
+        (InputOptions, RunOptions, ExampleOptions, ThresholdOptions, DocumentOptions),
+        config="options of a build",
+    )
     add_runner_options(parser)
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)

@@ -5,11 +5,11 @@
 Everything comes from the manifest; no shard is read.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError
 from preprocessing.shards import Manifest
 from preprocessing.shards.report import write_report
@@ -17,12 +17,12 @@ from preprocessing.shards.report import write_report
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m preprocessing.report", description=__doc__.split("\n")[0])
+    parser = OptionParser("python -m preprocessing.report", __doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="the output of a build")
-    parser.add_argument("--output", type=Path, help="where the report goes; default: the same folder")
-    arguments = parser.parse_args(argv)
-    output = arguments.output or arguments.folder
+    parser.add_argument("--output", type=Path, help="where the report goes (default: the same folder)")
     try:
+        arguments = parser.parse_args(argv)
+        output = arguments.output or arguments.folder
         write_report(Manifest.read(arguments.folder), output)
     except PreprocessingError as error:
         print(f"preprocessing.report: {error}", file=sys.stderr)

@@ -7,7 +7,6 @@ with the same line hold the same bytes. Exit code 2, with a line for each proble
 missing, corrupt or not part of the build.
 """
 
-import argparse
 import hashlib
 import os
 import sys
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError
 from preprocessing.shards import MANIFEST_NAME, DocumentTableRecord, Manifest, ShardRecord, read_shard, read_table
 from preprocessing.tokens.tokenizer import Tokenizer
@@ -104,10 +104,10 @@ def _files(folder: Path) -> Iterator[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m preprocessing.verify", description=__doc__.split("\n")[0])
+    parser = OptionParser("python -m preprocessing.verify", __doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="the output of a build")
-    arguments = parser.parse_args(argv)
     try:
+        arguments = parser.parse_args(argv)
         manifest, problems = verify(arguments.folder)
     except PreprocessingError as error:
         print(f"preprocessing.verify: {error}", file=sys.stderr)

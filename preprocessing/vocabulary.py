@@ -44,8 +44,8 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def train(argv: Sequence[str]) -> tuple[Tokenizer, Path]:
     """The same, but raises PreprocessingError; returns the tokenizer and its folder."""
-    parser = OptionParser(prog="preprocessing/vocabulary.py", description=__doc__.split("\n")[0])
-    add_models(parser, (InputOptions, VocabularyOptions, DocumentOptions))
+    parser = OptionParser("beam run preprocessing/vocabulary.py", __doc__.split("\n")[0])
+    add_models(parser, (InputOptions, VocabularyOptions, DocumentOptions), config="options of a vocabulary")
     add_runner_options(parser)
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)

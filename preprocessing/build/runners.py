@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from preprocessing.arguments import refuse_unknown
+from preprocessing.arguments import OptionParser, refuse_unknown
 from preprocessing.errors import PreprocessingError
 
 # What the build was tried on, or is written for by the runner's documentation. Others lose data in silence too often.
@@ -22,15 +22,13 @@ _MESSAGE = re.compile(
 _WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
 
 
-def add_runner_options(parser: argparse.ArgumentParser) -> None:
+def add_runner_options(parser: OptionParser) -> None:
     """Options of ours about the runner; `beam_options` takes their values."""
     parser.add_argument("--workers", type=int, help="worker processes, where no runner is named")
     parser.add_argument("--allow-any-runner", action="store_true", help="do not refuse a runner that was never tried")
 
 
-def beam_options(
-    arguments: Sequence[str], known: argparse.Namespace, parser: argparse.ArgumentParser
-) -> PipelineOptions:
+def beam_options(arguments: Sequence[str], known: argparse.Namespace, parser: OptionParser) -> PipelineOptions:
     """Beam's options from what our parser left over.
 
     Where no runner is named it is FnApiRunner, with processes for more than one worker: the bare DirectRunner would
@@ -55,7 +53,7 @@ def beam_options(
     of_beam = options.get_all_options()
     every = options.get_all_options(retain_unknown_options=True)
     unknown = [f"--{name}" for name in every if name not in of_beam]
-    ours = [string for action in parser._actions for string in action.option_strings]
+    ours = list(parser._option_string_actions)
     refuse_unknown(unknown, [*ours, *(f"--{name}" for name in of_beam)])
     if runner.rpartition(".")[2] not in KNOWN_RUNNERS and not known.allow_any_runner:
         raise PreprocessingError(

@@ -46,7 +46,7 @@ def test_drawn_rows_are_distinct_cover_all_shards_and_follow_the_seed():
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [(["--split", "heldout"], "no examples in heldout"), (["--length", "512"], "only of 16")],
+    [(["--split", "heldout"], "no examples in heldout"), (["--sequence-length", "512"], "only of 16")],
 )
 def test_what_is_not_there_is_said(shard_folder: Path, capsys, options: list[str], says: str):
     assert main([str(shard_folder), *options]) == 2

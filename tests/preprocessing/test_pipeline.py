@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
 
+RECIPES = sorted((Path(__file__).parents[2] / "preprocessing" / "recipes").glob("*.toml"))
 WORDS = [f"word{index}" for index in range(80)]
 SMALL = ("--sequence-lengths", "16,32", "--heldout-fraction", "0.1", "--split-bytes", "4096", "--bucket-bytes", "8192")
 
@@ -351,3 +353,13 @@ def test_the_file_runs_as_a_script_and_as_a_module(inputs: Path, tmp_path: Path,
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     assert content(tmp_path / "0") == content(tmp_path / "1")
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_the_recipes_are_options_of_a_build(recipe: Path, build_shards: Build, tmp_path: Path) -> None:
+    assert recipe.read_text().startswith("# ")
+    assert build_shards("--config", str(recipe), "--maximum-label-imbalance", "1") == 0  # few documents a bucket
+    built = ShardSet.open(tmp_path / "shards").manifest.configuration["examples"]
+    for key, value in tomllib.loads(recipe.read_text()).items():
+        if key not in ("sequence_lengths", "heldout_fraction"):  # the fixture names its own; an option goes first
+            assert built[key] == value, key
