@@ -1,0 +1,190 @@
+"""Attention on a CUDA device, every way to compute it: next to float64 on the CPU, with and without dropout."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from pretraining import attention
+from pretraining.attention import SequenceLayout, packed_attention
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+
+Route = Callable[[Tensor, SequenceLayout, float], Tensor]
+LENGTHS = {
+    "mixed": [128, 128, 77, 40, 8, 3, 1],
+    "one sequence": [128],
+    "one token": [1],
+    "all of one token": [1, 1, 1],
+    "longest": [512],
+    "long and short": [512, 1, 511, 2, 64],
+    "equal": [128] * 16,
+}
+# Relative to the norm of the reference: what rounding to the operands' precision leaves (8 and 11 bits of mantissa).
+TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 1e-2}
+HALF = (torch.float16, torch.bfloat16)
+
+
+def varlen(qkv: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
+    return attention._flash(qkv, layout)
+
+
+ROUTES: dict[str, tuple[Route, tuple[torch.dtype, ...]]] = {
+    "varlen": (varlen, HALF),
+    "nested": (attention._nested, tuple(TOLERANCE)),
+}
+WITH_DROPOUT = {name: ROUTES[name][0] for name in ("nested",)}
+CASES = [(name, dtype) for name, (_, dtypes) in ROUTES.items() for dtype in dtypes]
+
+
+def layout_of(lengths: list[int]) -> SequenceLayout:
+    cu_seqlens = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
+    return SequenceLayout.of(cu_seqlens.cuda(), max(lengths))
+
+
+def expected(qkv_t3hd: Tensor, lengths: list[int], masks: list[Tensor] | None = None) -> Tensor:
+    """Sequence by sequence in float64; `masks[i]` [h, l, l] multiplies the weights of sequence i."""
+    contexts = []
+    for number, part in enumerate(qkv_t3hd.split(lengths)):
+        query, key, value = part.transpose(0, 2).unbind(1)
+        weights = (query @ key.mT / qkv_t3hd.shape[-1] ** 0.5).softmax(-1)
+        contexts.append(((weights if masks is None else weights * masks[number]) @ value).transpose(0, 1))
+    return torch.cat(contexts)
+
+
+def made_up(tokens: int, heads: int, size: int, dtype: torch.dtype, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Query, key and value on the GPU, and the gradient of the output."""
+    generator = torch.Generator().manual_seed(seed)
+    qkv = torch.randn(tokens, 3, heads, size, generator=generator).to(dtype).cuda().requires_grad_()
+    return qkv, torch.randn(tokens, heads, size, generator=generator).to(dtype).cuda()
+
+
+def check(
+    route: Route, lengths: list[int], heads: int, size: int, dtype: torch.dtype, masks: list[Tensor] | None = None
+) -> None:
+    """Output and gradient of a route without dropout, as far from float64 as the precision allows."""
+    qkv, grad = made_up(sum(lengths), heads, size, dtype)
+    ours = route(qkv, layout_of(lengths), 0.0)
+    assert ours.shape == (sum(lengths), heads, size)
+    assert ours.dtype == dtype
+    (ours_grad,) = torch.autograd.grad(ours, qkv, grad)
+    exact = qkv.detach().cpu().double().requires_grad_()
+    plain = expected(exact, lengths, masks)
+    (plain_grad,) = torch.autograd.grad(plain, exact, grad.cpu().double())
+    for what, found, reference in (("output", ours, plain), ("gradient", ours_grad, plain_grad)):
+        found = found.detach().cpu().double()
+        for part, wanted in zip(found.split(lengths), reference.detach().split(lengths), strict=True):
+            # The gradients of one token's query and key are exactly 0: their size tells nothing.
+            scale = max(wanted.norm().item(), 1e-2 * wanted.numel() ** 0.5)
+            assert (part - wanted).norm().item() <= TOLERANCE[dtype] * scale, what
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
+@pytest.mark.parametrize(("name", "dtype"), CASES)
+def test_every_route_equals_float64(name: str, dtype: torch.dtype, lengths: list[int]) -> None:
+    check(ROUTES[name][0], lengths, heads=4, size=64, dtype=dtype)
+
+
+@pytest.mark.parametrize("size", [8, 12, 16, 32, 64, 96, 128])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_the_route_that_is_chosen_serves_every_head_size(dtype: torch.dtype, size: int) -> None:
+    check(packed_attention, [40, 7, 1], heads=3, size=size, dtype=dtype)
+
+
+@pytest.mark.parametrize("size", [12, 64])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_the_choice_for_older_devices(dtype: torch.dtype, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Capability 7.5 has no flash attention: what is chosen there does not call it, and is right."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: (7, 5))
+
+    def flash(*_: object, **__: object) -> None:
+        raise AssertionError("flash attention needs capability 8.0")
+
+    monkeypatch.setattr(attention, "_flash", flash)
+    check(packed_attention, [40, 7, 1], heads=3, size=size, dtype=dtype)
+
+
+# Of 64 keys each value is one row of the identity: the output is the matrix of weights itself.
+EYE = 64
+
+
+def weights_after_dropout(route: Route, dtype: torch.dtype, sequences: int, heads: int, p: float, seed: int) -> Tensor:
+    """[s, h, l, l] weights after dropout where all were equal before: 0, or 1 / (1 − p) of their size."""
+    qkv = torch.zeros(sequences * EYE, 3, heads, EYE, device="cuda", dtype=dtype)
+    qkv[:, 2] = torch.eye(EYE, device="cuda", dtype=dtype).repeat(sequences, 1)[:, None]
+    torch.cuda.manual_seed(seed)
+    context = route(qkv, layout_of([EYE] * sequences), p)
+    return context.unflatten(0, (sequences, EYE)).transpose(1, 2).float().cpu() * EYE
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", WITH_DROPOUT)
+def test_dropout_drops_its_share_and_scales_the_rest(name: str, dtype: torch.dtype) -> None:
+    weights = weights_after_dropout(WITH_DROPOUT[name], dtype, sequences=8, heads=8, p=0.25, seed=3)
+    kept = weights != 0
+    torch.testing.assert_close(weights[kept], torch.full_like(weights[kept], 1 / 0.75), atol=0, rtol=1e-2)
+    # 262,144 draws: five deviations are 0.004. Flash attention rounds the probability to a 256th.
+    assert (~kept).float().mean().item() == pytest.approx(0.25, abs=0.006)
+    flat = kept.flatten(0, 1).flatten(1).float()
+    correlation = torch.corrcoef(flat).fill_diagonal_(0)
+    assert correlation.abs().max().item() < 0.1, "sequences and heads drop alike"
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", WITH_DROPOUT)
+def test_a_seed_repeats_the_dropout_of_a_call_and_the_next_call_differs(name: str, dtype: torch.dtype) -> None:
+    qkv, _ = made_up(128, 4, 64, dtype)
+    layout = layout_of([100, 28])
+    torch.cuda.manual_seed(5)
+    first, second = (WITH_DROPOUT[name](qkv, layout, 0.1) for _ in range(2))
+    torch.cuda.manual_seed(5)
+    again = WITH_DROPOUT[name](qkv, layout, 0.1)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", WITH_DROPOUT)
+def test_the_gradient_is_that_of_the_weights_that_were_kept(name: str, dtype: torch.dtype) -> None:
+    """The mask is read from weights that are all equal, and serves as the reference's; one seed for both."""
+    sequences, heads, p = 3, 2, 0.25
+    masks = list(weights_after_dropout(WITH_DROPOUT[name], dtype, sequences, heads, p, seed=11).double())
+    masks = [torch.where(mask != 0, 1 / (1 - p), 0.0) for mask in masks]
+
+    def seeded(qkv: Tensor, layout: SequenceLayout, _: float) -> Tensor:
+        torch.cuda.manual_seed(11)
+        return WITH_DROPOUT[name](qkv, layout, p)
+
+    check(seeded, [EYE] * sequences, heads, EYE, dtype, masks)
+
+
+@pytest.mark.parametrize("name", WITH_DROPOUT)
+def test_recomputed_activations_drop_the_same(name: str) -> None:
+    qkv, grad = made_up(100, 4, 64, torch.bfloat16)
+    layout = layout_of([60, 40])
+    gradients = []
+    for recompute in (False, True):
+        torch.cuda.manual_seed(9)
+        arguments = (qkv, layout, 0.3)
+        out = (
+            checkpoint(WITH_DROPOUT[name], *arguments, use_reentrant=False)
+            if recompute
+            else (WITH_DROPOUT[name](*arguments))
+        )
+        gradients.append(torch.autograd.grad(out, qkv, grad)[0])
+    torch.testing.assert_close(gradients[0], gradients[1], atol=1e-2, rtol=1e-2)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_the_host_never_waits(dtype: torch.dtype, dropout: float) -> None:
+    qkv, grad = made_up(100, 4, 64, dtype)
+    layout = layout_of([60, 40])
+    packed_attention(qkv, layout, dropout).backward(grad)  # what is made once may wait
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        packed_attention(qkv, layout, dropout).backward(grad)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
