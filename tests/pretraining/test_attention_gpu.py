@@ -27,15 +27,10 @@ TOLERANCE = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 1e-2}
 HALF = (torch.float16, torch.bfloat16)
 
 
-def varlen(qkv: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
-    return attention._flash(qkv, layout)
-
-
 ROUTES: dict[str, tuple[Route, tuple[torch.dtype, ...]]] = {
-    "varlen": (varlen, HALF),
-    "nested": (attention._nested, tuple(TOLERANCE)),
+    "flash": (attention._flash, HALF),
+    "padded": (attention._padded, tuple(TOLERANCE)),
 }
-WITH_DROPOUT = {name: ROUTES[name][0] for name in ("nested",)}
 CASES = [(name, dtype) for name, (_, dtypes) in ROUTES.items() for dtype in dtypes]
 
 
@@ -119,10 +114,9 @@ def weights_after_dropout(route: Route, dtype: torch.dtype, sequences: int, head
     return context.unflatten(0, (sequences, EYE)).transpose(1, 2).float().cpu() * EYE
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("name", WITH_DROPOUT)
+@pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_dropout_drops_its_share_and_scales_the_rest(name: str, dtype: torch.dtype) -> None:
-    weights = weights_after_dropout(WITH_DROPOUT[name], dtype, sequences=8, heads=8, p=0.25, seed=3)
+    weights = weights_after_dropout(ROUTES[name][0], dtype, sequences=8, heads=8, p=0.25, seed=3)
     kept = weights != 0
     torch.testing.assert_close(weights[kept], torch.full_like(weights[kept], 1 / 0.75), atol=0, rtol=1e-2)
     # 262,144 draws: five deviations are 0.004. Flash attention rounds the probability to a 256th.
@@ -132,35 +126,33 @@ def test_dropout_drops_its_share_and_scales_the_rest(name: str, dtype: torch.dty
     assert correlation.abs().max().item() < 0.1, "sequences and heads drop alike"
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("name", WITH_DROPOUT)
+@pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_a_seed_repeats_the_dropout_of_a_call_and_the_next_call_differs(name: str, dtype: torch.dtype) -> None:
     qkv, _ = made_up(128, 4, 64, dtype)
     layout = layout_of([100, 28])
     torch.cuda.manual_seed(5)
-    first, second = (WITH_DROPOUT[name](qkv, layout, 0.1) for _ in range(2))
+    first, second = (ROUTES[name][0](qkv, layout, 0.1) for _ in range(2))
     torch.cuda.manual_seed(5)
-    again = WITH_DROPOUT[name](qkv, layout, 0.1)
+    again = ROUTES[name][0](qkv, layout, 0.1)
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("name", WITH_DROPOUT)
+@pytest.mark.parametrize(("name", "dtype"), CASES)
 def test_the_gradient_is_that_of_the_weights_that_were_kept(name: str, dtype: torch.dtype) -> None:
     """The mask is read from weights that are all equal, and serves as the reference's; one seed for both."""
     sequences, heads, p = 3, 2, 0.25
-    masks = list(weights_after_dropout(WITH_DROPOUT[name], dtype, sequences, heads, p, seed=11).double())
+    masks = list(weights_after_dropout(ROUTES[name][0], dtype, sequences, heads, p, seed=11).double())
     masks = [torch.where(mask != 0, 1 / (1 - p), 0.0) for mask in masks]
 
     def seeded(qkv: Tensor, layout: SequenceLayout, _: float) -> Tensor:
         torch.cuda.manual_seed(11)
-        return WITH_DROPOUT[name](qkv, layout, p)
+        return ROUTES[name][0](qkv, layout, p)
 
     check(seeded, [EYE] * sequences, heads, EYE, dtype, masks)
 
 
-@pytest.mark.parametrize("name", WITH_DROPOUT)
+@pytest.mark.parametrize("name", ROUTES)
 def test_recomputed_activations_drop_the_same(name: str) -> None:
     qkv, grad = made_up(100, 4, 64, torch.bfloat16)
     layout = layout_of([60, 40])
@@ -169,9 +161,9 @@ def test_recomputed_activations_drop_the_same(name: str) -> None:
         torch.cuda.manual_seed(9)
         arguments = (qkv, layout, 0.3)
         out = (
-            checkpoint(WITH_DROPOUT[name], *arguments, use_reentrant=False)
+            checkpoint(ROUTES[name][0], *arguments, use_reentrant=False)
             if recompute
-            else (WITH_DROPOUT[name](*arguments))
+            else (ROUTES[name][0](*arguments))
         )
         gradients.append(torch.autograd.grad(out, qkv, grad)[0])
     torch.testing.assert_close(gradients[0], gradients[1], atol=1e-2, rtol=1e-2)

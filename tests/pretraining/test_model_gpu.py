@@ -124,9 +124,13 @@ def test_compiled_it_computes_the_same_over_many_shapes(
     model.compile(dynamic=True)
     compiled = losses()
     print(f"dropout {dropout}: {dict(counters['stats'])}, breaks {dict(counters['graph_break'])}")
-    assert compiled == pytest.approx(plain, rel=5e-2 if dropout else 1e-2)
-    # As many graphs as parts between breaks, each perhaps once more when a size of 1 turns up.
-    assert counters["stats"]["unique_graphs"] <= 8
+    if dropout:  # other random numbers: the mean of ten losses, each with a deviation of about 0.25
+        assert sum(compiled) / 10 == pytest.approx(sum(plain) / 10, abs=0.4)
+    else:
+        assert compiled == pytest.approx(plain, rel=1e-2)
+    assert not counters["graph_break"]
+    # One for sizes as they come, and some more where a size is 1, or two are equal.
+    assert counters["stats"]["unique_graphs"] <= 5
 
 
 @pytest.mark.parametrize(

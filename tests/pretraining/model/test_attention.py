@@ -78,44 +78,48 @@ def test_lower_precision_goes_run_by_run_through_torch(lengths: list[int]) -> No
 
 
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
-def test_the_nested_path_of_gpus_is_right_where_it_can_run_here(lengths: list[int]) -> None:
-    qkv = torch.randn(sum(lengths), 3, HEADS, HEAD_SIZE)
-    nested = attention._nested(qkv, layout_of(lengths), 0.0)
-    torch.testing.assert_close(nested, expected(qkv, lengths), atol=1e-5, rtol=1e-5)
-
-
-class FakeCuda(SimpleNamespace):
-    """Says that it lies on a GPU: what `packed_attention` looks at before it chooses."""
-
-    is_cuda = True
+def test_the_padded_path_of_gpus_equals_the_plain_computation(lengths: list[int]) -> None:
+    qkv = torch.randn(sum(lengths), 3, HEADS, HEAD_SIZE, dtype=torch.float64, requires_grad=True)
+    grad = torch.randn(sum(lengths), HEADS, HEAD_SIZE, dtype=torch.float64)
+    padded, plain = attention._padded(qkv, layout_of(lengths), 0.0), expected(qkv, lengths)
+    torch.testing.assert_close(padded, plain)
+    torch.testing.assert_close(*(torch.autograd.grad(out, qkv, grad)[0] for out in (padded, plain)))
 
 
 @pytest.mark.parametrize(
-    ("dtype", "dropout", "chosen"),
+    ("dtype", "head_size", "capability", "chosen"),
     [
-        (torch.bfloat16, 0.0, "_flash"),
-        (torch.float16, 0.0, "_flash"),
-        (torch.bfloat16, 0.1, "_nested"),
-        (torch.float32, 0.0, "_nested"),
+        (torch.bfloat16, 64, (9, 0), "_flash"),
+        (torch.float16, 64, (8, 0), "_flash"),
+        (torch.float16, 64, (7, 5), "_padded"),
+        (torch.bfloat16, 12, (9, 0), "_padded"),
+        (torch.bfloat16, 264, (9, 0), "_padded"),
+        (torch.float32, 64, (9, 0), "_padded"),
     ],
 )
-def test_the_kernel_on_gpus(dtype: torch.dtype, dropout: float, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernel_on_gpus(
+    dtype: torch.dtype, head_size: int, capability: tuple[int, int], chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls: list[str] = []
-    for name in ("_flash", "_nested"):
+    for name in ("_flash", "_padded"):
         monkeypatch.setattr(attention, name, lambda *_, name=name: calls.append(name))
-    fake: Any = FakeCuda(dtype=dtype)
-    packed_attention(fake, layout_of([2]), dropout)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    fake: Any = SimpleNamespace(is_cuda=True, dtype=dtype, shape=(2, 3, 1, head_size), device=torch.device("cuda", 0))
+    packed_attention(fake, layout_of([2]), 0.1)
     assert calls == [chosen]
 
 
 def test_flash_attention_gets_the_sequences_as_torch_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
-    monkeypatch.setattr(
-        "torch.nn.attention.varlen.varlen_attn", lambda *arguments: given.extend(arguments) or arguments[0]
-    )
+
+    def operation(*arguments: Any) -> tuple[Any, ...]:
+        given.extend(arguments)
+        return arguments[0], None, None
+
+    monkeypatch.setattr(torch.ops.aten, "_flash_attention_forward", operation)
     qkv, layout = torch.randn(7, 3, HEADS, HEAD_SIZE), layout_of([5, 2])
-    attention._flash(qkv, layout)
+    attention._flash(qkv, layout, 0.1)
     for part in range(3):
         assert torch.equal(given[part], qkv[:, part])
     assert given[3] is given[4] is layout.cu_seqlens
-    assert given[5:] == [5, 5]
+    assert given[5:] == [5, 5, 0.1, False, False]
