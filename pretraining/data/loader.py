@@ -5,6 +5,9 @@ import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import torch
+
 from pretraining.data.batching import cut
 from pretraining.data.dynamic_masking import MaskingVocabulary
 from pretraining.data.examples import Examples
@@ -43,6 +46,7 @@ class Loader:
     ranks: int
     hidden_size: int
     vocabulary: MaskingVocabulary | None = None  # masks anew when given
+    device: torch.device | None = None  # a GPU that the batches are for: they are pinned for it
 
     def batch_at(self, position: Position) -> GlobalBatch:
         """The global batch that starts at ``position``."""
@@ -50,21 +54,22 @@ class Loader:
         lengths, masked = self.examples.measure(examples)
         shares = cut(lengths, self.ranks, self.micro_batches, self.hidden_size)
         return GlobalBatch(
-            micro_batches=tuple(
-                self.examples.pack(
-                    examples[share[self.rank]],
-                    passes=passes[share[self.rank]],
-                    seed=self.sampler.seed,
-                    vocabulary=self.vocabulary,
-                )
-                for share in shares
-            ),
+            micro_batches=tuple(self._pack(examples, passes, share[self.rank]) for share in shares),
             masked_tokens=int(masked.sum()),
             sequences=self.batch_size,
             tokens=int(lengths.sum()),
             squared_tokens=int((lengths * lengths).sum()),
             next_position=self.sampler.advance(position, self.batch_size),
         )
+
+    def _pack(self, examples: np.ndarray, passes: np.ndarray, chosen: np.ndarray) -> PackedBatch:
+        packed = self.examples.pack(
+            examples[chosen], passes=passes[chosen], seed=self.sampler.seed, vocabulary=self.vocabulary
+        )
+        if self.device is None:
+            return packed
+        with torch.cuda.device(self.device):  # a thread begins on GPU 0, which is another rank's
+            return packed.pinned()
 
     def batches(self, position: Position, steps: int) -> Iterator[GlobalBatch]:
         """``steps`` consecutive global batches, without a thread."""

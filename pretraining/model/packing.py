@@ -42,6 +42,11 @@ class PackedBatch:
                 moved[field.name] = value.to(device, non_blocking=non_blocking)
         return replace(self, **moved)
 
+    def pinned(self) -> Self:
+        """The same batch in memory that a GPU can copy from while the host goes on."""
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: value.pin_memory() for name, value in tensors.items() if isinstance(value, Tensor)})
+
     @classmethod
     def from_sequences(
         cls,

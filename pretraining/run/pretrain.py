@@ -76,6 +76,7 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
         ranks=environment.world_size,
         hidden_size=model.config.hidden_size,
         vocabulary=_masking_vocabulary(recipe, sets[0]),
+        device=device if device.type == "cuda" else None,
     )
     watcher = RunWatcher(recipe, engine, model, held_out, identity, stop, _peak_flops(recipe, device), state)
     with watcher:
