@@ -5,6 +5,7 @@ norms of each part are summed over all ranks in one all-reduce, so that every ra
 whole parameter. Where the parts lie: `pretraining.optimization.lamb_layout`.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, overload
@@ -34,6 +35,11 @@ class FlatLayout:
     group: dist.ProcessGroup | None  # ranks that hold the other parts; None: nothing is cut up
     device: torch.device  # where the process group communicates
 
+    @functools.cached_property
+    def owner_of_segment(self) -> Tensor:
+        """int64 [segments], on `device`. Made once: the host waits for such a copy."""
+        return torch.tensor([segment.owner for segment in self.segments], dtype=torch.int64, device=self.device)
+
 
 class Lamb(torch.optim.Optimizer):
     """LAMB with decoupled weight decay. A group with `adapt=False` takes plain Adam steps (ratio 1).
@@ -54,6 +60,7 @@ class Lamb(torch.optim.Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "adapt": True}
         super().__init__(params, {**defaults, "bias_correction": bias_correction})
         self._whole = {parameter for group in self.param_groups for parameter in group["params"]}
+        self._layouts: dict[Tensor, FlatLayout] = {}  # of parameters that are not cut up
         self.layout_of: Callable[[Tensor], FlatLayout] | None = None
         self.trust_ratios: dict[Tensor, Tensor] = {}  # of the last step, float32 [owners], for reports and tests
 
@@ -100,7 +107,7 @@ class Lamb(torch.optim.Optimizer):
         weights, updates = _cut(parameter, layout), _cut(update, layout)
         norms = torch.zeros(2, layout.owners, dtype=torch.float64, device=layout.device)
         if weights:
-            owners = torch.tensor([segment.owner for segment in layout.segments], device=layout.device)
+            owners = layout.owner_of_segment
             for row, parts in enumerate((weights, updates)):
                 squares = torch.stack(torch._foreach_norm(parts)).to(layout.device, torch.float64).square()
                 norms[row].index_add_(0, owners, squares)
@@ -121,7 +128,9 @@ class Lamb(torch.optim.Optimizer):
                 "LAMB was handed a tensor that is none of the model's parameters, and does not know what it holds: "
                 "call attach_lamb(engine) after deepspeed.initialize"
             )
-        return whole_layout(parameter)
+        if parameter not in self._layouts:
+            self._layouts[parameter] = whole_layout(parameter)
+        return self._layouts[parameter]
 
 
 def whole_layout(parameter: Tensor) -> FlatLayout:
