@@ -27,9 +27,17 @@ class Batch:
     """int64 index into t: the first pieces of the words (token tasks)."""
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on `device`."""
-        words = None if self.word_indices_w is None else self.word_indices_w.to(device)
-        return replace(self, packed=self.packed.to(device), labels=self.labels.to(device), word_indices_w=words)
+        """The same batch on `device`; to a GPU through pinned memory, so that the host need not wait."""
+        if device.type != "cuda":
+            words = None if self.word_indices_w is None else self.word_indices_w.to(device)
+            return replace(self, packed=self.packed.to(device), labels=self.labels.to(device), word_indices_w=words)
+        words = None if self.word_indices_w is None else self.word_indices_w.pin_memory().to(device, non_blocking=True)
+        return replace(
+            self,
+            packed=self.packed.pinned().to(device, non_blocking=True),
+            labels=self.labels.pin_memory().to(device, non_blocking=True),
+            word_indices_w=words,
+        )
 
 
 def collate(split: EncodedSplit, items: NDArray[np.int64]) -> Batch:

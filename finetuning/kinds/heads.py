@@ -75,9 +75,10 @@ def segment_logsumexp(logits_tc: Tensor, cu_seqlens: Tensor) -> Tensor:
     """log ∑ exp over the pieces of each sequence: [t, c] → [s, c], the same dtype."""
     lengths_s = cu_seqlens.diff().long()
     columns = logits_tc.shape[1]
-    sequence_tc = torch.repeat_interleave(torch.arange(len(lengths_s), device=logits_tc.device), lengths_s)[
-        :, None
-    ].expand(-1, columns)
+    sequences_s = torch.arange(len(lengths_s), device=logits_tc.device)
+    # With the size of the result given, the host does not wait for the device to work it out.
+    sequence_t = torch.repeat_interleave(sequences_s, lengths_s, output_size=len(logits_tc))
+    sequence_tc = sequence_t[:, None].expand(-1, columns)
     top_sc = logits_tc.new_full((len(lengths_s), columns), -torch.inf)
     top_sc = top_sc.scatter_reduce(0, sequence_tc, logits_tc.detach(), "amax")
     total_sc = torch.zeros_like(top_sc).scatter_add(0, sequence_tc, (logits_tc - top_sc.gather(0, sequence_tc)).exp())
