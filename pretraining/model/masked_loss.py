@@ -20,8 +20,19 @@ def masked_token_loss(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, lab
     """
     if onednn_serves(hidden_mh, decoder_vh):
         return DecoderLoss.apply(hidden_mh, decoder_vh, bias_v, labels_m)
-    scores_mv = F.linear(hidden_mh, decoder_vh, bias_v).float()
+    scores_mv = _scores(hidden_mh, decoder_vh, bias_v).float()
     return F.cross_entropy(scores_mv, labels_m, reduction="sum"), _correct(scores_mv.detach(), labels_m)
+
+
+def _scores(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor) -> Tensor:
+    """On a GPU with the rows filled up to a multiple of 8 for the product alone: tensor cores are a third as fast on
+    the 30,522 rows of the published vocabulary as on 30,528.
+    """
+    rows = decoder_vh.shape[0]
+    missing = -rows % 8 if hidden_mh.is_cuda else 0
+    if not missing:
+        return F.linear(hidden_mh, decoder_vh, bias_v)
+    return F.linear(hidden_mh, F.pad(decoder_vh, (0, 0, 0, missing)), F.pad(bias_v, (0, missing)))[:, :rows]
 
 
 def _correct(scores_mv: Tensor, labels_m: Tensor) -> Tensor:
