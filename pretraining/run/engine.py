@@ -1,5 +1,6 @@
 """Starts DeepSpeed: process group, engine, optimiser."""
 
+import math
 import os
 import warnings
 from datetime import timedelta
@@ -86,9 +87,12 @@ def set_learning_rate(engine: Any, rate: float) -> None:
 
 
 def gradient_norm(engine: Any) -> float | None:
-    """Norm of the last reduced gradient before clipping; None at stage 0, where DeepSpeed does not keep it."""
+    """Norm of the last reduced gradient before clipping; None where it was not finite, and at stage 0, where DeepSpeed
+    does not keep it.
+    """
     norm = engine.get_global_grad_norm()
-    return None if norm is None else float(norm)
+    # DeepSpeed writes −1 for a norm that is infinite or not a number.
+    return float(norm) if norm is not None and 0 <= float(norm) < math.inf else None
 
 
 def full_weights(engine: Any) -> dict[str, torch.Tensor]:

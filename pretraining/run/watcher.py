@@ -21,6 +21,8 @@ from pretraining.run.report_page import write_report
 from pretraining.run.stop import StopRequest
 from pretraining.run.trainer_state import TrainerState, dump
 
+MOST_SKIPPED_IN_A_ROW = 100  # float16's first loss scale needs up to 17 to come down
+
 
 @dataclass
 class RunWatcher:
@@ -39,10 +41,14 @@ class RunWatcher:
     line: ProgressLine | None = field(init=False, default=None)
     saved_step: int = field(init=False, default=-1)
     last: TrainerState = field(init=False)
+    skipped: int = field(init=False, default=0)  # updates that DeepSpeed left out, as it counts them
+    skipped_logged: int = field(init=False, default=0)
+    skipped_in_a_row: int = field(init=False, default=0)
 
     def __enter__(self) -> Self:
         self.interval = Interval(self.model.config, self.recipe.data.sequence_length, self.peak_flops)
         self.last = self.first
+        self.skipped = self.skipped_logged = self.engine.skipped_steps  # a checkpoint keeps the count
         if dist.get_rank() == 0:
             folder = self.recipe.run_folder
             self.log = MetricsLog(folder, tensorboard=self.recipe.output.tensorboard, resumed_step=self.first.step)
@@ -78,6 +84,7 @@ class RunWatcher:
         """Called by the loop on every rank; True ends it."""
         self.interval.add(step)
         self.last = state
+        self._count_skipped()
         options, last = self.recipe, self.is_at_stop(state)
         ending = last or state.step == options.training.steps
         stopping = False
@@ -92,6 +99,17 @@ class RunWatcher:
             self._save(state)
         self.interval.leave_out(time.perf_counter() - paused)
         return last or stopping
+
+    def _count_skipped(self) -> None:
+        """DeepSpeed leaves an update out where the gradient is not finite; the step counts all the same."""
+        skipped = self.engine.skipped_steps
+        self.skipped_in_a_row = self.skipped_in_a_row + 1 if skipped > self.skipped else 0
+        self.skipped = skipped
+        if self.skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
+            raise PretrainingError(
+                f"{self.skipped_in_a_row} updates in a row were left out, because the gradient was not finite; lower "
+                "optimizer.learning_rate, or train with training.precision bf16, and resume from an earlier checkpoint"
+            )
 
     def finish(self, state: TrainerState, finished: bool) -> None:
         """After the last step: the last evaluation and checkpoint."""
@@ -118,11 +136,13 @@ class RunWatcher:
             **figures,
             "learning_rate": step.learning_rate,
             "gradient_norm": gradient_norm(self.engine),
+            "skipped_updates": self.skipped - self.skipped_logged,
             "tokens": state.tokens,
             "sequences": state.sequences,
             "epoch": state.position.epoch,
             "seconds": state.seconds,
         }
+        self.skipped_logged = self.skipped
         if self.log is not None and self.line is not None:
             self.log.write(line)
             self.line.show(line)
