@@ -89,7 +89,7 @@ def efficient(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tenso
     )[0][0]
 
 
-ROUTES = {"varlen": varlen, "nested": nested, "direct": direct, "efficient": efficient}
+ROUTES = {"varlen": varlen, "nested": nested, "direct": direct, "efficient": efficient, "padded": attention._padded}
 ON_CPU = attention.packed_attention
 
 
@@ -99,7 +99,7 @@ def attending(route: Callable[..., Tensor]) -> Iterator[None]:
     import pretraining.model as model
 
     def chosen(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
-        if not qkv_t3hd.is_cuda:
+        if route is ON_CPU or not qkv_t3hd.is_cuda:
             return ON_CPU(qkv_t3hd, layout, dropout)
         if qkv_t3hd.dtype == torch.float32 and route is direct:
             return efficient(qkv_t3hd, layout, dropout)
@@ -572,16 +572,16 @@ def transformers_beside(bench: Bench, shards: ShardSet) -> None:
             optimizers[name].step()
             optimizers[name].zero_grad()
 
-        seconds: dict[str, list[float]] = {"transformers": [], "ours shipped": [], "ours direct": []}
+        seconds: dict[str, list[float]] = {"transformers": [], "ours direct": [], "ours mended": []}
         peaks: dict[str, float] = {}
         for name in seconds:  # rounds alternate, so that all see the same machine
-            with attending(shipped if name.endswith("shipped") else direct):
+            with attending(ON_CPU if name.endswith("mended") else direct):
                 bench.reset_peak()
                 bench.seconds(lambda n=name.split()[0]: step(n), 1, 2)
                 peaks[name] = bench.peak_gib()
         for _ in range(4):
             for name, times in seconds.items():
-                with attending(shipped if name.endswith("shipped") else direct):
+                with attending(ON_CPU if name.endswith("mended") else direct):
                     times.append(bench.seconds(lambda n=name.split()[0]: step(n), 3, 1)[0])
         medians = {name: statistics.median(times) for name, times in seconds.items()}
         bench.say(
@@ -666,6 +666,101 @@ def optimiser(bench: Bench, shards: ShardSet) -> None:
     bench.reset_peak()
 
 
+def mended(bench: Bench, shards: ShardSet) -> None:
+    """The repository as it is: its own attention, pinned batches; then the whole model compiled, as a recipe asks."""
+    from torch._dynamo.utils import counters
+
+    from pretraining.train import train_step
+
+    for how in ("plain", "compiled"):
+        engine, model = engine_of(bench)
+        if how == "compiled":
+            model.compile(dynamic=True)
+        cases = DRY_CASES if bench.dry else (CASES if how == "plain" else (CASES[1], CASES[2], CASES[4]))
+        if how == "plain" and not bench.dry:
+            cases = (*cases, (128, 640, 2))
+        for length, size, micro_batches in cases:
+            case = {"variant": f"mended, {how}", "length": length, "micro_batch": size, "micro_batches": micro_batches}
+            try:
+                found = material(shards, length, size, micro_batches)
+                packed = found.batch.micro_batches
+                batch = found.batch if bench.dry else replace(found.batch, micro_batches=tuple(b.pinned() for b in packed))
+                counters.clear()
+                set_accumulation(engine, micro_batches)
+                start = time.perf_counter()
+                train_step(engine, batch, 1)
+                bench.wait()
+                first = time.perf_counter() - start
+                figures = step_figures(bench, engine, model.config, found, batch, 5)
+                planned = memory_per_rank(
+                    model.config, stage=1, ranks=1, precision="bf16", tokens=found.tokens, sequences=size,
+                    longest=length, masked=found.masked,
+                )
+                extra = {"stats": dict(counters["stats"]), "breaks": list(counters["graph_break"])}
+                bench.say("step", **case, **figures, first_seconds=first, planned_gib_real_tokens=planned.total / 2**30,
+                          **(extra if how == "compiled" else {}))
+            except Exception as error:
+                bench.say("step", **case, failed=repr(error)[:800])
+        if not bench.dry:
+            set_accumulation(engine, len(batch.micro_batches))
+            bench.say("syncs", variant=f"mended, {how}", found=count_syncs(bench, lambda: train_step(engine, batch, 1)))
+        engine.destroy()
+        bench.reset_peak()
+    torch._dynamo.reset()
+
+
+def updates(bench: Bench) -> None:
+    """LAMB's update alone, stages 0 and 1, BERT-Large."""
+    for stage in (0, 1):
+        engine, model = engine_of(bench, stage=stage, optimizer="lamb")
+        set_accumulation(engine, 1)
+        tiny = PackedBatch.from_sequences([list(range(5, 25))] * 2, [10, 10], is_random_next=[0, 1])
+        tiny = replace(tiny, masked_indices_m=torch.arange(4), masked_labels_m=torch.arange(4)).to(bench.device)
+        times = []
+        for _ in range(5):
+            sums = engine(tiny)
+            engine.backward(sums.mlm_loss_sum + sums.nsp_loss_sum, scale_wrt_gas=False)
+            bench.wait()
+            start = time.perf_counter()
+            engine.step()
+            bench.wait()
+            times.append(time.perf_counter() - start)
+        bench.say("optimiser", variant="mended", stage=stage, optimizer="lamb", update_ms=statistics.median(times) * 1e3)
+        engine.destroy()
+        del engine, model
+        bench.reset_peak()
+
+
+def probe(bench: Bench) -> None:
+    """Dropout of torch's kernels over packed sequences: are masks independent, and the same in the backward pass?"""
+    if bench.dry:
+        return
+    eye, sequences, heads, p = 64, 4, 4, 0.25
+    cu = torch.arange(0, (sequences + 1) * eye, eye, dtype=torch.int32, device="cuda")
+    layout = SequenceLayout.of(cu, eye)
+    for dtype in (torch.float32, torch.bfloat16):
+        for name, route in {"efficient": efficient, "nested": nested, "direct": direct, "padded": attention._padded}.items():
+            if name == "direct" and dtype == torch.float32:
+                continue
+            qkv = torch.zeros(sequences * eye, 3, heads, eye, device="cuda", dtype=dtype)
+            qkv[:, 2] = torch.eye(eye, device="cuda", dtype=dtype).repeat(sequences, 1)[:, None]
+            qkv.requires_grad_()
+            torch.cuda.manual_seed(1)
+            context = route(qkv, layout, p)
+            identity = torch.eye(eye, device="cuda", dtype=dtype).repeat(sequences, 1)[:, None].expand(-1, heads, -1)
+            context.backward(identity.contiguous())
+
+            def masks(values: Tensor) -> Tensor:
+                return values.detach().float().unflatten(0, (sequences, eye)).transpose(1, 2) != 0
+
+            ahead, back = masks(context), masks(qkv.grad[:, 2]).mT  # the gradient of v is the transposed weights
+            flat = ahead.flatten(0, 1).flatten(1)
+            same = [bool(torch.equal(flat[0], other)) for other in flat[1:]]
+            bench.say("probe", route=name, dtype=str(dtype), dropped=1 - ahead.float().mean().item(),
+                      masks_equal_to_the_first=f"{sum(same)} of {len(same)}",
+                      backward_agrees=(ahead == back).float().mean().item())
+
+
 def finetuning(bench: Bench) -> None:
     """A training step of a sentence task, BERT-Large, 64 × 128: float32, TF32, bfloat16."""
     import numpy as np
@@ -690,12 +785,9 @@ def finetuning(bench: Bench) -> None:
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
     for what, route in (
-        ("fp32", nested),
-        ("tf32", nested),
-        ("bf16", nested),
-        ("fp32", direct),
-        ("tf32", direct),
-        ("bf16", direct),
+        ("fp32", ON_CPU),
+        ("tf32", ON_CPU),
+        ("bf16", ON_CPU),
     ):
         torch.backends.cuda.matmul.allow_tf32 = what == "tf32"
 
@@ -745,6 +837,9 @@ def main() -> None:
         "optimiser": lambda: optimiser(bench, shards),
         "finetuning": lambda: finetuning(bench),
         "products": lambda: products(bench),
+        "probe": lambda: probe(bench),
+        "mended": lambda: mended(bench, shards),
+        "updates": lambda: updates(bench),
     }
     for name, part in parts.items():
         if arguments.only and name not in arguments.only:
