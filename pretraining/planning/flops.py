@@ -75,7 +75,8 @@ def measure_matmul_tflops(dtype: torch.dtype, seconds: float = 0.3, size: int = 
     """Measured peak of square matrix products on the CPU with this process's threads: the best of several, and of both
     libraries where the model has the choice.
     """
-    left, right = torch.randn(size, size, dtype=dtype), torch.randn(size, size, dtype=dtype)
+    generator = torch.Generator().manual_seed(0)  # not the run's own: it is measured after a resumed state is restored
+    left, right = (torch.randn(size, size, dtype=dtype, generator=generator) for _ in range(2))
     best, deadline = 0.0, time.perf_counter() + seconds
     multiplications: list[Callable[..., torch.Tensor]] = [torch.mm]
     if onednn_serves(left, right):

@@ -48,6 +48,13 @@ def test_flops_equal_those_that_torch_counts() -> None:
     assert training_flops(config, work) == 3 * forward_flops(config, work)
 
 
+def test_measuring_the_peak_leaves_the_random_numbers_of_a_run_alone() -> None:
+    """A resumed run measures it after its random state is restored; its dropout must go on where it stopped."""
+    before = torch.get_rng_state()
+    assert measure_matmul_tflops(torch.float32, seconds=0.0, size=8) > 0
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_activations_are_near_what_a_forward_pass_keeps(tmp_path: Path) -> None:
     """Bytes that autograd saves, parameters left out, within a factor of 1.6 either way."""
     examples = Examples(open_shard_sets([write_shards(tmp_path / "s", full_share=1.0)], 32, None), "train", 32)
