@@ -7,6 +7,7 @@ written at once as one JSON line, and a part that fails is noted and passed over
 
 import argparse
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -261,11 +262,19 @@ def attention_alone(bench: Bench) -> None:
                         "dropout": dropout,
                     }
 
-                    def both(route: Any = route, dropout: float = dropout, qkv: Any = qkv, grad: Any = grad) -> None:
+                    def both(
+                        route: Any = route,
+                        dropout: float = dropout,
+                        qkv: Any = qkv,
+                        grad: Any = grad,
+                        layout: Any = layout,
+                    ) -> None:
                         qkv.grad = None
                         route(qkv, layout, dropout).backward(grad)
 
-                    def forward(route: Any = route, dropout: float = dropout, qkv: Any = qkv) -> None:
+                    def forward(
+                        route: Any = route, dropout: float = dropout, qkv: Any = qkv, layout: Any = layout
+                    ) -> None:
                         route(qkv, layout, dropout)
 
                     try:
@@ -447,7 +456,6 @@ def steps(bench: Bench, shards: ShardSet, variants: tuple[str, ...] = ("shipped"
                 found=count_syncs(bench, lambda b=batch: train_step(engine, b, 1)),
             )
     engine.destroy()
-    del engine, model
     bench.reset_peak()
 
 
@@ -561,7 +569,7 @@ def transformers_beside(bench: Bench, shards: ShardSet) -> None:
         here = packed.to(bench.device)
         padded = {name: value.to(bench.device) for name, value in padded_inputs(packed).items()}
 
-        def step(name: str) -> None:
+        def step(name: str, here: Any = here, padded: Any = padded) -> None:
             with torch.autocast(bench.device.type, torch.bfloat16):
                 if name == "transformers":
                     loss = models[name](**padded).loss
@@ -577,12 +585,12 @@ def transformers_beside(bench: Bench, shards: ShardSet) -> None:
         for name in seconds:  # rounds alternate, so that all see the same machine
             with attending(ON_CPU if name.endswith("mended") else direct):
                 bench.reset_peak()
-                bench.seconds(lambda n=name.split()[0]: step(n), 1, 2)
+                bench.seconds(functools.partial(step, name.split()[0]), 1, 2)
                 peaks[name] = bench.peak_gib()
         for _ in range(4):
             for name, times in seconds.items():
                 with attending(ON_CPU if name.endswith("mended") else direct):
-                    times.append(bench.seconds(lambda n=name.split()[0]: step(n), 3, 1)[0])
+                    times.append(bench.seconds(functools.partial(step, name.split()[0]), 3, 1)[0])
         medians = {name: statistics.median(times) for name, times in seconds.items()}
         bench.say(
             "transformers",
@@ -595,7 +603,6 @@ def transformers_beside(bench: Bench, shards: ShardSet) -> None:
             tokens_per_second={name: packed.tokens / value for name, value in medians.items()},
             peak_gib=peaks,
         )
-    del models, optimizers, ours, theirs
     bench.reset_peak()
 
 
@@ -662,7 +669,6 @@ def optimiser(bench: Bench, shards: ShardSet) -> None:
         parameter.grad = torch.randn_like(parameter)
     seconds = bench.event_seconds(plain.step, 5)
     bench.say("optimiser", optimizer="torch AdamW fused, no engine, no clipping", update_ms=seconds * 1e3)
-    del model, plain
     bench.reset_peak()
 
 
@@ -684,7 +690,9 @@ def mended(bench: Bench, shards: ShardSet) -> None:
             try:
                 found = material(shards, length, size, micro_batches)
                 packed = found.batch.micro_batches
-                batch = found.batch if bench.dry else replace(found.batch, micro_batches=tuple(b.pinned() for b in packed))
+                batch = (
+                    found.batch if bench.dry else replace(found.batch, micro_batches=tuple(b.pinned() for b in packed))
+                )
                 counters.clear()
                 set_accumulation(engine, micro_batches)
                 start = time.perf_counter()
@@ -693,17 +701,33 @@ def mended(bench: Bench, shards: ShardSet) -> None:
                 first = time.perf_counter() - start
                 figures = step_figures(bench, engine, model.config, found, batch, 5)
                 planned = memory_per_rank(
-                    model.config, stage=1, ranks=1, precision="bf16", tokens=found.tokens, sequences=size,
-                    longest=length, masked=found.masked,
+                    model.config,
+                    stage=1,
+                    ranks=1,
+                    precision="bf16",
+                    tokens=found.tokens,
+                    sequences=size,
+                    longest=length,
+                    masked=found.masked,
                 )
                 extra = {"stats": dict(counters["stats"]), "breaks": list(counters["graph_break"])}
-                bench.say("step", **case, **figures, first_seconds=first, planned_gib_real_tokens=planned.total / 2**30,
-                          **(extra if how == "compiled" else {}))
+                bench.say(
+                    "step",
+                    **case,
+                    **figures,
+                    first_seconds=first,
+                    planned_gib_real_tokens=planned.total / 2**30,
+                    **(extra if how == "compiled" else {}),
+                )
             except Exception as error:
                 bench.say("step", **case, failed=repr(error)[:800])
         if not bench.dry:
             set_accumulation(engine, len(batch.micro_batches))
-            bench.say("syncs", variant=f"mended, {how}", found=count_syncs(bench, lambda: train_step(engine, batch, 1)))
+            bench.say(
+                "syncs",
+                variant=f"mended, {how}",
+                found=count_syncs(bench, functools.partial(train_step, engine, batch, 1)),
+            )
         engine.destroy()
         bench.reset_peak()
     torch._dynamo.reset()
@@ -725,7 +749,9 @@ def updates(bench: Bench) -> None:
             engine.step()
             bench.wait()
             times.append(time.perf_counter() - start)
-        bench.say("optimiser", variant="mended", stage=stage, optimizer="lamb", update_ms=statistics.median(times) * 1e3)
+        bench.say(
+            "optimiser", variant="mended", stage=stage, optimizer="lamb", update_ms=statistics.median(times) * 1e3
+        )
         engine.destroy()
         del engine, model
         bench.reset_peak()
@@ -739,7 +765,12 @@ def probe(bench: Bench) -> None:
     cu = torch.arange(0, (sequences + 1) * eye, eye, dtype=torch.int32, device="cuda")
     layout = SequenceLayout.of(cu, eye)
     for dtype in (torch.float32, torch.bfloat16):
-        for name, route in {"efficient": efficient, "nested": nested, "direct": direct, "padded": attention._padded}.items():
+        for name, route in {
+            "efficient": efficient,
+            "nested": nested,
+            "direct": direct,
+            "padded": attention._padded,
+        }.items():
             if name == "direct" and dtype == torch.float32:
                 continue
             qkv = torch.zeros(sequences * eye, 3, heads, eye, device="cuda", dtype=dtype)
@@ -756,9 +787,14 @@ def probe(bench: Bench) -> None:
             ahead, back = masks(context), masks(qkv.grad[:, 2]).mT  # the gradient of v is the transposed weights
             flat = ahead.flatten(0, 1).flatten(1)
             same = [bool(torch.equal(flat[0], other)) for other in flat[1:]]
-            bench.say("probe", route=name, dtype=str(dtype), dropped=1 - ahead.float().mean().item(),
-                      masks_equal_to_the_first=f"{sum(same)} of {len(same)}",
-                      backward_agrees=(ahead == back).float().mean().item())
+            bench.say(
+                "probe",
+                route=name,
+                dtype=str(dtype),
+                dropped=1 - ahead.float().mean().item(),
+                masks_equal_to_the_first=f"{sum(same)} of {len(same)}",
+                backward_agrees=(ahead == back).float().mean().item(),
+            )
 
 
 def finetuning(bench: Bench) -> None:
@@ -813,7 +849,6 @@ def finetuning(bench: Bench) -> None:
                 syncs=count_syncs(bench, step),
             )
     torch.backends.cuda.matmul.allow_tf32 = False
-    del model, optimizer
     bench.reset_peak()
 
 

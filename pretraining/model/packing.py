@@ -45,7 +45,9 @@ class PackedBatch:
     def pinned(self) -> Self:
         """The same batch in memory that a GPU can copy from while the host goes on."""
         tensors = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{name: value.pin_memory() for name, value in tensors.items() if isinstance(value, Tensor)})
+        return replace(
+            self, **{name: value.pin_memory() for name, value in tensors.items() if isinstance(value, Tensor)}
+        )
 
     @classmethod
     def from_sequences(

@@ -164,7 +164,5 @@ def test_activations_are_as_planned(
         longest=length,
         masked=batch.masked_indices_m.numel() if batch.masked_indices_m is not None else 0,
     ).activations
-    print(
-        f"{sequences} x {length} {precision} dropout {dropout}: {measured / 2**20:.0f} MiB, planned {planned / 2**20:.0f}"
-    )
+    print(f"{sequences}x{length} {precision} {dropout}: MiB {measured / 2**20:.0f}, planned {planned / 2**20:.0f}")
     assert planned == pytest.approx(measured, rel=0.15)

@@ -85,6 +85,15 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def _own_precision() -> Iterator[None]:
+    """A run sets for its process whether float32 products may be TF32; that must not reach the next test."""
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    yield
+    torch.backends.cuda.matmul.allow_tf32 = before
+
+
 def loader_of(shards: Path, batch_size: int, micro_batches: int) -> Loader:
     examples = Examples(open_shard_sets([shards], 32, None), "train", 32)
     return Loader(examples, Sampler.weighted(tuple(examples.set_sizes), (), 1), batch_size, micro_batches, 0, 1, 64)
@@ -261,7 +270,7 @@ def test_a_run_as_shipped(
 def test_overflows_of_fp16_are_skipped_and_said(
     recipe: Path, shards: Path, tmp_path: Path, joined: torch.device
 ) -> None:
-    """A first scale of 2^40 overflows; the scale falls until an update succeeds. Counted, and strict JSON throughout."""
+    """A first scale of 2^40 overflows, and falls until an update succeeds. Counted, and strict JSON throughout."""
     settings = {
         "data.shards": str(shards),
         "output.folder": str(tmp_path / "run"),
