@@ -5,6 +5,9 @@ written at once as one JSON line, and a part that fails is noted and passed over
 `--dry` does the same with tiny sizes on the CPU, to find mistakes where time is cheap.
 """
 
+# mypy: ignore-errors
+# (it replaces parts of the model and of DeepSpeed while it measures, which types do not follow)
+
 import argparse
 import contextlib
 import functools
@@ -26,17 +29,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from preprocessing.shards import ShardSet
-from pretraining import attention
-from pretraining.attention import SequenceLayout
-from pretraining.configuration import Recipe
-from pretraining.data import Examples
-from pretraining.flops import Work, datasheet_tflops, training_flops
-from pretraining.loader import GlobalBatch
-from pretraining.memory import memory_per_rank
-from pretraining.model import BertForPreTraining, Layer
-from pretraining.model_configuration import BertConfig
-from pretraining.packing import PackedBatch
-from pretraining.sampler import Position
+from pretraining.configuration.tables import Recipe
+from pretraining.data.examples import Examples
+from pretraining.data.loader import GlobalBatch
+from pretraining.data.sampler import Position
+from pretraining.model import attention
+from pretraining.model.attention import SequenceLayout
+from pretraining.model.bert import BertForPreTraining, Layer
+from pretraining.model.config import BertConfig
+from pretraining.model.packing import PackedBatch
+from pretraining.planning.flops import Work, datasheet_tflops, training_flops
+from pretraining.planning.memory import memory_per_rank
 
 VOCABULARY = 30522
 RATES = ("tokens_per_second", "mfu_measured_peak")
@@ -97,7 +100,7 @@ ON_CPU = attention.packed_attention
 @contextlib.contextmanager
 def attending(route: Callable[..., Tensor]) -> Iterator[None]:
     """The model's attention replaced, where the model looks it up."""
-    import pretraining.model as model
+    from pretraining.model import bert as model
 
     def chosen(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
         if route is ON_CPU or not qkv_t3hd.is_cuda:
@@ -334,8 +337,8 @@ def engine_of(
     bench: Bench, size: str = "large", stage: int = 1, optimizer: str = "adamw", micro_batches: int = 1, **model: Any
 ) -> tuple[Any, BertForPreTraining]:
     """The project's own engine, as its recipes start it (one rank)."""
-    from pretraining.engine import start_engine, start_processes
-    from pretraining.environment import read_environment
+    from pretraining.run.engine import start_engine, start_processes
+    from pretraining.run.ranks import read_environment
 
     start_processes(read_environment())
     recipe = Recipe.model_validate(
@@ -382,7 +385,7 @@ def step_figures(
     bench: Bench, engine: Any, config: BertConfig, found: Material, batch: GlobalBatch, repeats: int
 ) -> dict[str, Any]:
     """Time, rate, memory of one optimiser step."""
-    from pretraining.train import train_step
+    from pretraining.run.loop import train_step
 
     set_accumulation(engine, len(batch.micro_batches))
     bench.reset_peak()
@@ -444,7 +447,7 @@ def steps(bench: Bench, shards: ShardSet, variants: tuple[str, ...] = ("shipped"
     for part in parts:
         part.probability_dropout = config.attention_probs_dropout_prob
     for variant in ("shipped", "direct+pinned"):
-        from pretraining.train import train_step
+        from pretraining.run.loop import train_step
 
         batch = pinned(found.batch) if "pinned" in variant and not bench.dry else found.batch
         set_accumulation(engine, 4)
@@ -464,7 +467,7 @@ def profile(bench: Bench, shards: ShardSet) -> None:
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
-    from pretraining.train import train_step
+    from pretraining.run.loop import train_step
 
     engine, _ = engine_of(bench)
     found = material(shards, 128, 2 if bench.dry else 64, 2)
@@ -523,7 +526,7 @@ def compiled(bench: Bench, shards: ShardSet) -> None:
         try:
             with attending(direct):
                 start = time.perf_counter()
-                from pretraining.train import train_step
+                from pretraining.run.loop import train_step
 
                 set_accumulation(engine, micro_batches)
                 train_step(engine, batch, 1)
@@ -552,7 +555,7 @@ def transformers_beside(bench: Bench, shards: ShardSet) -> None:
     import transformers
 
     from benchmarks.step_time import padded_inputs
-    from pretraining.huggingface import export_bert
+    from pretraining.model.huggingface import export_bert
 
     torch.manual_seed(1)
     config = BertConfig.named("tiny" if bench.dry else "large", vocab_size=VOCABULARY)
@@ -608,7 +611,7 @@ def transformers_beside(bench: Bench, shards: ShardSet) -> None:
 
 def optimiser(bench: Bench, shards: ShardSet) -> None:
     """The update alone: AdamW and LAMB at stages 0 and 1, plain torch beside; and a whole step at stages 0 to 3."""
-    from pretraining.train import train_step
+    from pretraining.run.loop import train_step
 
     found = material(shards, 128, 2 if bench.dry else 64, 1)
     for stage, name in ((1, "adamw"), (1, "lamb"), (0, "lamb"), (3, "adamw"), (0, "adamw")):
@@ -676,7 +679,7 @@ def mended(bench: Bench, shards: ShardSet) -> None:
     """The repository as it is: its own attention, pinned batches; then the whole model compiled, as a recipe asks."""
     from torch._dynamo.utils import counters
 
-    from pretraining.train import train_step
+    from pretraining.run.loop import train_step
 
     for how in ("plain", "compiled"):
         engine, model = engine_of(bench)
@@ -801,10 +804,10 @@ def finetuning(bench: Bench) -> None:
     """A training step of a sentence task, BERT-Large, 64 × 128: float32, TF32, bfloat16."""
     import numpy as np
 
-    from finetuning.collate import collate
-    from finetuning.encoding import EncodedSplit
-    from finetuning.heads import TaskModel, loss_sum
-    from pretraining.model import BertModel
+    from finetuning.kinds.collate import collate
+    from finetuning.kinds.encoding import EncodedSplit
+    from finetuning.kinds.heads import TaskModel, loss_sum
+    from pretraining.model.bert import BertModel
 
     count, length = (2, 16) if bench.dry else (64, 128)
     random = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from pretraining.errors import PretrainingError
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import PUBLISHED_SIZES, BertConfig
 from pretraining.plan import main, make_plan
-from pretraining.planning.flops import Work, datasheet_tflops, forward_flops, training_flops
+from pretraining.planning.flops import Work, datasheet_tflops, forward_flops, measure_matmul_tflops, training_flops
 from pretraining.planning.memory import activation_bytes, memory_per_rank, parameter_count
 
 RECIPES = Path(__file__).parents[2] / "pretraining" / "recipes"

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pytest
 import torch
 
-from finetuning import features, training
+from finetuning import features
 from finetuning.predict import answer_task
-from finetuning.result import RunSpec
-from finetuning.run import run
+from finetuning.run import loop as training
+from finetuning.run.finetune import run
+from finetuning.run.result import RunSpec
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
@@ -80,7 +81,7 @@ def test_a_training_step_waits_only_to_fetch_its_batch(
     task: str, spec: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing between a batch that lies on the device and its gradient."""
-    from finetuning import collate
+    from finetuning.kinds import collate
 
     move, step = collate.Batch.to, training._step
     steps, inside = 0, False

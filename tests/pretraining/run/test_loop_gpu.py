@@ -15,25 +15,25 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks.synthetic_shards import write_shards
-from pretraining.configuration import Recipe
-from pretraining.data import Examples, open_shard_sets
-from pretraining.engine import full_weights, set_learning_rate, start_engine, start_processes
-from pretraining.environment import read_environment
-from pretraining.huggingface import to_huggingface_names
-from pretraining.loader import GlobalBatch, Loader
-from pretraining.metrics import read_metrics
-from pretraining.model import BertForPreTraining
-from pretraining.model_configuration import BertConfig
-from pretraining.optimizers import build_optimizer
-from pretraining.recipe import load_recipe
-from pretraining.run import run
-from pretraining.sampler import Position, Sampler
-from pretraining.stop import StopRequest
-from pretraining.train import train_step
+from pretraining.configuration.recipe import load_recipe
+from pretraining.configuration.tables import Recipe
+from pretraining.data.examples import Examples, open_shard_sets
+from pretraining.data.loader import GlobalBatch, Loader
+from pretraining.data.sampler import Position, Sampler
+from pretraining.model.bert import BertForPreTraining
+from pretraining.model.config import BertConfig
+from pretraining.model.huggingface import to_huggingface_names
+from pretraining.optimization.optimizers import build_optimizer
+from pretraining.run.engine import full_weights, set_learning_rate, start_engine, start_processes
+from pretraining.run.loop import train_step
+from pretraining.run.metrics import read_metrics
+from pretraining.run.pretrain import run
+from pretraining.run.ranks import read_environment
+from pretraining.run.stop import StopRequest
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RECIPE = """
 [model]
 size = "tiny"
@@ -250,7 +250,7 @@ def test_a_run_as_shipped(
         return kept["engine"]
 
     with monkeypatch.context() as patch:
-        patch.setattr("pretraining.run.start_engine", keeping)
+        patch.setattr("pretraining.run.pretrain.start_engine", keeping)
         assert run(load_recipe(recipe, list(settings.items())), read_environment(), StopRequest()) == 0
     found = losses(tmp_path / "run")
     assert len(found) == 20

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from pretraining.memory import memory_per_rank
-from pretraining.model import BertForPreTraining, PreTrainingSums
-from pretraining.model_configuration import BertConfig
-from pretraining.packing import PackedBatch
+from pretraining.model.bert import BertForPreTraining, PreTrainingSums
+from pretraining.model.config import BertConfig
+from pretraining.model.packing import PackedBatch
+from pretraining.planning.memory import memory_per_rank
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 

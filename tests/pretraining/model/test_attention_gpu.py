@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from pretraining import attention
-from pretraining.attention import SequenceLayout, packed_attention
+from pretraining.model import attention
+from pretraining.model.attention import SequenceLayout, packed_attention
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
