@@ -7,6 +7,14 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-golden",
+        action="store_true",
+        help="write tests/end_to_end/golden/ anew instead of comparing with it; every test that writes is skipped",
+    )
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The repository's root folder."""
