@@ -12,9 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from finetuning.errors import FinetuningError
-from finetuning.tasks.task import Kind, Task
-
 ClassMetric = Callable[[Sequence[str], Sequence[str], str], float]
 
 
@@ -99,33 +96,7 @@ NUMBER_METRICS: dict[str, Callable[[Sequence[float], Sequence[float]], float]] =
     "spearman": spearman,
     "mean_squared_error": mean_squared_error,
 }
-METRICS_OF_KIND: dict[Kind, tuple[str, ...]] = {
-    "classification": tuple(CLASS_METRICS),
-    "regression": tuple(NUMBER_METRICS),
-    "choice": ("accuracy",),
-    "token": ("entity_f1", "entity_precision", "entity_recall", "accuracy"),
-    "span": ("f1", "exact_match", "best_f1", "best_exact_match"),
-}
 LOWER_IS_BETTER = frozenset({"mean_squared_error"})
-
-
-def check_metrics(task: Task) -> None:
-    """Refuse a task whose metrics its kind does not know.
-
-    Raises:
-        FinetuningError: names the metric and those that the kind has.
-    """
-    known = METRICS_OF_KIND[task.kind]
-    for name in (task.metric, *task.metrics):
-        if name not in known:
-            raise FinetuningError(
-                f"{task.name}: metric {name!r} is unknown for a {task.kind} task; it has {', '.join(known)}"
-            )
-    if task.metric in LOWER_IS_BETTER:
-        raise FinetuningError(
-            f"{task.name}: metric {task.metric!r} falls as the model gets better, so it cannot rank runs; "
-            "make it one of metrics, and choose another main metric"
-        )
 
 
 def _correlation(function: Callable[..., Any], gold: Sequence[float], predicted: Sequence[float]) -> float:

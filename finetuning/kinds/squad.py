@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from finetuning.kinds.encoding import EncodedSplit
-from finetuning.tasks.rows import SpanRow
+from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.rows import SpanRow
 from finetuning.tasks.task import Task
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from finetuning.atomic_file import write_json
-from finetuning.report import build, main, render
-from finetuning.sweeps.grid import SweepConfig, plan_runs
+from finetuning.report import main
+from finetuning.reporting.content import build
+from finetuning.reporting.page import render
+from finetuning.sweeps.config import SweepConfig
+from finetuning.sweeps.grid import plan_runs
 
 OWN = """
 name = "polite"
@@ -253,7 +256,7 @@ def test_a_report_that_cannot_be_written_is_one_sentence(sweep: Path, tmp_path: 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("finetuning.report.write_report", full)
+    monkeypatch.setattr("finetuning.reporting.page.write_report", full)
     assert main([str(sweep)]) == 75
     (line,) = capsys.readouterr().err.splitlines()
     assert "No space left on device" in line

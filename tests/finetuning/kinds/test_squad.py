@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from finetuning.kinds import squad
-from finetuning.kinds.encoding import encode
-from finetuning.tasks.rows import SpanRow, SplitRows
-from finetuning.tasks.task import load_task
+from finetuning.kinds.encoding.windows import encode_windows
+from finetuning.kinds.loading import load_task
+from finetuning.kinds.rows import SpanRow
 from preprocessing.tokens.tokenizer import Tokenizer
 
 PARTS = [
@@ -101,7 +101,7 @@ def test_answers_equal_an_exhaustive_search(seed: int, name: str, tokenizer: Tok
     )
     context = "the cat sat on the mat near the red house he ran"
     rows = [SpanRow(str(n), "", "who ran", context, (("the cat", 0),)) for n in range(3)]
-    split = encode(task, SplitRows("dev", tuple(rows), True), tokenizer, (), 14)
+    split = encode_windows(task, rows, tokenizer, 14)
     assert split.context is not None
     logits = np.random.default_rng(seed).normal(size=(len(split.input_ids_t), 2)).astype(np.float32)
     results = squad.answers(task, rows, split, logits)
@@ -127,7 +127,7 @@ def test_answers_equal_an_exhaustive_search(seed: int, name: str, tokenizer: Tok
 
 
 def test_the_real_file_scores_itself_perfectly(shared_data: Path) -> None:
-    from finetuning.tasks.readers.splits import read_split
+    from finetuning.kinds.loading import read_split
 
     split = read_split(load_task("squad1"), "dev", shared_data)
     assert split is not None

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from finetuning.run.finetune import run
-from finetuning.run.result import Result, RunSpec
+from finetuning.run.result import Result
+from finetuning.run.specification import RunSpec
 
 
 def free_port() -> int:

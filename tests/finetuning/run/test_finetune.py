@@ -16,11 +16,13 @@ from safetensors.torch import load_file, save_file
 
 from finetuning.atomic_file import replacing
 from finetuning.errors import FinetuningError
+from finetuning.kinds.loading import load_task
 from finetuning.main import main
 from finetuning.run import loop as training
 from finetuning.run.finetune import run
-from finetuning.run.result import Result, RunSpec
-from finetuning.tasks.task import load_task, task_names
+from finetuning.run.result import Result
+from finetuning.run.specification import RunSpec
+from finetuning.tasks.task import task_names
 
 OWN = """
 name = "follows"
@@ -196,7 +198,7 @@ def test_random_weights(spec: Callable[..., RunSpec], model_folder: Path, vocabu
     [
         (["--task", "colla"], "did you mean cola?"),
         (["--task", "ax"], "train mnli, and answer it with finetuning.predict"),
-        (["--learning-rate", "-1"], "--learning-rate -1: Input should be greater than 0"),
+        (["--learning-rate", "-1"], "--learning-rate -1: input should be greater than 0"),
         (["--max-length", "500"], "more than the model's 384 positions"),
         (["--model", "absent"], "absent: no such folder"),
         (["--data", "absent"], "no train.tsv there"),

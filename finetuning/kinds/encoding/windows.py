@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finetuning.errors import FinetuningError
-from finetuning.kinds.encoding import ContextMap, EncodedSplit, assemble, pieces, ragged, starts_of
-from finetuning.tasks.rows import SpanRow
+from finetuning.kinds.encoding.layout import ContextMap, EncodedSplit
+from finetuning.kinds.encoding.pieces import assemble, pieces
+from finetuning.kinds.encoding.ragged import ragged, starts_of
+from finetuning.kinds.rows import SpanRow
 from finetuning.tasks.task import Task
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from finetuning.errors import FinetuningError
-from finetuning.kinds.metrics import check_metrics
-from finetuning.tasks.task import load_task, task_names
+from finetuning.kinds.loading import load_task
+from finetuning.kinds.scoring import check_metrics
+from finetuning.tasks.task import task_names
 
 GLUE = {"cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte", "wnli", "ax"}
 OWN = """

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from finetuning.kinds.collate import collate, labels_in, micro_batches, prediction_batches, training_batches
-from finetuning.kinds.encoding import EncodedSplit, WordMap, starts_of
+from finetuning.kinds import words
+from finetuning.kinds.batches import collate, micro_batches, prediction_batches, training_batches
+from finetuning.kinds.encoding.layout import EncodedSplit, WordMap
+from finetuning.kinds.encoding.ragged import starts_of
 from pretraining.model.packing import PackedBatch
 
 
-def random_split(items: int = 37, group: int = 1, words: bool = False) -> EncodedSplit:
+def random_split(items: int = 37, group: int = 1, has_words: bool = False) -> EncodedSplit:
     draw = np.random.default_rng(2)
     lengths = draw.integers(3, 30, items * group)
     offsets = starts_of(lengths)
@@ -17,7 +19,7 @@ def random_split(items: int = 37, group: int = 1, words: bool = False) -> Encode
     starts = np.minimum(draw.integers(2, 20, items * group), lengths).astype(np.int32)
     labels = draw.integers(0, 3, items)
     word_map = None
-    if words:
+    if has_words:
         counts = np.minimum(draw.integers(0, 5, items), lengths - 2)
         positions = np.concatenate(
             [np.sort(draw.permutation(n - 2)[:c]) + 1 for n, c in zip(lengths, counts, strict=True)]
@@ -47,20 +49,20 @@ def test_collate_equals_packing_one_by_one(group: int) -> None:
 
 
 def test_collate_places_words() -> None:
-    split = random_split(words=True)
+    split = random_split(has_words=True)
     assert split.words is not None
     items = np.array([9, 3, 20, 1])
     batch = collate(split, items)
     places, labels, low = [], [], 0
     for item in items:
-        words = range(split.words.offsets_s[item], split.words.offsets_s[item + 1])
-        places += [low + int(split.words.position_w[w]) for w in words]
-        labels += [int(split.labels[w]) for w in words]
+        places_of_item = range(split.words.offsets_s[item], split.words.offsets_s[item + 1])
+        places += [low + int(split.words.position_w[w]) for w in places_of_item]
+        labels += [int(split.labels[w]) for w in places_of_item]
         low += int(split.lengths_i[item])
     assert batch.word_indices_w is not None
     assert batch.word_indices_w.tolist() == places
     assert batch.labels.tolist() == labels
-    assert labels_in(split, items) == sum(label != -100 for label in labels)
+    assert words.KIND.label_count(split, items) == sum(label != -100 for label in labels)
 
 
 @pytest.mark.parametrize("grouped", [False, True])

@@ -1,9 +1,28 @@
-"""Rows of a task as they were read: plain text and labels, before any tokenisation."""
+"""Rows of a task as they were read: plain text and what is right, before any tokenisation.
+
+A kind whose rows have another form defines its own beside itself.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
+
+
+class Row(Protocol):
+    """What every row has."""
+
+    @property
+    def id(self) -> str:
+        """What names it in predictions."""
+
+    @property
+    def place(self) -> str:
+        """File and line, or hub split and row: for error messages."""
+
+    @property
+    def shown(self) -> str:
+        """Its text, as a reader of a report sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,11 +31,14 @@ class TextRow:
 
     id: str
     place: str
-    """File and line, or hub split and row: for error messages."""
     text_a: str
     text_b: str | None
     label: str | float | None
     """Class name, number (regression), or None where the split has no labels."""
+
+    @property
+    def shown(self) -> str:
+        return self.text_a if self.text_b is None else f"{self.text_a} ‖ {self.text_b}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +49,10 @@ class TokenRow:
     place: str
     words: tuple[str, ...]
     tags: tuple[str, ...] | None
+
+    @property
+    def shown(self) -> str:
+        return " ".join(self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +66,11 @@ class ChoiceRow:
     endings: tuple[str, ...]
     label: int | None
 
+    @property
+    def shown(self) -> str:
+        endings = " / ".join(f"{number}: {ending}" for number, ending in enumerate(self.endings))
+        return f"{self.text_a} {self.text_b} … {endings}"
+
 
 @dataclass(frozen=True, slots=True)
 class SpanRow:
@@ -51,13 +82,14 @@ class SpanRow:
     context: str
     answers: tuple[tuple[str, int], ...]
 
-
-Row: TypeAlias = TextRow | TokenRow | ChoiceRow | SpanRow
+    @property
+    def shown(self) -> str:
+        return self.question
 
 
 @dataclass(frozen=True, slots=True)
 class SplitRows:
-    """All rows of one split. `notes` tells what was passed over while reading."""
+    """All rows of one split, all of the task's kind. `notes` tells what was passed over while reading."""
 
     name: str
     rows: tuple[Row, ...]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from finetuning.errors import FinetuningError
+from finetuning.kinds.loading import load_task, parse_task, read_split
+from finetuning.kinds.rows import ChoiceRow, SpanRow, TextRow, TokenRow
 from finetuning.tasks.readers.conll import to_iob2
 from finetuning.tasks.readers.jsonl import jsonl_records
-from finetuning.tasks.readers.splits import read_split
-from finetuning.tasks.readers.squad_json import read_squad
+from finetuning.tasks.readers.squad_json import squad_records
 from finetuning.tasks.readers.swag_csv import swag_records
-from finetuning.tasks.rows import ChoiceRow, SpanRow, TextRow, TokenRow
-from finetuning.tasks.task import Task, load_task, parse_task
+from finetuning.tasks.task import Task
 
 Write = Callable[..., Path]
 SHAPES = {
@@ -78,10 +78,10 @@ def test_other_layouts(benchmark_data: Path) -> None:
 
 
 def test_tags_become_iob2() -> None:
-    assert to_iob2(["I-A", "I-A", "B-A", "I-B", "O", "I-B"]) == ("B-A", "I-A", "B-A", "B-B", "O", "B-B")
-    already = ("B-A", "I-A", "B-A", "O", "B-B", "I-B")
+    assert to_iob2(["I-A", "I-A", "B-A", "I-B", "O", "I-B"]) == ["B-A", "I-A", "B-A", "B-B", "O", "B-B"]
+    already = ["B-A", "I-A", "B-A", "O", "B-B", "I-B"]
     assert to_iob2(already) == already
-    assert to_iob2(["NN", "VB", "IN"]) == ("NN", "VB", "IN")
+    assert to_iob2(["NN", "VB", "IN"]) == ["NN", "VB", "IN"]
 
 
 def test_a_tab_inside_quotes_is_refused_by_line(write_lines: Write) -> None:
@@ -192,7 +192,7 @@ def test_squad_answer_beside_its_place(write_lines: Write) -> None:
     assert row.answers == (("Ann", 0),)
 
 
-@pytest.mark.parametrize("read", [read_squad, swag_records, jsonl_records])
+@pytest.mark.parametrize("read", [squad_records, swag_records, jsonl_records])
 def test_a_file_that_is_not_there(read: Callable[..., Iterator[object]], tmp_path: Path) -> None:
     with pytest.raises(FinetuningError, match="absent: cannot be read: No such file") as caught:
         list(read(tmp_path / "absent", *([False] if read is swag_records else [])))

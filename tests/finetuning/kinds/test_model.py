@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from finetuning.kinds.collate import collate, labels_in
-from finetuning.kinds.encoding import encode
-from finetuning.kinds.heads import HUGGINGFACE_HEADS, TaskModel, loss_sum, segment_logsumexp
-from finetuning.run.checkpoint import FineTuned, load_fine_tuned, load_start, save_fine_tuned, set_dropout
-from finetuning.run.finetune import labels_of
-from finetuning.run.result import RunSpec
-from finetuning.tasks.readers.splits import read_split
-from finetuning.tasks.task import load_task
+from finetuning.kinds.batches import collate
+from finetuning.kinds.loading import kind_of, load_task, read_split
+from finetuning.kinds.model import TaskModel
+from finetuning.kinds.scoring import labels_of
+from finetuning.kinds.span import segment_logsumexp
+from finetuning.run.checkpoint import FineTuned, load_fine_tuned, save_fine_tuned
+from finetuning.run.specification import RunSpec
+from finetuning.run.start import load_start, set_dropout
 
 TASKS = ["cola", "rte", "mnli", "stsb", "swag", "conll2003", "squad2"]
 
@@ -30,16 +30,16 @@ def test_loss_and_gradients_equal_transformers(
     assert rows is not None
     labels, _ = labels_of(task, {"train": rows, **dict.fromkeys(task.dev, rows)})
     start = load_start(RunSpec(task=name, model=str(model_folder), output=tmp_path), task)
-    model = TaskModel(start.encoder, task.kind, len(labels))
+    model = TaskModel(start.encoder, kind_of(task), len(labels))
     save_fine_tuned(tmp_path / "model", FineTuned(model, start.tokenizer, task, labels, 96))
     set_dropout(model, 0.0)
-    split = encode(task, rows, start.tokenizer, labels, 96)
+    split = kind_of(task).encode(task, rows.rows, start.tokenizer, labels, 96)
     items = np.arange(split.items)
     batch = collate(split, items)
-    loss = loss_sum(task.kind, model(batch), batch) / labels_in(split, items)
+    loss = kind_of(task).loss_sum(model(batch), batch) / kind_of(task).label_count(split, items)
     loss.backward()
 
-    theirs = getattr(transformers, HUGGINGFACE_HEADS[task.kind][0]).from_pretrained(
+    theirs = getattr(transformers, kind_of(task).architecture).from_pretrained(
         tmp_path / "model", attn_implementation="eager", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
     )
     inputs = padded(batch.packed.input_ids_t, batch.packed.segment_ids_t, batch.packed.cu_seqlens)
@@ -69,7 +69,7 @@ def test_loss_and_gradients_equal_transformers(
         reference = theirs.train()(**inputs, **targets).loss
     reference.backward()
     assert loss.item() == pytest.approx(reference.item(), abs=2e-5)
-    head = getattr(theirs, HUGGINGFACE_HEADS[task.kind][1])
+    head = getattr(theirs, kind_of(task).head)
     torch.testing.assert_close(model.head.weight.grad, head.weight.grad, atol=2e-5, rtol=1e-3)
     query = theirs.bert.encoder.layer[0].attention.self.query.weight.grad
     ours = model.encoder.layers[0].attention.qkv.weight.grad
@@ -94,11 +94,11 @@ def test_a_saved_model_answers_as_before(name: str, tmp_path: Path, model_folder
     assert rows is not None
     labels, _ = labels_of(task, {"train": rows, **dict.fromkeys(task.dev, rows)})
     start = load_start(RunSpec(task=name, model=str(model_folder), output=tmp_path), task)
-    model = TaskModel(start.encoder, task.kind, len(labels)).eval()
+    model = TaskModel(start.encoder, kind_of(task), len(labels)).eval()
     save_fine_tuned(tmp_path / "model", FineTuned(model, start.tokenizer, task, labels, 96))
     loaded = load_fine_tuned(tmp_path)
     assert (loaded.labels, loaded.max_length, loaded.task.name) == (labels, 96, name)
-    split = encode(task, rows, start.tokenizer, labels, 96)
+    split = kind_of(task).encode(task, rows.rows, start.tokenizer, labels, 96)
     batch = collate(split, np.arange(split.items))
     with torch.no_grad():
         assert torch.equal(loaded.model(batch), model(batch))

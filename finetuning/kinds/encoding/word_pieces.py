@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finetuning.kinds.encoding import UNLABELLED, EncodedSplit, WordMap, assemble, pieces, ragged, starts_of
-from finetuning.tasks.rows import TokenRow
+from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit, WordMap
+from finetuning.kinds.encoding.pieces import assemble, pieces
+from finetuning.kinds.encoding.ragged import ragged, starts_of
+from finetuning.kinds.rows import TokenRow
 
 if TYPE_CHECKING:
     from preprocessing.tokens.tokenizer import Tokenizer

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from finetuning.kinds.encoding import UNLABELLED, EncodedSplit, ragged, starts_of
+from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.encoding.ragged import ragged, starts_of
 from pretraining.model.packing import PackedBatch
 
 
@@ -22,9 +23,9 @@ class Batch:
     packed: PackedBatch
     items: NDArray[np.int64]
     labels: Tensor
-    """[i] int64 or float32; [i, 2] int64 (span); [w] int64 (token)."""
+    """[i, …] or [w], int64 or float32, as the kind's loss takes them."""
     word_indices_w: Tensor | None = None
-    """int64 index into t: the first pieces of the words (token tasks)."""
+    """int64 index into t: the first pieces of the words, where labels belong to words."""
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on `device`."""
@@ -56,15 +57,6 @@ def collate(split: EncodedSplit, items: NDArray[np.int64]) -> Batch:
     chosen = ragged(first_word, words)
     places = np.repeat(offsets[:-1], words) + split.words.position_w[chosen]
     return Batch(packed, items, torch.from_numpy(split.labels[chosen]), torch.from_numpy(places))
-
-
-def labels_in(split: EncodedSplit, items: NDArray[np.int64]) -> int:
-    """How many labels the loss of these items is a mean of: items, or labelled words in token tasks."""
-    if split.words is None:
-        return len(items)
-    first = split.words.offsets_s[items]
-    chosen = ragged(first, split.words.offsets_s[items + 1] - first)
-    return int((split.labels[chosen] != UNLABELLED).sum())
 
 
 def training_batches(
