@@ -49,7 +49,7 @@ class Size:
     epochs: float
     learning_rate: float
     batch_size: int
-    max_length: int
+    sequence_length: int
 
 
 # By the CPU time of one run of each, 40 runs (5 seeds, 4 tasks, 2 sides) should end within 20 minutes on two cores.
@@ -77,7 +77,7 @@ def theirs(spec: RunSpec) -> tuple[float, float]:
     assert dev is not None
     labels, _ = labels_of(task, {"train": train, task.dev[0]: dev})
     tokenizer = load_start(spec, task).tokenizer
-    kind, length = kind_of(task), spec.max_length or task.max_length
+    kind, length = kind_of(task), spec.sequence_length or task.sequence_length
     splits = [kind.encode(task, split.rows, tokenizer, labels, length) for split in (train, dev)]
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -209,7 +209,7 @@ def compare(name: str, seeds: int, model: Path, data: Path, full: bool, options:
                     epochs=options["epochs"] or (3 if full else size.epochs),
                     learning_rate=size.learning_rate,
                     batch_size=size.batch_size,
-                    max_length=size.max_length,
+                    sequence_length=size.sequence_length,
                     seed=seed,
                     device=options["device"],
                     threads=options["threads"],

@@ -39,7 +39,7 @@ class FinishedRun:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Every other option that a score depends on, where it is not the default: `max_length 64`."""
+        """Every other option that a score depends on, where it is not the default: `sequence_length 64`."""
         return tuple(
             f"{name} {getattr(self.result.spec, name)}"
             for name, field in RunSpec.model_fields.items()

@@ -20,7 +20,7 @@ from finetuning.run.specification import RunSpec
 def answer(fine_tuned: FineTuned, rows: Sequence[Row], ranks: Ranks, spec: RunSpec) -> list[Prediction]:
     """Answers to rows of the model's task, one for each, in order."""
     task, labels = fine_tuned.task, fine_tuned.labels
-    encoded = kind_of(task).encode(task, rows, fine_tuned.tokenizer, labels, fine_tuned.max_length)
+    encoded = kind_of(task).encode(task, rows, fine_tuned.tokenizer, labels, fine_tuned.sequence_length)
     logits = predict(fine_tuned.model.to(ranks.device), encoded, spec, ranks)
     return decode(task, labels, rows, encoded, logits)
 

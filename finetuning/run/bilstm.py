@@ -92,7 +92,7 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
     labels, notes = labels_of(task, splits)
     torch.manual_seed(spec.seed)
     start = load_start(spec, task)
-    length = min(spec.max_length or task.max_length, start.encoder.config.max_position_embeddings)
+    length = min(spec.sequence_length or task.sequence_length, start.encoder.config.max_position_embeddings)
     sentences: dict[str, list[NDArray[np.float32]]] = {}
     for name, split in splits.items():
         encoded = kind.encode(task, split.rows, start.tokenizer, labels, length)

@@ -32,7 +32,7 @@ class FineTuned:
     tokenizer: Tokenizer
     task: Task
     labels: tuple[str, ...]
-    max_length: int
+    sequence_length: int
 
 
 def save_fine_tuned(folder: Path, fine_tuned: FineTuned) -> None:
@@ -54,7 +54,7 @@ def save_fine_tuned(folder: Path, fine_tuned: FineTuned) -> None:
     content = {
         "task": fine_tuned.task.model_dump(mode="json"),
         "labels": list(fine_tuned.labels),
-        "max_length": fine_tuned.max_length,
+        "sequence_length": fine_tuned.sequence_length,
     }
     write_json(folder / TASK_FILE, content)
     write_json(folder / "config.json", settings)
@@ -71,7 +71,7 @@ def load_fine_tuned(folder: Path) -> FineTuned:
     try:
         content: dict[str, Any] = json.loads((folder / TASK_FILE).read_bytes())
         task = parse_task(content["task"], str(folder / TASK_FILE))
-        labels, max_length = tuple(content["labels"]), int(content["max_length"])
+        labels, sequence_length = tuple(content["labels"]), int(content["sequence_length"])
     except FileNotFoundError:
         raise FinetuningError(
             f"{folder}: no {TASK_FILE} there, so it is no fine-tuned model; run finetuning.main with --save-model"
@@ -94,4 +94,4 @@ def load_fine_tuned(folder: Path) -> FineTuned:
             found = "missing" if tensor is None else f"of shape {list(tensor.shape)}"
             raise FinetuningError(f"{folder}: {name}.{part} is {found}, the task needs {list(wanted)}; save it again")
     model.head.load_state_dict(head)
-    return FineTuned(model.eval(), tokenizer, task, labels, max_length)
+    return FineTuned(model.eval(), tokenizer, task, labels, sequence_length)

@@ -112,7 +112,7 @@ def write_features(
     if level == "word":
         fields += [pa.field("words", pa.list_(pa.string())), pa.field("tags", pa.list_(pa.string()))]
     schema = pa.schema(fields, metadata={"layers": layers, "level": level, "model": start.fingerprint})
-    length = min(task.max_length, start.encoder.config.max_position_embeddings)
+    length = min(task.sequence_length, start.encoder.config.max_position_embeddings)
     with (
         replacing(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,

@@ -47,13 +47,13 @@ def run(spec: RunSpec) -> Result:
     labels, notes = labels_of(task, splits)
     torch.manual_seed(spec.seed)
     start = load_start(spec, task)
-    max_length = _max_length(task, spec, start)
+    sequence_length = _sequence_length(task, spec, start)
     kind = kind_of(task)
     model = TaskModel(start.encoder, kind, len(labels))
     if spec.dropout is not None:
         set_dropout(model, spec.dropout)
     encoded = {
-        name: kind.encode(task, split.rows, start.tokenizer, labels, max_length) for name, split in splits.items()
+        name: kind.encode(task, split.rows, start.tokenizer, labels, sequence_length) for name, split in splits.items()
     }
 
     def predicted(name: str) -> list[Prediction]:
@@ -67,7 +67,7 @@ def run(spec: RunSpec) -> Result:
     trained = train(model, encoded["train"], spec, ranks, dev_score, majority)
     metrics = score_splits(task, splits, spec, predicted, is_first=ranks.is_first)
     if spec.save_model and ranks.is_first:
-        save_fine_tuned(spec.output / "model", FineTuned(model, start.tokenizer, task, labels, max_length))
+        save_fine_tuned(spec.output / "model", FineTuned(model, start.tokenizer, task, labels, sequence_length))
     result = result_of(
         spec,
         task,
@@ -88,11 +88,12 @@ def run(spec: RunSpec) -> Result:
     return result
 
 
-def _max_length(task: Task, spec: RunSpec, start: Start) -> int:
-    length = spec.max_length or task.max_length
+def _sequence_length(task: Task, spec: RunSpec, start: Start) -> int:
+    length = spec.sequence_length or task.sequence_length
     positions = start.encoder.config.max_position_embeddings
     if length > positions:
         raise FinetuningError(
-            f"max_length {length} is more than the model's {positions} positions; pass --max-length {positions}"
+            f"sequence_length {length} is more than the model's {positions} positions; "
+            f"pass --sequence-length {positions}"
         )
     return length

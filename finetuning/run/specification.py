@@ -35,7 +35,7 @@ class RunSpec(BaseModel):
     """Passes over the training rows; a part of one is allowed."""
     seed: int = Field(default=1, ge=0)
     """Of the head, of dropout and of the order of examples."""
-    max_length: int | None = Field(default=None, ge=8)
+    sequence_length: int | None = Field(default=None, ge=8)
     """Pieces per sequence, special pieces included; None: the task's own."""
     warmup_share: float = Field(default=0.1, ge=0, le=1)
     """Share of all steps in which the learning rate rises linearly to its peak; then linear decay to zero."""

@@ -81,7 +81,7 @@ class Task(_Frozen):
     """The class that F1 counts; None: the last label."""
     score_range: tuple[float, float] | None = None
     """Regression: predictions are clipped to it in benchmark submissions."""
-    max_length: int = Field(default=128, ge=8)
+    sequence_length: int = Field(default=128, ge=8)
     max_query_length: int = Field(default=64, ge=1)
     document_stride: int = Field(default=128, ge=1)
     """Span tasks: pieces between the starts of two windows."""

@@ -28,7 +28,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, model_folder: Path, benchmark
                 output=folder / name,
                 epochs=1,
                 batch_size=8,
-                max_length=96,
+                sequence_length=96,
                 save_model=True,
             )
         )

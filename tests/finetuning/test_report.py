@@ -172,7 +172,8 @@ def answer(run: Path, text: str = "yes") -> Path:
 
 
 @pytest.mark.parametrize(
-    "options", [{"dropout": 0.2}, {"max_length": 64}, {"precision": "bf16"}, {"limit_train": 5}, {"weight_decay": 0.0}]
+    "options",
+    [{"dropout": 0.2}, {"sequence_length": 64}, {"precision": "bf16"}, {"limit_train": 5}, {"weight_decay": 0.0}],
 )
 def test_runs_with_other_options_are_other_settings(tmp_path: Path, write_result: Callable[..., Path], options):
     answer(write_result(tmp_path / "one", seed=1))

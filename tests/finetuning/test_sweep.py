@@ -58,7 +58,7 @@ def test_a_result_of_other_weights_data_or_options_does_not_stand_for_this_run(
     for changed, says in (
         (["--models", f"a={new}"], f"model {old}, this sweep asks for {new}"),
         (["--models", f"a={old}", "--data", "d"], "data None, this sweep asks for d"),
-        (["--models", f"a={old}", "--options.max-length", "9"], "max_length None, this sweep asks for 9"),
+        (["--models", f"a={old}", "--options.sequence-length", "9"], "sequence_length None, this sweep asks for 9"),
     ):
         assert main([*common, *changed]) == 2
         assert says in capsys.readouterr().err
@@ -201,7 +201,7 @@ def test_a_killed_sweep_goes_on_nothing_is_run_twice_and_nothing_lost(
         "1",
         "--batch-sizes",
         "4",
-        "--options.max-length",
+        "--options.sequence-length",
         "32",
         "--options.threads=1",
         "--jobs",

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from preprocessing.tokens.tokenizer import Tokenizer
 
 
-def encode_windows(task: Task, rows: Sequence[SpanRow], tokenizer: Tokenizer, max_length: int) -> EncodedSplit:
+def encode_windows(task: Task, rows: Sequence[SpanRow], tokenizer: Tokenizer, sequence_length: int) -> EncodedSplit:
     """Encode questions with every window of their paragraph: `[CLS] question [SEP] window [SEP]`.
 
     The label is the first answer's first and last piece, or (0, 0), the place of [CLS], in a window that does not
     hold the whole answer.
     """
-    if max_length - 3 <= task.max_query_length:
+    if sequence_length - 3 <= task.max_query_length:
         raise FinetuningError(
-            f"max_length {max_length} leaves no room for the paragraph beside a question of "
-            f"{task.max_query_length} pieces; raise max_length or lower max_query_length in the task"
+            f"sequence_length {sequence_length} leaves no room for the paragraph beside a question of "
+            f"{task.max_query_length} pieces; raise sequence_length or lower max_query_length in the task"
         )
     numbers: dict[str, int] = {}
     context_r = np.fromiter((numbers.setdefault(row.context, len(numbers)) for row in rows), np.int64, len(rows))
@@ -40,7 +40,7 @@ def encode_windows(task: Task, rows: Sequence[SpanRow], tokenizer: Tokenizer, ma
     best: list[NDArray[np.bool_]] = []
     for number, row in enumerate(rows):
         low, high = offsets_c[context_r[number]], offsets_c[context_r[number] + 1]
-        windows = window_starts(int(high - low), int(max_length - 3 - keep_r[number]), task.document_stride)
+        windows = window_starts(int(high - low), int(sequence_length - 3 - keep_r[number]), task.document_stride)
         answer = _answer_pieces(row, chars_c[low:high])
         best.extend(best_context(windows))
         for start, length in windows:

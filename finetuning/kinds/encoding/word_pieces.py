@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def encode_words(
-    rows: Sequence[TokenRow], tokenizer: Tokenizer, labels: Sequence[str], max_length: int
+    rows: Sequence[TokenRow], tokenizer: Tokenizer, labels: Sequence[str], sequence_length: int
 ) -> EncodedSplit:
     """Encode sentences of words.
 
@@ -25,7 +25,7 @@ def encode_words(
     a word without pieces (control characters only) has none, and a word of too many pieces loses its last ones.
     A tag that training does not know is unlabelled here: no loss; scoring compares names, so it counts as wrong.
     """
-    budget = max_length - 2
+    budget = sequence_length - 2
     words = pieces(tokenizer, [word for row in rows for word in row.words])
     first_word = starts_of(np.array([len(row.words) for row in rows], np.int64))
     kept_w = np.minimum(words.lengths, budget)

@@ -67,7 +67,11 @@ def test_own_task(write_lines: Callable[..., Path]) -> None:
         ),
         ('name = "mine"', 'name = "mine"\nn_best = 0', "n_best: Input should be greater than or equal"),
         ('name = "mine"', 'name = "mine"\nmax_answer_length = -1', "max_answer_length: Input should be greater"),
-        ('name = "mine"', 'name = "mine"\nmax_length = 0', "max_length: Input should be greater than or equal"),
+        (
+            'name = "mine"',
+            'name = "mine"\nsequence_length = 0',
+            "sequence_length: Input should be greater than or equal",
+        ),
         ('name = "mine"', 'name = "mine"\nmax_query_length = 0', "max_query_length: Input should be greater"),
         ('dev = "dev.jsonl"', 'dev = { fil = "dev.jsonl" }', "did you mean 'file'"),
     ],

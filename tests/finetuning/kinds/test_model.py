@@ -97,7 +97,7 @@ def test_a_saved_model_answers_as_before(name: str, tmp_path: Path, model_folder
     model = TaskModel(start.encoder, kind_of(task), len(labels)).eval()
     save_fine_tuned(tmp_path / "model", FineTuned(model, start.tokenizer, task, labels, 96))
     loaded = load_fine_tuned(tmp_path)
-    assert (loaded.labels, loaded.max_length, loaded.task.name) == (labels, 96, name)
+    assert (loaded.labels, loaded.sequence_length, loaded.task.name) == (labels, 96, name)
     split = kind_of(task).encode(task, rows.rows, start.tokenizer, labels, 96)
     batch = collate(split, np.arange(split.items))
     with torch.no_grad():

@@ -38,7 +38,13 @@ splits = { train = "train.jsonl", dev = "dev.jsonl" }
 @pytest.fixture
 def spec(tmp_path: Path, model_folder: Path, benchmark_data: Path) -> Callable[..., RunSpec]:
     def make(task: str, **changes: Any) -> RunSpec:
-        values = {"data": benchmark_data, "epochs": 1, "batch_size": 4, "max_length": 96, "output": tmp_path / "run"}
+        values = {
+            "data": benchmark_data,
+            "epochs": 1,
+            "batch_size": 4,
+            "sequence_length": 96,
+            "output": tmp_path / "run",
+        }
         return RunSpec(**{"task": task, "model": str(model_folder), **values, **changes})
 
     return make
@@ -199,7 +205,7 @@ def test_random_weights(spec: Callable[..., RunSpec], model_folder: Path, vocabu
         (["--task", "colla"], "did you mean cola?"),
         (["--task", "ax"], "train mnli, and answer it with finetuning.predict"),
         (["--learning-rate", "-1"], "--learning-rate -1: input should be greater than 0"),
-        (["--max-length", "500"], "more than the model's 384 positions"),
+        (["--sequence-length", "500"], "more than the model's 384 positions"),
         (["--model", "absent"], "absent: no such folder"),
         (["--data", "absent"], "no train.tsv there"),
         (["--device", "cuda:99"], "cannot be used"),

@@ -56,14 +56,15 @@ def test_an_option_of_the_command_line_leaves_the_others_of_the_file(write_lines
         "models = {a = 'x'}",
         "output = 'o'",
         "tasks = ['cola', 'rte']",
-        "options = {max-length = 64, dropout = 0.2}",
+        "options = {sequence-length = 64, dropout = 0.2}",
         "[task.rte.options]",
-        "max-length = 256",
+        "sequence-length = 256",
     )
-    given = ("--options.max_length", "96", "--options.warmup-share=0")
+    given = ("--options.sequence_length", "96", "--options.warmup-share=0")
     runs = plan_runs(parse_sweep(["--config", str(path), *given])[0])
     options = {
-        (spec.task, spec.max_length, spec.dropout, spec.warmup_share) for spec in (run.spec(tmp_path) for run in runs)
+        (spec.task, spec.sequence_length, spec.dropout, spec.warmup_share)
+        for spec in (run.spec(tmp_path) for run in runs)
     }
     assert options == {("cola", 96, 0.2, 0.0), ("rte", 256, 0.2, 0.0)}  # the task's own table wins
     broken = write_lines("b.toml", "models = {a = 'x'}", "output = 'o'", "options = 3")
@@ -88,9 +89,9 @@ def test_the_documented_sweep_is_valid(repository: Path, tmp_path: Path):
 
 def test_a_task_of_the_command_line_has_its_own_grid():
     words = ["--models", "x", "--output", "o", "--tasks", "cola,rte", "--task.rte.epochs", "10", "--task.rte.seeds=7,8"]
-    sweep, _ = parse_sweep([*words, "--task.rte.options.max-length=64"])
+    sweep, _ = parse_sweep([*words, "--task.rte.options.sequence-length=64"])
     assert (sweep.task["rte"].epochs, sweep.task["rte"].seeds) == ((10.0,), (7, 8))
-    assert sweep.task["rte"].options == {"max_length": 64}
+    assert sweep.task["rte"].options == {"sequence_length": 64}
 
 
 def test_models_are_named_for_their_folders():

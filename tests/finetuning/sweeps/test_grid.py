@@ -23,21 +23,23 @@ def test_the_table_has_every_combination_once_and_first_seeds_first(tmp_path: Pa
 
 
 def test_a_task_can_have_its_own_grid_data_and_options(tmp_path: Path):
-    override = {"epochs": [10], "seeds": [7], "data": "elsewhere", "options": {"max-length": 64}}
+    override = {"epochs": [10], "seeds": [7], "data": "elsewhere", "options": {"sequence-length": 64}}
     runs = plan_runs(
-        config(tmp_path, data="root", options={"max_length": 128, "weight_decay": 0}, task={"rte": override})
+        config(tmp_path, data="root", options={"sequence_length": 128, "weight_decay": 0}, task={"rte": override})
     )
     rte = [run.spec(tmp_path) for run in runs if run.task == "rte"]
     cola = [run.spec(tmp_path) for run in runs if run.task == "cola"]
-    assert {(spec.epochs, spec.seed, str(spec.data), spec.max_length) for spec in rte} == {(10, 7, "elsewhere", 64)}
-    assert {(spec.epochs, spec.seed, str(spec.data), spec.max_length) for spec in cola} == {
+    assert {(spec.epochs, spec.seed, str(spec.data), spec.sequence_length) for spec in rte} == {
+        (10, 7, "elsewhere", 64)
+    }
+    assert {(spec.epochs, spec.seed, str(spec.data), spec.sequence_length) for spec in cola} == {
         (3, seed, "root", 128) for seed in (1, 2)
     }
     assert all(spec.weight_decay == 0 for spec in rte + cola)
 
 
 def test_an_unknown_option_of_a_run_names_the_nearest(tmp_path: Path):
-    with pytest.raises(FinetuningError, match="did you mean 'max_length'"):
-        plan_runs(config(tmp_path, options={"max_lenght": 3}))
+    with pytest.raises(FinetuningError, match="did you mean 'sequence_length'"):
+        plan_runs(config(tmp_path, options={"sequence_lenght": 3}))
     with pytest.raises(FinetuningError, match="unknown option 'seed'"):  # the grid's own
         plan_runs(config(tmp_path, options={"seed": 3}))
