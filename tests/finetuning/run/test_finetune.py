@@ -22,7 +22,6 @@ from finetuning.run import loop as training
 from finetuning.run.finetune import run
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
-from finetuning.tasks.task import task_names
 
 OWN = """
 name = "follows"
@@ -50,7 +49,12 @@ def spec(tmp_path: Path, model_folder: Path, benchmark_data: Path) -> Callable[.
     return make
 
 
-@pytest.mark.parametrize("name", [name for name in task_names() if name != "ax"])
+# Every task whose rows stand in `benchmark_data`; AX is answered by models of another.
+RUN = ("cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte", "wnli")
+RUN += ("squad1", "squad2", "swag", "conll2003", "conll2000")
+
+
+@pytest.mark.parametrize("name", RUN)
 def test_every_task_runs(name: str, spec: Callable[..., RunSpec], tmp_path: Path) -> None:
     result = run(spec(name))
     task = load_task(name)
