@@ -15,6 +15,7 @@ KINDS = {
     "choice": "multiple_choice",
     "token": "words",
     "span": "span",
+    "multi_label": "multi_label",
 }
 """What a task file calls a kind → the module of this room that has it as `KIND`."""
 
