@@ -15,7 +15,7 @@ from finetuning.errors import FinetuningError
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit
 from finetuning.kinds.encoding.texts import encode_texts
-from finetuning.kinds.metrics import accuracy
+from finetuning.kinds.metrics.definitions import accuracy
 from finetuning.kinds.predictions import Prediction, commonest, softmax
 from finetuning.kinds.protocol import Kind
 from finetuning.kinds.rows import ChoiceRow

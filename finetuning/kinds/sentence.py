@@ -14,7 +14,7 @@ from torch import Tensor
 from finetuning.errors import FinetuningError
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit
-from finetuning.kinds.metrics import CLASS_METRICS
+from finetuning.kinds.metrics.definitions import CLASS_METRICS
 from finetuning.kinds.predictions import Prediction, commonest, label_settings, softmax
 from finetuning.kinds.rows import TextRow
 from finetuning.kinds.text_kind import TextKind, second_text

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from finetuning.errors import FinetuningError
-from finetuning.kinds import squad
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.benchmark_files import write_squad_files
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.encoding.windows import encode_windows
+from finetuning.kinds.metrics import squad
 from finetuning.kinds.predictions import Prediction
 from finetuning.kinds.protocol import Kind
 from finetuning.kinds.rows import SpanRow

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finetuning.kinds import squad
 from finetuning.kinds.encoding.windows import encode_windows
 from finetuning.kinds.loading import load_task
+from finetuning.kinds.metrics import squad
 from finetuning.kinds.rows import SpanRow
 from preprocessing.tokens.tokenizer import Tokenizer
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from finetuning.kinds import metrics
+from finetuning.kinds.metrics import definitions as metrics
 
 
 def drawn(seed: int, classes: list[str], count: int = 60) -> tuple[list[str], list[str]]:
