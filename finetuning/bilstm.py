@@ -5,211 +5,52 @@ python -m finetuning.bilstm --task conll2003 --data DIR --model FOLDER --layers 
 
 from __future__ import annotations
 
-import argparse
-import math
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_sequence
-
 from finetuning.errors import FinetuningError, ended_by
-from finetuning.features import LAYERS, extract
-from finetuning.kinds.encoding import UNLABELLED, encode
-from finetuning.kinds.predictions import Prediction
-from finetuning.run.checkpoint import load_start
-from finetuning.run.engine import start_ranks
-from finetuning.run.finetune import labels_of, read_splits
-from finetuning.run.loop import Trained
-from finetuning.run.outcome import majority_of, result_of, score_splits
-from finetuning.run.result import Result, RunSpec
-from finetuning.tasks.rows import SplitRows, TokenRow
-from finetuning.tasks.task import load_task
+from finetuning.run.result import Result
+from finetuning.run.specification import RunSpec
+from preprocessing.arguments import OptionParser, build_model
 
 
-@dataclass(frozen=True)
-class BiLstmOptions:
-    """Of the tagger; the paper gives its two layers and its width only."""
-
-    layers: str = "concat-last-four"
-    width: int = 768
-    """Of each direction."""
-    dropout: float = 0.5
-
-    def __post_init__(self) -> None:
-        """FinetuningError for a value that no tagger can have."""
-        if self.width < 1:
-            raise FinetuningError(f"--width {self.width}: must be at least 1")
-        if not 0 <= self.dropout < 1:
-            raise FinetuningError(f"--dropout {self.dropout:g}: must be at least 0 and less than 1")
-
-    @property
-    def text(self) -> str:
-        """All of them in words."""
-        return f"{self.layers}, width {self.width}, dropout {self.dropout:g}"
-
-
-class BiLstmTagger(nn.Module):
-    """Two BiLSTM layers and a linear layer over the words of a sentence."""
-
-    def __init__(self, features: int, classes: int, options: BiLstmOptions) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(options.dropout)
-        self.lstm = nn.LSTM(features, options.width, num_layers=2, bidirectional=True, dropout=options.dropout)
-        self.head = nn.Linear(2 * options.width, classes)
-
-    def forward(self, sentences: Sequence[Tensor]) -> list[Tensor]:
-        """[words, features] of each sentence → logits [words, classes] of each."""
-        packed = pack_sequence([self.dropout(words) for words in sentences], enforce_sorted=False)
-        hidden, _ = self.lstm(packed)
-        padded, lengths = nn.utils.rnn.pad_packed_sequence(hidden, batch_first=True)
-        logits = self.head(self.dropout(padded))
-        return [row[:length] for row, length in zip(logits, lengths.tolist(), strict=True)]
-
-
-def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
-    """Extract features once, train the tagger on them, score it, and write the run's folder as `run` does.
-
-    The result's task is named `TASK-features (OPTIONS)`: a report mixes it neither with fine-tuned runs nor with
-    another tagger's.
-
-    Raises:
-        FinetuningError: not a token task, a fraction of an epoch, or wrong input.
-    """
-    options = options or BiLstmOptions()
-    if not spec.epochs.is_integer():
-        raise FinetuningError(f"--epochs {spec.epochs:g}: the BiLSTM trains whole epochs only")
-    began = time.perf_counter()
-    task = load_task(spec.task)
-    if task.kind != "token":
-        raise FinetuningError(f"{task.name} is a {task.kind} task; the BiLSTM tags words, so it needs a token task")
-    ranks = start_ranks(spec)
-    splits = read_splits(task, spec)
-    labels, notes = labels_of(task, splits)
-    torch.manual_seed(spec.seed)
-    start = load_start(spec, task)
-    length = min(spec.max_length or task.max_length, start.encoder.config.max_position_embeddings)
-    sentences: dict[str, list[NDArray[np.float32]]] = {}
-    for name, split in splits.items():
-        encoded = encode(task, split, start.tokenizer, labels, length)
-        sentences[name] = extract(start.encoder, encoded, split.rows, options.layers, "word", ranks.device)
-    tagger = BiLstmTagger(sentences["train"][0].shape[1], len(labels), options).to(ranks.device)
-    trained = _train(tagger, sentences["train"], splits["train"], labels, spec, ranks.device)
-
-    def predicted(name: str) -> list[Prediction]:
-        return _predict(tagger, sentences[name], splits[name], labels, ranks.device)
-
-    description = f"two-layer BiLSTM on frozen features ({options.text})"
-    result = result_of(
-        spec,
-        task,
-        start,
-        splits,
-        score_splits(task, splits, spec, predicted, is_first=ranks.is_first),
-        trained,
-        majority=majority_of(task, splits),
-        model=tagger,
-        train_sequences=len(sentences["train"]),
-        seconds=time.perf_counter() - began,
-        notes=(description, *notes),
-        name=f"{task.name}-features ({options.text})",
+def option_parser() -> OptionParser:
+    """The options of this command."""
+    parser = OptionParser("python -m finetuning.bilstm", (__doc__ or "").split("\n")[0], FinetuningError)
+    parser.add_argument("--task", default="conll2003", help="a task that tags words")
+    parser.add_argument("--data", type=Path, help="folder of the task's files; left out: the hub")
+    parser.add_argument("--model", required=True, help="any BERT folder, ours or Hugging Face's, fine-tuned or not")
+    parser.add_argument("--output", type=Path, required=True, help="the run's folder")
+    parser.add_argument(
+        "--layers",
+        default="concat-last-four",
+        help="embeddings, second-to-last, last, sum-last-four, concat-last-four, sum-all, or layer:N (0: embeddings)",
     )
-    result.write(spec.output)
-    return result
-
-
-def _train(
-    tagger: BiLstmTagger,
-    sentences: Sequence[NDArray[np.float32]],
-    split: SplitRows,
-    labels: Sequence[str],
-    spec: RunSpec,
-    device: torch.device,
-) -> Trained:
-    optimiser = torch.optim.Adam(tagger.parameters(), lr=spec.learning_rate)
-    number = {label: index for index, label in enumerate(labels)}
-    targets = [[number.get(tag, UNLABELLED) for tag in _token_row(row).tags or ()] for row in split.rows]
-    filled = [index for index, words in enumerate(sentences) if len(words)]
-    mean, epochs, began = math.nan, int(spec.epochs), time.perf_counter()
-    for epoch in range(epochs):
-        tagger.train()
-        order = np.random.Generator(np.random.Philox(key=[spec.seed, epoch])).permutation(filled)
-        total, steps = 0.0, 0
-        for low in range(0, len(order), spec.batch_size):
-            chosen = order[low : low + spec.batch_size]
-            logits = torch.cat(tagger([torch.from_numpy(sentences[index]).to(device) for index in chosen]))
-            gold = torch.tensor([tag for index in chosen for tag in targets[index]], device=device)
-            loss = F.cross_entropy(logits, gold, ignore_index=UNLABELLED)
-            loss.backward()
-            if spec.gradient_clip:
-                nn.utils.clip_grad_norm_(tagger.parameters(), spec.gradient_clip)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-            total, steps = total + loss.item(), steps + 1
-        mean = total / max(steps, 1)
-        if not math.isfinite(mean):
-            break
-    return Trained((time.perf_counter() - began) / epochs, mean, diverged=not math.isfinite(mean))
-
-
-@torch.no_grad()
-def _predict(
-    tagger: BiLstmTagger,
-    sentences: Sequence[NDArray[np.float32]],
-    split: SplitRows,
-    labels: Sequence[str],
-    device: torch.device,
-) -> list[Prediction]:
-    tagger.eval()
-    result = []
-    for words, row in zip(sentences, split.rows, strict=True):
-        tags: list[str] = []
-        shares: list[float] = []
-        if len(words):
-            probabilities = tagger([torch.from_numpy(words).to(device)])[0].softmax(-1).nan_to_num()
-            best = probabilities.max(-1)
-            tags = [labels[index] for index in best.indices.tolist()]
-            shares = [round(share, 4) for share in best.values.tolist()]
-        gold = _token_row(row).tags
-        result.append(Prediction(row.id, None if gold is None else list(gold), tags, shares))
-    return result
-
-
-def _token_row(row: object) -> TokenRow:
-    assert isinstance(row, TokenRow)
-    return row
+    parser.add_argument("--width", type=int, default=768, metavar="N", help="of each direction")
+    parser.add_argument("--dropout", type=float, default=0.5, metavar="X", help="of the tagger, not of the encoder")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X", help="of Adam, constant")
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="sentences per step")
+    parser.add_argument("--epochs", type=float, default=10, metavar="N", help="whole ones")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the first weights and of the order")
+    parser.add_argument("--limit-train", type=int, metavar="N", help="only the first N training sentences")
+    parser.add_argument("--limit-dev", type=int, metavar="N", help="only the first N sentences of every other split")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m finetuning.bilstm", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--task", default="conll2003")
-    parser.add_argument("--data", type=Path, help="folder of the task's files (left out: the hub)")
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--layers", default="concat-last-four", help=f"one of {', '.join(LAYERS)} [concat-last-four]")
-    parser.add_argument("--width", type=int, default=768, help="of each direction [768]")
-    parser.add_argument("--dropout", type=float, default=0.5)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--epochs", type=float, default=10)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--limit-train", type=int)
-    parser.add_argument("--limit-dev", type=int)
-    parser.add_argument("--device", default="auto")
-    values = vars(parser.parse_args(argv))
     try:
-        options = BiLstmOptions(values.pop("layers"), values.pop("width"), values.pop("dropout"))
-        spec = RunSpec.from_options(values)
+        options = option_parser().parse_args(argv)
+        width, dropout = options.width, options.dropout
+        del options.dropout  # of the tagger: `RunSpec` has one of the encoder
+        spec = build_model(RunSpec, options, FinetuningError)
         Result.refuse_finished(spec.output)
-        result = run_bilstm(spec, options)
+        # Late: the help and a wrong option need no torch.
+        from finetuning.run.bilstm import BiLstmOptions, run_bilstm
+
+        result = run_bilstm(spec, BiLstmOptions(options.layers, width, dropout))
     except (FinetuningError, OSError) as error:
         return ended_by(error)
     print(f"{result.task}: {result.metric} {result.score:.4f} (majority {result.majority_score:.4f})")

@@ -6,182 +6,48 @@ python -m finetuning.features --model FOLDER --task conll2003 --data DIR --split
 
 from __future__ import annotations
 
-import argparse
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, get_args
 
-import numpy as np
-import pyarrow as pa
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
-from finetuning.atomic_file import replacing
 from finetuning.errors import FinetuningError, ended_by
-from finetuning.kinds.collate import collate, prediction_batches
-from finetuning.kinds.encoding import EncodedSplit, encode
-from finetuning.run.checkpoint import Start, load_start
-from finetuning.run.engine import start_ranks
-from finetuning.run.result import RunSpec
-from finetuning.tasks.readers.plain import read_new
-from finetuning.tasks.readers.splits import read_split
-from finetuning.tasks.rows import Row, SplitRows, TokenRow
-from finetuning.tasks.task import Task, load_task
-from pretraining.model.bert import BertModel
-
-Level = Literal["cls", "mean", "word"]
-LAYERS = ("embeddings", "second-to-last", "last", "sum-last-four", "concat-last-four", "sum-all", "layer:N")
-"""The rows of table 7 of the paper, with plain sums for its weighted ones, and any single layer (0: embeddings)."""
-CHUNK_ROWS = 512
+from finetuning.run.specification import RunSpec
+from preprocessing.arguments import OptionParser, build_model
 
 
-def layer_mix(layers: str, count: int) -> Callable[[Sequence[Tensor]], Tensor]:
-    """How to make one vector of a piece from its `count + 1` hidden states, embeddings first.
-
-    Raises:
-        FinetuningError: the name is unknown, or the encoder has no such layer.
-    """
-    if match := re.fullmatch(r"layer:(\d+)", layers):
-        number = int(match[1])
-        if number > count:
-            raise FinetuningError(f"--layers {layers}: the encoder has {count} layers; choose layer:0 to layer:{count}")
-        return lambda states: states[number]
-    if layers in ("sum-last-four", "concat-last-four") and count < 4:
-        raise FinetuningError(f"--layers {layers}: the encoder has only {count} layers; choose last or layer:N")
-    mixes: dict[str, Callable[[Sequence[Tensor]], Tensor]] = {
-        "embeddings": lambda states: states[0],
-        "second-to-last": lambda states: states[-2],
-        "last": lambda states: states[-1],
-        "sum-last-four": lambda states: torch.stack(list(states[-4:])).sum(0),
-        "concat-last-four": lambda states: torch.cat(list(states[-4:]), -1),
-        "sum-all": lambda states: torch.stack(list(states[1:])).sum(0),
-    }
-    if layers not in mixes:
-        raise FinetuningError(f"--layers {layers}: unknown; choose one of {', '.join(LAYERS)}")
-    return mixes[layers]
-
-
-@torch.no_grad()
-def extract(
-    encoder: BertModel, split: EncodedSplit, rows: Sequence[Row], layers: str, level: Level, device: torch.device
-) -> list[NDArray[np.float32]]:
-    """Features of each row in order: [width] for `cls` and `mean`, [words, width] for `word`.
-
-    A row of several sequences (a long sentence) has the mean of their vectors, or all its words. A word without
-    pieces has zeros.
-    """
-    mix = layer_mix(layers, encoder.config.num_hidden_layers)
-    encoder = encoder.to(device).eval()
-    width = encoder.config.hidden_size * (4 if layers == "concat-last-four" else 1)
-    sizes = [len(row.words) if isinstance(row, TokenRow) and level == "word" else 1 for row in rows]
-    features = [np.zeros((size, width), np.float32) for size in sizes]
-    weights = np.zeros(len(rows))
-    for items in prediction_batches(split, 8192):
-        batch = collate(split, items).to(device)
-        mixed_th = mix(list(encoder.hidden_states(batch.packed)))
-        if level == "word":
-            assert split.words is not None
-            assert batch.word_indices_w is not None
-            vectors = mixed_th.index_select(0, batch.word_indices_w).cpu().numpy()
-            low = 0
-            for item in items:
-                words = split.words.word_w[split.words.offsets_s[item] : split.words.offsets_s[item + 1]]
-                features[split.row_i[item]][words] = vectors[low : low + len(words)]
-                low += len(words)
-            continue
-        edges = batch.packed.cu_seqlens.cpu().numpy()
-        array = mixed_th.cpu().numpy()
-        for number, item in enumerate(items):
-            piece_vectors = array[edges[number] : edges[number + 1]]
-            features[split.row_i[item]][0] += piece_vectors[0] if level == "cls" else piece_vectors.mean(0)
-            weights[split.row_i[item]] += 1
-    if level == "word":
-        return features
-    return [vector[0] / max(weight, 1) for vector, weight in zip(features, weights, strict=True)]
-
-
-def write_features(
-    path: Path, rows: Sequence[Row], start: Start, task: Task, layers: str, level: Level, device: torch.device
-) -> int:
-    """Write an Arrow IPC file with the columns `id` and `features` (float32), and `words` and `tags` at word level.
-
-    `features` is list<float32> of the width, or list<list<float32>> with one vector per word. Rows are encoded and
-    written in runs, so that the vectors never lie in memory all at once. Returns the vectors' width.
-    """
-    if level == "word" and task.kind != "token":
-        raise FinetuningError(f"--level word needs a token task, {task.name} is a {task.kind} task; use cls or mean")
-    layer_mix(layers, start.encoder.config.num_hidden_layers)
-    width = start.encoder.config.hidden_size * (4 if layers == "concat-last-four" else 1)
-    vector = pa.list_(pa.float32(), width)
-    fields = [pa.field("id", pa.string()), pa.field("features", pa.list_(vector) if level == "word" else vector)]
-    if level == "word":
-        fields += [pa.field("words", pa.list_(pa.string())), pa.field("tags", pa.list_(pa.string()))]
-    schema = pa.schema(fields, metadata={"layers": layers, "level": level, "model": start.fingerprint})
-    length = min(task.max_length, start.encoder.config.max_position_embeddings)
-    with (
-        replacing(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_stream(sink, schema) as writer,
-    ):
-        for low in range(0, len(rows), CHUNK_ROWS):
-            chunk = rows[low : low + CHUNK_ROWS]
-            # Labels play no part in features: any one class lets unlabelled rows through.
-            split = encode(task, SplitRows("features", tuple(chunk), False), start.tokenizer, task.labels, length)
-            features = extract(start.encoder, split, chunk, layers, level, device)
-            columns = [pa.array([row.id for row in chunk]), _vectors(features, width, level)]
-            if level == "word":
-                tokens = [row for row in chunk if isinstance(row, TokenRow)]
-                columns += [pa.array([list(row.words) for row in tokens], pa.list_(pa.string()))]
-                columns += [pa.array([list(row.tags or ()) for row in tokens], pa.list_(pa.string()))]
-            writer.write_batch(pa.record_batch(columns, schema=schema))
-    return width
-
-
-def _vectors(features: Sequence[NDArray[np.float32]], width: int, level: Level) -> pa.Array:
-    flat = pa.array(np.concatenate([vector.reshape(-1) for vector in features]))
-    vectors = pa.FixedSizeListArray.from_arrays(flat, width)
-    if level != "word":
-        return vectors
-    offsets = np.cumsum([0, *(len(words) for words in features)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), vectors)
-
-
-def read_rows(task: Task, source: Path | None, data: Path | None, split: str) -> Iterator[Row]:
-    """Rows of a file with new text, or of a task's split."""
-    if source is not None:
-        yield from read_new(task, source)
-        return
-    if split not in task.splits:
-        raise FinetuningError(f"--split {split}: {task.name} has {', '.join(task.splits)}")
-    found = read_split(task, split, data)
-    if found is None:
-        raise FinetuningError(f"{data}: the {split} split of {task.name} is not there")
-    yield from found.rows
+def option_parser() -> OptionParser:
+    """The options of this command."""
+    parser = OptionParser("python -m finetuning.features", (__doc__ or "").split("\n")[0], FinetuningError)
+    parser.add_argument("--model", required=True, help="any BERT folder, ours or Hugging Face's, fine-tuned or not")
+    parser.add_argument("--input", type=Path, help="file with new text (.txt: one text per line)")
+    parser.add_argument("--task", default="cola", help="a task whose rows, or whose form of row, is read")
+    parser.add_argument("--data", type=Path, help="folder of the task's files; left out: the hub")
+    parser.add_argument("--split", default="train", help="the task's split to read")
+    parser.add_argument(
+        "--layers",
+        default="last",
+        help="embeddings, second-to-last, last, sum-last-four, concat-last-four, sum-all, or layer:N (0: embeddings)",
+    )
+    parser.add_argument(
+        "--level", choices=("cls", "mean", "word"), default="cls", help="one vector for a text, or for each word"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="Arrow file")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m finetuning.features", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--model", required=True, help="any BERT folder, ours or Hugging Face's, fine-tuned or not")
-    parser.add_argument("--input", type=Path, help="file with new text (.txt: one text per line)")
-    parser.add_argument(
-        "--task", default="cola", help="a task whose rows or whose form of row is read [cola: one text]"
-    )
-    parser.add_argument("--data", type=Path, help="folder of the task's files")
-    parser.add_argument("--split", default="train")
-    parser.add_argument("--layers", default="last", help=f"one of {', '.join(LAYERS)} [last]")
-    parser.add_argument(
-        "--level", choices=get_args(Level), default="cls", help="one vector per text, or per word [cls]"
-    )
-    parser.add_argument("--output", type=Path, required=True, help="Arrow file")
-    parser.add_argument("--device", default="auto")
-    options = parser.parse_args(argv)
     try:
+        options = option_parser().parse_args(argv)
+        spec = build_model(RunSpec, options, FinetuningError)
+        # Late: the help and a wrong option need no torch.
+        from finetuning.kinds.loading import load_task
+        from finetuning.run.features import read_rows, write_features
+        from finetuning.run.ranks import start_ranks
+        from finetuning.run.start import load_start
+
         task = load_task(options.task)
-        spec = RunSpec(task=options.task, model=options.model, output=options.output, device=options.device)
         rows = list(read_rows(task, options.input, options.data, options.split))
         ranks = start_ranks(spec)
         start = load_start(spec, task)

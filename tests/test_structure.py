@@ -20,6 +20,7 @@ ALLOWED = {
     "finetuning": (
         "pretraining.",
         "preprocessing.tokens.tokenizer",
+        "preprocessing.arguments",
         "preprocessing.errors",
         "preprocessing.atomic_file",
     ),

@@ -26,7 +26,7 @@ kind = "classification"
 format = "jsonl"
 labels = ["continues", "other"]
 metric = "accuracy"
-max_length = 128
+sequence_length = 128
 
 [columns]
 id = "id"

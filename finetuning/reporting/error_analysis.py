@@ -8,19 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetuning.errors import FinetuningError
-from finetuning.kinds.squad import token_f1
+from finetuning.kinds.loading import kind_of, load_task, read_split
 from finetuning.reporting.gather import FinishedRun, predictions
-from finetuning.tasks.readers.splits import read_split
-from finetuning.tasks.rows import ChoiceRow, Row, SpanRow, TextRow, TokenRow
-from finetuning.tasks.task import Task, load_task
+from finetuning.tasks.task import Task
 
 WORST = 10
 
 
 @dataclass(frozen=True, slots=True)
 class WorstError:
-    """One wrong answer. `badness` orders them within a task: probability of the wrong class, distance from the right
-    number, 1 minus F1 of the answer, or the share of wrong tags."""
+    """One wrong answer. `badness` orders them within a task; what it measures, the task's kind says (`Kind.error`)."""
 
     id: str
     text: str
@@ -72,36 +69,22 @@ def analyse(run: FinishedRun, count: int = WORST) -> ErrorAnalysis:
 def confusion_matrix(
     task: Task, answers: Sequence[Mapping[str, Any]]
 ) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
-    """Counts by right class and answer; words for token tasks. Classes in the task's order, then any others."""
+    """Counts by right class and answer. Classes in the task's order, then any others."""
     pairs: Counter[tuple[str, str]] = Counter()
     for answer in answers:
-        if task.kind == "token":
-            pairs.update(zip(map(str, answer["label"]), map(str, answer["prediction"]), strict=True))
-        elif task.kind in ("classification", "choice"):
-            pairs[str(answer["label"]), str(answer["prediction"])] += 1
+        pairs.update(kind_of(task).confusions(answer))
     seen = {label for pair in pairs for label in pair}
     labels = (*(label for label in task.labels if label in seen), *sorted(seen - set(task.labels)))
     return labels, tuple(tuple(pairs[right, given] for given in labels) for right in labels)
 
 
 def _error(task: Task, answer: Mapping[str, Any], texts: Mapping[str, str]) -> WorstError | None:
-    label, given, scores = answer["label"], answer["prediction"], answer["scores"]
-    if task.kind == "regression":
-        badness = abs(float(label) - float(given))
-        label, given = f"{float(label):.2f}", f"{float(given):.2f}"
-    elif task.kind == "span":
-        badness = 1.0 - max((token_f1(gold, given) for gold in label or [""]), default=0.0)
-        label, given = " | ".join(label) or "(no answer)", given or "(no answer)"
-    elif task.kind == "token":
-        wrong = [place for place, (a, b) in enumerate(zip(label, given, strict=True)) if a != b]
-        badness = len(wrong) / max(1, len(label))
-        label, given = (" ".join(f"{place}:{tags[place]}" for place in wrong) for tags in (label, given))
-    else:
-        badness = 0.0 if label == given else float(scores[given])
-    if badness == 0.0 or (task.kind == "regression" and label == given):
+    error = kind_of(task).error(answer)
+    if error is None:
         return None
+    badness, label, given = error
     identifier = str(answer["id"])
-    return WorstError(identifier, texts.get(identifier, ""), str(label), str(given), badness)
+    return WorstError(identifier, texts.get(identifier, ""), label, given, badness)
 
 
 def _texts(task: Task, split: str, run: FinishedRun) -> tuple[dict[str, str], str]:
@@ -112,16 +95,4 @@ def _texts(task: Task, split: str, run: FinishedRun) -> tuple[dict[str, str], st
         rows = read_split(task, split, spec.data, spec.limit_dev)
     except FinetuningError as error:
         return {}, f"The texts cannot be read any more: {error}"
-    return {row.id: _text(row) for row in rows.rows} if rows is not None else {}, ""
-
-
-def _text(row: Row) -> str:
-    if isinstance(row, TextRow):
-        return row.text_a if row.text_b is None else f"{row.text_a} ‖ {row.text_b}"
-    if isinstance(row, SpanRow):
-        return row.question
-    if isinstance(row, TokenRow):
-        return " ".join(row.words)
-    assert isinstance(row, ChoiceRow)
-    endings = " / ".join(f"{number}: {ending}" for number, ending in enumerate(row.endings))
-    return f"{row.text_a} {row.text_b} … {endings}"
+    return {row.id: row.shown for row in rows.rows} if rows is not None else {}, ""

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from finetuning.errors import FinetuningError
-from finetuning.run.result import RESULT_FILE, Result, RunSpec
-from finetuning.sweeps.execution import LOGS
-from finetuning.sweeps.grid import PlannedRun, SweepConfig, plan_runs
-from finetuning.sweeps.stages import is_later_seed, kept_settings
+from finetuning.run.result import RESULT_FILE, Result
+from finetuning.run.specification import RunSpec
+from finetuning.sweeps.table import SWEEP_FILE
 
-SWEEP_FILE = "sweep.json"
 FROM_MNLI = "-from-mnli"
 
 NAMED_APART = frozenset(
@@ -41,7 +39,7 @@ class FinishedRun:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Every other option that a score depends on, where it is not the default: `max_length 64`."""
+        """Every other option that a score depends on, where it is not the default: `sequence_length 64`."""
         return tuple(
             f"{name} {getattr(self.result.spec, name)}"
             for name, field in RunSpec.model_fields.items()
@@ -60,15 +58,6 @@ class FinishedRun:
         grid = (f"{result.learning_rate:g}", f"batch {result.batch_size}", f"{result.epochs:g} epochs")
         start = ("from MNLI",) if self.from_mnli else ()
         return ", ".join((*grid, *start, *self.options))
-
-
-@dataclass(frozen=True, slots=True)
-class MissingRun:
-    """A run of a sweep's table without a result: not started, going on, or given up."""
-
-    folder: Path
-    attempts: int
-    last_line: str
 
 
 def find_runs(folders: Iterable[Path]) -> list[FinishedRun]:
@@ -125,35 +114,6 @@ def _start(result: Result) -> tuple[str, Path | None]:
     return result.model_fingerprint, tokenizer and tokenizer.resolve()
 
 
-def find_missing(folders: Iterable[Path]) -> list[MissingRun]:
-    """Runs that the sweeps in `folders` plan and that have no result, in the sweep's order.
-
-    Counted are all tables that were ever swept into a folder: `sweep.json` and its forms of earlier calls.
-    """
-    missing: dict[Path, MissingRun] = {}
-    for root in folders:
-        tables = [root / SWEEP_FILE, *sorted(root.glob(f"{Path(SWEEP_FILE).stem}-*.json"))]
-        for path in (table for table in tables if table.is_file()):
-            config = _read_sweep(path)
-            runs = plan_runs(config)
-            for run in runs:
-                if not Result.exists(root / run.folder) and not _given_up_by_rule(run, runs, config):
-                    missing.setdefault(root / run.folder, _missing(root, run))
-    return list(missing.values())
-
-
-def _read_sweep(path: Path) -> SweepConfig:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        # The folder may have been moved since; where it lies now is what counts.
-        return SweepConfig.model_validate(content | {"output": str(path.parent)})
-    except (ValueError, TypeError) as error:  # not UTF-8, not JSON, no object, or not the keys of a sweep
-        problem = " ".join(str(error).split())
-        raise FinetuningError(
-            f"{path} is damaged or of another version ({problem}); delete it and start the sweep again, which writes it"
-        ) from None
-
-
 def predictions(run: FinishedRun, split: str) -> list[dict[str, Any]]:
     """The predictions of a run on a split. FinetuningError when the run did not predict it."""
     path = run.folder / f"predictions-{split}.jsonl"
@@ -171,21 +131,6 @@ def predictions(run: FinishedRun, split: str) -> list[dict[str, Any]]:
 def best_run(runs: Sequence[FinishedRun]) -> FinishedRun:
     """The run with the highest dev score; of equal ones the first."""
     return max(runs, key=lambda run: run.result.score)
-
-
-def _given_up_by_rule(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> bool:
-    if not is_later_seed(run, config):
-        return False
-    settings, unfinished = kept_settings(run, runs, config)
-    return not unfinished and run.setting not in settings
-
-
-def _missing(root: Path, run: PlannedRun) -> MissingRun:
-    logs = root / LOGS / run.folder
-    attempts, output = logs / "attempts.jsonl", logs / "output.txt"
-    count = len(attempts.read_text(encoding="utf-8").splitlines()) if attempts.is_file() else 0
-    lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines() if output.is_file() else []
-    return MissingRun(root / run.folder, count, lines[-1] if lines else "not started")
 
 
 def _model_label(result: Result) -> str:

@@ -2,74 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from finetuning.errors import FinetuningError
-from finetuning.run.result import RunSpec
+from finetuning.kinds.encoding.ragged import ragged, starts_of
+from finetuning.run.ranks import Ranks
 from finetuning.run.schedule import optimiser_for, set_step
-
-
-@dataclass(frozen=True)
-class Ranks:
-    """This process among those of the run."""
-
-    rank: int
-    count: int
-    device: torch.device
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this rank writes the files."""
-        return self.rank == 0
-
-    def gather(self, item: Any) -> list[Any]:
-        """The items of all ranks, in their order, on every rank."""
-        if self.count == 1:
-            return [item]
-        items: list[Any] = [None] * self.count
-        torch.distributed.all_gather_object(items, item)
-        return items
-
-
-def start_ranks(spec: RunSpec) -> Ranks:
-    """Join the process group where a launcher (deepspeed, torchrun, srun with RANK and WORLD_SIZE) set one up."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if spec.threads is not None:
-        torch.set_num_threads(spec.threads)
-    if count == 1:
-        name = spec.device
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            device = torch.device(name)
-            torch.zeros(1, device=device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise FinetuningError(f"device {name!r} cannot be used ({reason}); choose another with --device") from None
-        return Ranks(0, 1, device)
-    import deepspeed
-
-    local = int(os.environ.get("LOCAL_RANK", "0"))
-    on_cuda = torch.cuda.is_available() and spec.device != "cpu"
-    if on_cuda:
-        if torch.cuda.device_count() == 1:  # Slurm's --gpus-per-task=1 shows every task one GPU
-            local = 0
-            os.environ["LOCAL_RANK"] = "0"  # DeepSpeed takes its device from there
-        torch.cuda.set_device(local)
-    else:
-        # Compiling DeepSpeed's shared-memory op takes minutes and gains nothing at this size.
-        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    deepspeed.init_distributed(dist_backend="nccl" if on_cuda else "gloo", verbose=False)
-    device = torch.device("cuda", local) if on_cuda else torch.device("cpu")
-    return Ranks(torch.distributed.get_rank(), torch.distributed.get_world_size(), device)
+from finetuning.run.specification import RunSpec
 
 
 class Engine(Protocol):
@@ -152,8 +96,6 @@ def merge_by_item(
         parts: (items, their rows one after the other), each item once over all parts.
         sizes: rows of each item.
     """
-    from finetuning.kinds.encoding import ragged, starts_of
-
     offsets = starts_of(sizes)
     shape = (int(offsets[-1]), *parts[0][1].shape[1:])
     merged = np.zeros(shape, np.float32)

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from finetuning.kinds.collate import collate, labels_in, micro_batches, prediction_batches, training_batches
-from finetuning.kinds.encoding import EncodedSplit
-from finetuning.kinds.heads import TaskModel, loss_sum
-from finetuning.run.engine import Engine, Ranks, engine_for, merge_by_item
-from finetuning.run.result import RunSpec
+from finetuning.kinds.batches import collate, micro_batches, prediction_batches, training_batches
+from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.model import TaskModel
+from finetuning.run.engine import Engine, engine_for, merge_by_item
+from finetuning.run.ranks import Ranks
+from finetuning.run.specification import RunSpec
 
 
 @dataclass
@@ -87,7 +88,7 @@ def _step(
 ) -> torch.Tensor:
     """Forward and backward over one batch; returns its loss, this rank's share."""
     # The count of the whole batch: gradients do not depend on how it is cut into ranks and forward passes.
-    count = max(labels_in(split, items), 1)
+    count = max(model.kind.label_count(split, items), 1)
     total = torch.zeros((), dtype=torch.float64, device=ranks.device)
     passes = micro_batches(split, items, spec.micro_batch_pieces, ranks.count)
     for index, shares in enumerate(passes):
@@ -98,7 +99,7 @@ def _step(
         batch = collate(split, share).to(ranks.device)
         with autocast(spec, ranks.device):
             logits = model(batch)
-        loss = loss_sum(model.kind, logits, batch) * (weight / count)
+        loss = model.kind.loss_sum(logits, batch) * (weight / count)
         engine.backward(loss, is_last=index == len(passes) - 1)
         total = total + loss.detach().double()
     return total
@@ -109,12 +110,7 @@ def predict(model: TaskModel, split: EncodedSplit, spec: RunSpec, ranks: Ranks) 
     """Logits of a whole split in its order, float32, on every rank; shapes as `TaskModel.forward`."""
     was_training = model.training
     model.eval()
-    if split.words is not None:
-        sizes = np.diff(split.words.offsets_s)
-    elif model.kind == "span":
-        sizes = split.lengths_i
-    else:
-        sizes = np.ones(split.items, np.int64)
+    sizes = model.kind.logits_of_items(split)
     parts = []
     for number, items in enumerate(prediction_batches(split, spec.micro_batch_pieces)):
         if number % ranks.count == ranks.rank:

@@ -9,12 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from torch import nn
 
-from finetuning.kinds.predictions import Prediction, majority_score, score, write_predictions
-from finetuning.run.benchmark_files import write_benchmark_files
-from finetuning.run.checkpoint import Start
+from finetuning.kinds.loading import kind_of
+from finetuning.kinds.predictions import Prediction, write_predictions
+from finetuning.kinds.rows import SplitRows
+from finetuning.kinds.scoring import majority_score
 from finetuning.run.loop import Trained
-from finetuning.run.result import Result, RunSpec
-from finetuning.tasks.rows import SplitRows
+from finetuning.run.result import Result
+from finetuning.run.specification import RunSpec
+from finetuning.run.start import Start
 from finetuning.tasks.task import Task
 
 
@@ -30,16 +32,18 @@ def score_splits(
 
     The first rank writes `predictions-SPLIT.jsonl`, and the benchmark's own files where a split was read whole.
     """
+    kind = kind_of(task)
     metrics: dict[str, float] = {}
     for name in (name for name in splits if name != "train"):
         answers = predicted(name)
         if is_first:
             write_predictions(spec.output / f"predictions-{name}.jsonl", answers)
             if spec.limit_dev is None:
-                write_benchmark_files(spec.output, task, name, answers)
+                kind.write_benchmark_files(spec.output, task, name, answers)
         if name in task.dev:
             prefix = "" if name == task.dev[0] else f"{name}/"
-            metrics |= {f"{prefix}{key}": value for key, value in score(task, splits[name].rows, answers).items()}
+            scores = kind.score(task, splits[name].rows, answers)
+            metrics |= {f"{prefix}{key}": value for key, value in scores.items()}
     return metrics
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from finetuning.run.result import RunSpec
+from finetuning.run.specification import RunSpec
 
 
 def learning_rate_at(step: int, steps: int, peak: float, warmup_share: float) -> float:

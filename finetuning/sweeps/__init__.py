@@ -1,1 +1,9 @@
-"""The table of runs, and running it."""
+"""A table of runs, as processes: each exactly once, however often the sweep is killed.
+
+In: a `config.SweepConfig` (tasks × learning rates × batch sizes × epochs × seeds, for each model). Out: a folder with
+one run's folder for each row of the table, `logs/`, and `sweep.json`. `grid` makes the rows, `stages` what waits for
+what, `capacity` how many at once, `execution` the processes, `attempts` their traces, `present` whether an old result
+stands. Open first: `running.py`.
+"""
+
+__all__ = ["attempts", "config", "grid", "running", "stages", "table"]

@@ -7,32 +7,35 @@ results, and starts only what nobody runs.
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 from finetuning.atomic_file import write_json
-from finetuning.errors import EXIT_USER_ERROR, FinetuningError
-from finetuning.run.result import Result, RunSpec
+from finetuning.errors import EXIT_USER_ERROR
+from finetuning.run.result import Result
+from finetuning.run.specification import RunSpec
+from finetuning.sweeps.attempts import (
+    ATTEMPTS,
+    FAILED,
+    HOST,
+    LOCK,
+    LOGS,
+    OUTPUT,
+    append_line,
+    last_attempt,
+    last_line,
+    take_lock,
+)
 from finetuning.sweeps.capacity import Slot
 from finetuning.sweeps.grid import PlannedRun
 
-LOGS = "logs"
-LOCK = "lock"
-ATTEMPTS = "attempts.jsonl"
-FAILED = "failed.json"
-"""In a run's logs: it failed for good. Nothing waits for such a run; it goes when the run is started again."""
-HOST = socket.gethostname()
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 10.0
 
@@ -157,7 +160,7 @@ class Executor:
         return self.output / LOGS / due.run.folder
 
     def _is_held(self, due: _Due) -> bool:
-        lock = _take_lock(self._logs(due) / LOCK)
+        lock = take_lock(self._logs(due) / LOCK)
         if lock is not None:
             os.close(lock)
         return lock is None
@@ -165,7 +168,7 @@ class Executor:
     def _start(self, due: _Due, slot: Slot) -> _Child | Literal["present"] | None:
         logs = self._logs(due)
         logs.mkdir(parents=True, exist_ok=True)
-        lock = _take_lock(logs / LOCK)
+        lock = take_lock(logs / LOCK)
         if lock is None:
             return None
         try:
@@ -175,11 +178,11 @@ class Executor:
             (logs / FAILED).unlink(missing_ok=True)
             command = self.command(due.spec)
             # Before the process: where the disk is full, nothing may be running that nobody watches.
-            _append_line(
+            append_line(
                 logs / ATTEMPTS,
                 {"command": command, "started": time.time(), "host": HOST, "device": slot.device},
             )
-            with (logs / "output.txt").open("ab") as log:
+            with (logs / OUTPUT).open("ab") as log:
                 process = self._spawn(command, log, lock, slot)
         except OSError:
             os.close(lock)
@@ -202,9 +205,9 @@ class Executor:
         if Result.exists(due.spec.output):
             return Outcome(due.run, "finished", due.attempt)
         code = child.process.returncode
-        log = logs / "output.txt"
+        log = logs / OUTPUT
         reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        message = f"{reason}: {_last_line(log)} ({log})"
+        message = f"{reason}: {last_line(log)} ({log})"
         if code == EXIT_USER_ERROR or due.attempt > self.retries:
             write_json(logs / FAILED, {"attempts": due.attempt, "message": message})
             return Outcome(due.run, "failed", due.attempt, message)
@@ -224,11 +227,6 @@ class Executor:
         self._children.clear()
 
 
-def gave_up(output: Path, run: PlannedRun) -> bool:
-    """Whether a run of the sweep in `output` failed for good and was not started again since."""
-    return not Result.exists(output / run.folder) and (output / LOGS / run.folder / FAILED).is_file()
-
-
 def run_command(spec: RunSpec) -> list[str]:
     """The command line of one run, as a user would type it: only what differs from the defaults."""
     command = [sys.executable, "-m", "finetuning.main"]
@@ -241,55 +239,13 @@ def run_command(spec: RunSpec) -> list[str]:
     return command
 
 
-def _take_lock(path: Path) -> int | None:
-    """The open file of a lock that is now ours; None where another process holds it.
-
-    Raises FinetuningError where the file system has no locks: a run could then be started twice.
-    """
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    except OSError as error:
-        os.close(lock)
-        if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
-            raise FinetuningError(
-                f"{path} cannot be locked ({error.strerror}): the file system has no locks; choose an --output on one "
-                "that has them (flock)"
-            ) from error
-        raise
-    return lock
-
-
 def _slot_taken(free: Sequence[Slot], attempts: Path) -> Slot | None:
     """The free slot that a run of another process takes, as the last line of its attempts tells; None: none of ours.
 
     An attempt that does not tell (it has just begun) takes any.
     """
-    last = _last_attempt(attempts)
+    last = last_attempt(attempts)
     if last.get("host", HOST) != HOST:
         return None
     device = last.get("device")
     return next((slot for slot in free if device is None or slot.device == device), None)
-
-
-def _last_attempt(attempts: Path) -> dict[str, Any]:
-    try:
-        last = json.loads(attempts.read_text(encoding="utf-8").splitlines()[-1])
-    except (FileNotFoundError, ValueError, IndexError):  # a machine that goes down may leave half a line
-        return {}
-    return last if isinstance(last, dict) else {}
-
-
-def _append_line(path: Path, content: dict[str, object]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(content) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "no output"

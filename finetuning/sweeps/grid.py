@@ -8,98 +8,23 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 
 from finetuning.errors import FinetuningError
-from finetuning.run.result import RunSpec
-
-TRANSFER_SOURCE = "mnli"
-PAPER_TASKS = ("cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte")
-"""GLUE as the paper reports it: without WNLI."""
-
-Positive = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0, lt=1)]
-Epochs = Annotated[float, Field(gt=0)]
-Seed = Annotated[int, Field(ge=0)]
-Option = bool | int | float | str
-
-GRID_FIELDS = ("task", "model", "output", "data", "learning_rate", "batch_size", "epochs", "seed")
-"""Fields of a RunSpec that the grid sets; every other one may be an option."""
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TaskOverride(_Frozen):
-    """What differs for one task; None keeps the sweep's own value."""
-
-    data: str | None = None
-    learning_rates: tuple[Rate, ...] | None = Field(default=None, min_length=1)
-    batch_sizes: tuple[Positive, ...] | None = Field(default=None, min_length=1)
-    epochs: tuple[Epochs, ...] | None = Field(default=None, min_length=1)
-    seeds: tuple[Seed, ...] | None = Field(default=None, min_length=1)
-    options: dict[str, Option] = Field(default_factory=dict)
-
-
-class SweepConfig(_Frozen):
-    """A sweep. The default grid is the one of the BERT paper (Devlin et al. 2019, appendix A.3) with five seeds."""
-
-    models: dict[str, str]
-    """Label → folder of weights. Labels name folders and rows of the report."""
-    tasks: tuple[str, ...] = Field(default=PAPER_TASKS, min_length=1)
-    """Names of tasks, or paths of task files (`my-task.toml`)."""
-    output: str
-    data: str | None = None
-    """Root of the benchmark's local files; `[task.NAME] data` names another one. None: from the hub."""
-    learning_rates: tuple[Rate, ...] = Field(default=(5e-5, 4e-5, 3e-5, 2e-5), min_length=1)
-    batch_sizes: tuple[Positive, ...] = Field(default=(32,), min_length=1)
-    epochs: tuple[Epochs, ...] = Field(default=(3.0,), min_length=1)
-    seeds: tuple[Seed, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
-    start_from_mnli: tuple[str, ...] = ()
-    """Tasks that start from the best MNLI run of the same model (usual for RTE, MRPC and STS-B)."""
-    retries: Annotated[int, Field(ge=0)] = 1
-    """How often a run that crashed is started again before it is reported as failed."""
-    first_seeds: Positive | None = None
-    """With `keep_settings`: after this many seeds of every setting only the best settings of a task go on."""
-    keep_settings: Positive | None = None
-    options: dict[str, Option] = Field(default_factory=dict)
-    """Further options of a run (`max_length = 128`): the fields of `finetuning.run.result.RunSpec`."""
-    task: dict[str, TaskOverride] = Field(default_factory=dict)
-
-    @field_validator("models")
-    @classmethod
-    def _labels_are_folder_names(cls, models: dict[str, str]) -> dict[str, str]:
-        if not models:
-            raise ValueError("at least one model is needed")
-        for label in models:
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", label):
-                raise ValueError(f"the label {label!r} of a model must be letters, digits, '.', '_' and '-'")
-        return models
-
-    @model_validator(mode="after")
-    def _consistent(self) -> SweepConfig:
-        names = [task_name(task) for task in self.tasks]
-        if len(set(names)) < len(names):
-            raise ValueError("a task is listed twice")
-        for name in (*self.task, *self.start_from_mnli):
-            if name not in names:
-                raise ValueError(f"{name!r} is configured but not among the tasks of this sweep")
-        if self.start_from_mnli and TRANSFER_SOURCE not in names:
-            raise ValueError("start_from_mnli needs the task mnli in the same sweep")
-        if TRANSFER_SOURCE in self.start_from_mnli:
-            raise ValueError("mnli cannot start from itself")
-        if (self.first_seeds is None) != (self.keep_settings is None):
-            raise ValueError("first_seeds and keep_settings go together")
-        return self
-
+from finetuning.run.specification import RunSpec
+from finetuning.sweeps.config import (
+    GRID_FIELDS,
+    TRANSFER_SOURCE,
+    Option,
+    SweepConfig,
+    TaskOverride,
+    task_name,
+)
 
 Wave = Literal[0, 1]
 
@@ -159,11 +84,6 @@ class PlannedRun:
             raise FinetuningError(f"bad value for the option {option!r} of {self.task_name}: {first['msg']}") from error
 
 
-def task_name(task: str) -> str:
-    """The name of a task given by name or as the path of a task file."""
-    return Path(task).stem if task.endswith(".toml") else task
-
-
 def plan_runs(config: SweepConfig) -> list[PlannedRun]:
     """All runs in order: wave 0 before wave 1; within a wave the first seed of every setting, then the second, …"""
     runs = []
@@ -192,50 +112,9 @@ def plan_runs(config: SweepConfig) -> list[PlannedRun]:
 
 def _options(options: Mapping[str, Option]) -> dict[str, Option]:
     allowed = [field for field in RunSpec.model_fields if field not in GRID_FIELDS]
-    named = _underscored(options)
-    for key in named:
+    for key in options:
         if key not in allowed:
             near = difflib.get_close_matches(key, allowed, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known options: {', '.join(allowed)}"
             raise FinetuningError(f"unknown option {key!r} of a run; {hint}")
-    return named
-
-
-def _underscored(options: Mapping[str, Option]) -> dict[str, Option]:
-    return {key.replace("-", "_"): value for key, value in options.items()}
-
-
-def load_config(path: Path | None, overrides: Mapping[str, Any]) -> SweepConfig:
-    """A sweep from a TOML file, from the command line, or both.
-
-    The command line wins over the file's own keys, option by option in `options`; a `[task.NAME]` table wins over both.
-
-    Raises FinetuningError for a missing file, broken TOML, an unknown key (naming the nearest one) or a bad value.
-    """
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise FinetuningError(f"cannot read the sweep file {path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise FinetuningError(f"the sweep file {path} is not valid TOML: {error}") from error
-    where = f"in {path}" if path is not None else "on the command line"
-    given = {key: value for key, value in overrides.items() if value is not None}
-    options = values.get("options", {})
-    if isinstance(options, Mapping):  # anything else is left for the validation to refuse
-        options = _underscored(options) | _underscored(given.get("options", {}))
-    values |= given | {"options": options}
-    known = SweepConfig.model_fields
-    for key in values:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(known)}"
-            raise FinetuningError(f"unknown key {key!r} {where}{hint}")
-    try:
-        return SweepConfig.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the sweep"
-        message = first["msg"].removeprefix("Value error, ")
-        raise FinetuningError(f"bad value for {place} {where}: {message}") from error
+    return dict(options)

@@ -17,16 +17,7 @@ from finetuning.errors import FinetuningError
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
-Kind = Literal["classification", "regression", "span", "choice", "token"]
 Format = Literal["tsv", "jsonl", "conll", "squad", "swag"]
-ROLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
-    "classification": (frozenset({"text_a", "label"}), frozenset({"text_b", "id"})),
-    "regression": (frozenset({"text_a", "label"}), frozenset({"text_b", "id"})),
-    "span": (frozenset(), frozenset({"id", "question", "context", "answers"})),
-    "choice": (frozenset(), frozenset({"id", "text_a", "text_b", "endings", "label"})),
-    "token": (frozenset(), frozenset({"id", "words", "tags"})),
-}
-"""For each kind the columns that a TSV or JSONL task must name, and those that it may name."""
 
 
 class _Frozen(BaseModel):
@@ -70,7 +61,8 @@ class Task(_Frozen):
 
     name: str
     title: str = ""
-    kind: Kind
+    kind: str
+    """What a row is and what is learnt; the room `kinds` knows each by this name."""
     format: Format
     folder: str | None = None
     """Folder of the task below the benchmark's root (`CoLA`); `--data` may name the root or the folder."""
@@ -89,7 +81,7 @@ class Task(_Frozen):
     """The class that F1 counts; None: the last label."""
     score_range: tuple[float, float] | None = None
     """Regression: predictions are clipped to it in benchmark submissions."""
-    max_length: int = Field(default=128, ge=8)
+    sequence_length: int = Field(default=128, ge=8)
     max_query_length: int = Field(default=64, ge=1)
     document_stride: int = Field(default=128, ge=1)
     """Span tasks: pieces between the starts of two windows."""
@@ -113,19 +105,6 @@ class Task(_Frozen):
     def _consistent(self) -> Task:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise ValueError(f"name {self.name!r}: use letters, digits, '.', '_' and '-' only")
-        if self.format in ("tsv", "jsonl"):
-            required, allowed = ROLES[self.kind]
-            if self.format == "tsv" and self.kind not in ("classification", "regression"):
-                raise ValueError(f"format 'tsv' holds classification and regression tasks, not {self.kind}")
-            if missing := sorted(required - set(self.columns)):
-                raise ValueError(f"columns: {', '.join(missing)} missing for a {self.kind} task")
-            if unknown := sorted(set(self.columns) - required - allowed):
-                raise ValueError(
-                    f"columns: unknown {', '.join(unknown)}; a {self.kind} task knows "
-                    f"{', '.join(sorted(required | allowed))}"
-                )
-        if self.kind == "classification" and len(self.labels) < 2:
-            raise ValueError("labels: a classification task names at least two")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels: a label stands there twice")
         if self.positive_label is not None and self.positive_label not in self.labels:
@@ -138,8 +117,8 @@ class Task(_Frozen):
 
     @property
     def is_pair(self) -> bool:
-        """Whether a row has two texts."""
-        return "text_b" in self.columns or self.kind in ("span", "choice")
+        """Whether a column has a second text."""
+        return "text_b" in self.columns
 
 
 def task_names() -> tuple[str, ...]:
@@ -147,8 +126,10 @@ def task_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in RECIPES.glob("*.toml")))
 
 
-def load_task(name_or_path: str | Path) -> Task:
-    """Load a benchmark task by name, or any task by the path of its TOML file.
+def read_task(name_or_path: str | Path) -> tuple[Task, str]:
+    """A benchmark task by name, or any task by the path of its TOML file; and the file.
+
+    What its kind asks of it is not checked here: see `finetuning.kinds.loading.load_task`.
 
     Raises:
         FinetuningError: no such task or file, not TOML, or an unknown, missing or wrong key.
@@ -169,10 +150,10 @@ def load_task(name_or_path: str | Path) -> Task:
         raise FinetuningError(f"{path}: not a TOML file: {error}") from None
     if own:
         content["home"] = path.resolve().parent
-    return parse_task(content, str(path))
+    return parse_table(content, str(path)), str(path)
 
 
-def parse_task(content: dict[str, Any], where: str) -> Task:
+def parse_table(content: dict[str, Any], where: str) -> Task:
     """Validate a task's table; `where` names its file in error messages."""
     content = dict(content)
     splits = content.get("splits")

@@ -2,7 +2,8 @@
 
 Each recipe is run by its command, on one CPU, with all its settings but those that size forces: the model's shape, the
 batch (two micro-batches remain), and the steps, with the same share of them for warm-up. Pinned are the losses,
-learning rate, gradient norm and tokens of every step, the held-out losses before and after, and the norms of the final weights.
+learning rate, gradient norm and tokens of every step, the held-out losses before and after, and the norms of the final
+weights.
 
 Tolerances are for other processors, whose sums end in other digits.
 """

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from finetuning.run.result import Result, RunSpec
+from finetuning.run.result import Result
+from finetuning.run.specification import RunSpec
 from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig

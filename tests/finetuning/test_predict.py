@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from finetuning.errors import FinetuningError
-from finetuning.predict import answer_file, answer_task, main
+from finetuning.predict import main
+from finetuning.run.answers import answer_file, answer_task
 from finetuning.run.finetune import run
-from finetuning.run.result import RunSpec
+from finetuning.run.specification import RunSpec
 
 KINDS = {"cola": "CoLA", "mnli": "MNLI", "stsb": "STS-B", "swag": "SWAG", "conll2003": "conll2003", "squad2": "squad"}
 
@@ -27,7 +28,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, model_folder: Path, benchmark
                 output=folder / name,
                 epochs=1,
                 batch_size=8,
-                max_length=96,
+                sequence_length=96,
                 save_model=True,
             )
         )
@@ -128,7 +129,7 @@ def test_a_number_of_threads_below_one(
 ) -> None:
     arguments = ["--model", str(runs["cola"]), "--input", str(write_lines("new.txt", "a")), "--threads", "0"]
     assert main([*arguments, "--output", str(tmp_path / "a.jsonl")]) == 2
-    assert "--threads 0: Input should be greater than or equal to 1" in capsys.readouterr().err
+    assert "--threads 0: input should be greater than or equal to 1" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_worth_another_try(
@@ -141,7 +142,7 @@ def test_a_full_disk_is_worth_another_try(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("finetuning.predict.write_predictions", full)
+    monkeypatch.setattr("finetuning.run.answers.write_predictions", full)
     arguments = ["--model", str(runs["cola"]), "--input", str(write_lines("new.txt", "a"))]
     assert main([*arguments, "--output", str(tmp_path / "a.jsonl")]) == 75
     assert "No space left on device; free space or wait" in capsys.readouterr().err

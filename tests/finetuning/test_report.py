@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from finetuning.atomic_file import write_json
-from finetuning.report import build, main, render
-from finetuning.sweeps.grid import SweepConfig, plan_runs
+from finetuning.report import main
+from finetuning.reporting.content import build
+from finetuning.reporting.page import render
+from finetuning.sweeps.config import SweepConfig
+from finetuning.sweeps.grid import plan_runs
 
 OWN = """
 name = "polite"
@@ -169,7 +172,8 @@ def answer(run: Path, text: str = "yes") -> Path:
 
 
 @pytest.mark.parametrize(
-    "options", [{"dropout": 0.2}, {"max_length": 64}, {"precision": "bf16"}, {"limit_train": 5}, {"weight_decay": 0.0}]
+    "options",
+    [{"dropout": 0.2}, {"sequence_length": 64}, {"precision": "bf16"}, {"limit_train": 5}, {"weight_decay": 0.0}],
 )
 def test_runs_with_other_options_are_other_settings(tmp_path: Path, write_result: Callable[..., Path], options):
     answer(write_result(tmp_path / "one", seed=1))
@@ -253,7 +257,7 @@ def test_a_report_that_cannot_be_written_is_one_sentence(sweep: Path, tmp_path: 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("finetuning.report.write_report", full)
+    monkeypatch.setattr("finetuning.reporting.page.write_report", full)
     assert main([str(sweep)]) == 75
     (line,) = capsys.readouterr().err.splitlines()
     assert "No space left on device" in line

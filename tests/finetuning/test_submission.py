@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from finetuning.kinds.loading import kind_of, load_task
 from finetuning.kinds.predictions import Prediction
-from finetuning.run.benchmark_files import write_benchmark_files
-from finetuning.submission import GLUE_ROWS, main
-from finetuning.tasks.task import load_task
+from finetuning.reporting.submission import GLUE_ROWS
+from finetuning.submission import main
 
 ANSWERS = {
     "CoLA": "1",
@@ -27,7 +27,8 @@ TASKS = {"cola": "CoLA", "sst2": "SST-2", "mrpc": "MRPC", "qqp": "QQP", "qnli": 
 def predict(folder: Path, task: str, split: str, answers: list[object]) -> None:
     """The files that a run leaves for a test split."""
     rows = [Prediction(str(number), None, answer, None) for number, answer in enumerate(answers)]
-    write_benchmark_files(folder, load_task(task), split, rows)
+    loaded = load_task(task)
+    kind_of(loaded).write_benchmark_files(folder, loaded, split, rows)
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_a_zip_that_cannot_be_written_is_one_sentence(all_of_glue: Path, tmp_pat
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("finetuning.submission.write_zip", full)
+    monkeypatch.setattr("finetuning.reporting.submission.write_zip", full)
     assert main(["glue", str(all_of_glue), "--output", str(tmp_path / "g.zip"), "--any-size"]) == 75
     (line,) = capsys.readouterr().err.splitlines()
     assert "No space left on device" in line
@@ -155,7 +156,8 @@ def test_squad_files(tmp_path: Path, write_result: Callable[..., Path], capsys, 
         Prediction("q1", ["Paris"], "Paris", {"Paris": 0.9, "in Paris": 0.1}, -3.5, "Paris"),
         Prediction("q2", [], "", {"": 0.8, "he": 0.2}, 2.0, "he"),
     ]
-    write_benchmark_files(run, load_task(task), "dev", rows)
+    loaded = load_task(task)
+    kind_of(loaded).write_benchmark_files(run, loaded, "dev", rows)
     assert main(["squad", str(run), "--output", str(tmp_path / "out")]) == 0
     read = {path.name: json.loads(path.read_text()) for path in (tmp_path / "out").iterdir()}
     assert read["predictions.json"] == {"q1": "Paris", "q2": ""}

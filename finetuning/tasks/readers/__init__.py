@@ -1,1 +1,7 @@
-"""One reader for each benchmark's layout."""
+"""One reader for each layout: CoNLL, JSON lines, SQuAD, SWAG, TSV, the hub.
+
+In: a path and the task's columns. Out: (place, values) pairs, streamed. `splits.find_split` chooses the reader of a
+task's split, `plain.find_new` that of a file with new text. Open first: `splits.py`.
+"""
+
+__all__ = ["plain", "splits"]

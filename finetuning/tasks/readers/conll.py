@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from finetuning.errors import FinetuningError
 from finetuning.tasks.readers.tsv import lines
-from finetuning.tasks.rows import TokenRow
+from finetuning.tasks.records import Columns
+
+CONLL_COLUMNS: Columns = {"words": "words", "tags": "tags"}
 
 
-def to_iob2(tags: Sequence[str]) -> tuple[str, ...]:
+def to_iob2(tags: Sequence[str]) -> list[str]:
     """Tags in the IOB2 scheme: every entity begins with `B-`.
 
     CoNLL-2003 was released in IOB1, which writes `B-` only between two adjacent entities of one type. Tags that
@@ -24,13 +27,13 @@ def to_iob2(tags: Sequence[str]) -> tuple[str, ...]:
         else:
             result.append(tag)
         previous = tag if tag[:2] in ("B-", "I-") else "O"
-    return tuple(result)
+    return result
 
 
-def read_conll(
-    path: Path, columns: dict[str, str | int], labelled: bool, limit: int | None = None
-) -> Iterator[TokenRow]:
-    """Sentences of a CoNLL file. Columns are numbers, negative ones from the end; by default 0 and -1.
+def conll_records(path: Path, columns: Columns, labelled: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Sentences of a CoNLL file: `words`, and `tags` where it is labelled.
+
+    `columns` are numbers, negative ones from the end; by default 0 and -1.
 
     `-DOCSTART-` lines are passed over.
 
@@ -40,10 +43,11 @@ def read_conll(
     word_column, tag_column = int(columns.get("words", 0)), int(columns.get("tags", -1))
     words: list[str] = []
     tags: list[str] = []
-    first_line, count = 1, 0
+    first_line = 1
 
-    def sentence() -> TokenRow:
-        return TokenRow(str(count), f"{path}: line {first_line}", tuple(words), to_iob2(tags) if labelled else None)
+    def sentence() -> tuple[str, dict[str, Any]]:
+        values: dict[str, Any] = {"words": words}
+        return f"{path}: line {first_line}", values | ({"tags": to_iob2(tags)} if labelled else {})
 
     for number, line in lines(path):
         # Split at blanks and tabs only: a word may be a no-break space.
@@ -51,10 +55,7 @@ def read_conll(
         if not fields or fields[0] == "-DOCSTART-":
             if words:
                 yield sentence()
-                count += 1
                 words, tags = [], []
-                if limit is not None and count >= limit:
-                    return
             continue
         if not words:
             first_line = number

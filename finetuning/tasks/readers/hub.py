@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from finetuning.errors import FinetuningError, RetryableError, can_retry
-from finetuning.tasks.readers.records import rows_from_records
-from finetuning.tasks.rows import Row
 from finetuning.tasks.task import Split, Task
 
 
-def read_hub(task: Task, split: Split, name: str, limit: int | None = None) -> list[Row] | None:
+def hub_records(
+    task: Task, split: Split, name: str, limit: int | None = None, class_role: str | None = None
+) -> Iterator[tuple[str, dict[str, Any]]] | None:
     """Read a split from the hub (or from `datasets`' cache, or a local folder that `hub.path` names).
 
-    Class numbers become the task's label names. None where the task calls the split optional and the hub does
-    not have it.
+    Class numbers in the column of `class_role` become the task's label names. None where the task calls the split
+    optional and the hub does not have it.
 
     Raises:
         FinetuningError: the task is not on the hub.
@@ -44,22 +45,16 @@ def read_hub(task: Task, split: Split, name: str, limit: int | None = None) -> l
         raise FinetuningError(f"{failed}; set --data to a folder with the benchmark's files") from None
     if limit is not None:
         table = table.select(range(min(limit, len(table))))
-    columns: dict[str, str | int] = dict(hub.columns)
-    if task.kind == "classification" and hub.labels:
-        label = columns["label"]
-    elif task.kind == "token" and hub.labels:
-        label = columns["tags"]
-    else:
-        label = ""
+    has_names = class_role is not None and hub.labels and split.labelled
+    label = hub.columns.get(str(class_role), class_role) if has_names else None
     place = f"{hub.path} {split.hub_split}"
 
     def named(record: dict[str, Any], number: int) -> dict[str, Any]:
-        if label and split.labelled:
-            record[str(label)] = _names(record[str(label)], hub.labels, f"{place}: row {number}")
+        if label is not None and label in record:
+            record[label] = _names(record[label], hub.labels, f"{place}: row {number}")
         return record
 
-    records = ((f"{place}: row {number}", named(record, number)) for number, record in enumerate(table))
-    return rows_from_records(records, columns, task, split.labelled)
+    return ((f"{place}: row {number}", named(record, number)) for number, record in enumerate(table))
 
 
 def _is_http_error(error: BaseException) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from finetuning.errors import FinetuningError, from_system
+from finetuning.tasks.records import Columns
 
-SWAG_COLUMNS: dict[str, str | int] = {
+SWAG_COLUMNS: Columns = {
     "text_a": "sent1",
     "text_b": "sent2",
     "endings": "ending0 ending1 ending2 ending3",

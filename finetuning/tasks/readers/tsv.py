@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from finetuning.errors import FinetuningError, from_system
+from finetuning.tasks.records import Columns
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -29,7 +30,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def tsv_records(
     path: Path,
-    columns: dict[str, str | int],
+    columns: Columns,
     header: bool,
     malformed: Literal["refuse", "skip"] = "refuse",
     skipped: list[str] | None = None,
@@ -68,7 +69,7 @@ def tsv_records(
         yield f"{path}: line {number}", dict(zip(names, fields, strict=True))
 
 
-def _check_columns(path: Path, names: list[str], columns: dict[str, str | int], header: bool) -> None:
+def _check_columns(path: Path, names: list[str], columns: Columns, header: bool) -> None:
     for role, column in columns.items():
         if str(column) in names:
             continue

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from finetuning.run.finetune import run
-from finetuning.run.result import Result, RunSpec
+from finetuning.run.result import Result
+from finetuning.run.specification import RunSpec
 
 
 def free_port() -> int:
@@ -24,7 +25,7 @@ def test_two_ranks_equal_one(
     task: str, stage: int, model_folder: Path, benchmark_data: Path, tmp_path: Path, repository: Path
 ) -> None:
     # A batch of 5 does not divide by 2, and the small passes leave one rank without items in some of them.
-    options = {"learning_rate": 1e-3, "batch_size": 5, "epochs": 2, "dropout": 0.0, "max_length": 96}
+    options = {"learning_rate": 1e-3, "batch_size": 5, "epochs": 2, "dropout": 0.0, "sequence_length": 96}
     options |= {"micro_batch_pieces": 60, "save_model": True}
     alone = run(RunSpec(task=task, model=str(model_folder), data=benchmark_data, output=tmp_path / "one", **options))
     command = [sys.executable, "finetuning/main.py", "--task", task, "--model", str(model_folder), "--data"]

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from finetuning import features
-from finetuning.predict import answer_task
+from finetuning.kinds import batches
 from finetuning.run import loop as training
+from finetuning.run.answers import answer_task
 from finetuning.run.finetune import run
 from finetuning.run.result import RunSpec
 
@@ -26,7 +27,7 @@ TASKS = ("cola", "mnli", "stsb", "swag", "squad2", "conll2003")
 @pytest.fixture
 def spec(tmp_path: Path, model_folder: Path, benchmark_data: Path) -> Callable[..., RunSpec]:
     def make(task: str, **changes: Any) -> RunSpec:
-        values = {"data": benchmark_data, "epochs": 2, "batch_size": 4, "max_length": 96, "save_model": True}
+        values = {"data": benchmark_data, "epochs": 2, "batch_size": 4, "sequence_length": 96, "save_model": True}
         return RunSpec(**{"task": task, "model": str(model_folder), "output": tmp_path / "run", **values, **changes})
 
     return make
@@ -81,12 +82,10 @@ def test_a_training_step_waits_only_to_fetch_its_batch(
     task: str, spec: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing between a batch that lies on the device and its gradient."""
-    from finetuning.kinds import collate
-
-    move, step = collate.Batch.to, training._step
+    move, step = batches.Batch.to, training._step
     steps, inside = 0, False
 
-    def moved(batch: collate.Batch, device: torch.device) -> collate.Batch:
+    def moved(batch: batches.Batch, device: torch.device) -> batches.Batch:
         torch.cuda.set_sync_debug_mode("default")
         there = move(batch, device)
         if inside and steps > 1:  # what is made once may wait
@@ -102,7 +101,7 @@ def test_a_training_step_waits_only_to_fetch_its_batch(
             inside = False
             torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(collate.Batch, "to", moved)
+    monkeypatch.setattr(batches.Batch, "to", moved)
     monkeypatch.setattr(training, "_step", watched)
     run(spec(task, precision="bf16", save_model=False))
     assert steps > 2

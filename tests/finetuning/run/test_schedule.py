@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from finetuning.run.result import RunSpec
 from finetuning.run.schedule import learning_rate_at, optimiser_for, set_step
+from finetuning.run.specification import RunSpec
 
 
 def test_the_rate_rises_and_falls_without_a_jump() -> None:

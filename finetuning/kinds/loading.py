@@ -1,0 +1,106 @@
+"""Tasks with what their kind asks of them, and the rows of their splits."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from finetuning.errors import FinetuningError
+from finetuning.kinds.protocol import Kind
+from finetuning.kinds.registry import KINDS, kind_named
+from finetuning.kinds.rows import Row, SplitRows
+from finetuning.tasks.readers.plain import find_new
+from finetuning.tasks.readers.splits import Found, find_split
+from finetuning.tasks.records import Record
+from finetuning.tasks.task import Task, parse_table, read_task
+
+
+def kind_of(task: Task) -> Kind[Any]:
+    """The kind of a task."""
+    return kind_named(task.kind)
+
+
+def load_task(name_or_path: str | Path) -> Task:
+    """A benchmark task by name, or any task by the path of its TOML file, checked by its kind too.
+
+    Raises:
+        FinetuningError: no such task or file, not TOML, or an unknown, missing or wrong key.
+    """
+    task, where = read_task(name_or_path)
+    return _checked(task, where)
+
+
+def parse_task(content: dict[str, Any], where: str) -> Task:
+    """A task from its table, checked by its kind too; `where` names its file in error messages."""
+    return _checked(parse_table(content, where), where)
+
+
+def _checked(task: Task, where: str) -> Task:
+    try:
+        kind = kind_of(task)
+    except FinetuningError as error:
+        raise FinetuningError(f"{where}: {error}") from None
+    if task.format not in kind.formats:
+        able = [name for name in KINDS if task.format in kind_named(name).formats]
+        raise FinetuningError(f"{where}: format {task.format!r} holds {' and '.join(able)} tasks, not {kind.name}")
+    allowed = kind.required | kind.optional
+    if task.format in ("tsv", "jsonl"):
+        if missing := sorted(kind.required - set(task.columns)):
+            raise FinetuningError(f"{where}: columns: {', '.join(missing)} missing for a {kind.name} task")
+        if unknown := sorted(set(task.columns) - allowed):
+            raise FinetuningError(
+                f"{where}: columns: unknown {', '.join(unknown)}; a {kind.name} task knows {', '.join(sorted(allowed))}"
+            )
+    try:
+        kind.check(task)
+    except ValueError as error:
+        raise FinetuningError(f"{where}: {error}") from None
+    return task
+
+
+def read_split(task: Task, name: str, data: Path | None, limit: int | None = None) -> SplitRows | None:
+    """Read one split; None where the task calls the split optional and the data do not have it.
+
+    Args:
+        task: the task.
+        name: a key of `task.splits`.
+        data: folder of the local files; None: the folder of a user's own task, or else the hub.
+        limit: only the first so many rows.
+
+    Raises:
+        FinetuningError: the file, a column or a label is missing or wrong, or the split is empty.
+    """
+    found = find_split(task, name, data, limit, kind_of(task).class_role)
+    if found is None:
+        return None
+    labelled = task.splits[name].labelled
+    rows = _rows(task, found, labelled, limit)
+    if not rows:
+        raise FinetuningError(
+            f"{data or task.home or task.name}: the {name} split of {task.name} is empty; it needs at least one row"
+        )
+    return SplitRows(name, rows, labelled, found.notes)
+
+
+def read_new(task: Task, path: Path) -> tuple[Row, ...]:
+    """Rows without labels from a `.txt`, `.jsonl`, `.tsv`, `.csv` (SWAG) or `.json` (SQuAD) file, else CoNLL.
+
+    Raises:
+        FinetuningError: the file is empty, does not fit the task's kind, or lacks a column that it needs.
+    """
+    kind = kind_of(task)
+    found = find_new(task, path, kind.formats, kind.new_roles, kind.further_roles, kind.line_roles(task))
+    rows = _rows(task, found, labelled=False)
+    if not rows:
+        raise FinetuningError(f"{path}: holds no rows to answer")
+    return rows
+
+
+def _rows(task: Task, found: Found, labelled: bool, limit: int | None = None) -> tuple[Row, ...]:
+    kind = kind_of(task)
+    columns = found.columns or kind.default_columns
+    return tuple(
+        kind.row(task, Record(place, values, columns, number), labelled)
+        for number, (place, values) in enumerate(islice(found.records, limit))
+    )

@@ -1,0 +1,174 @@
+"""What the rest of fine-tuning asks of a kind of task.
+
+A kind is one object without state, in a module of its own that calls it `KIND`; `registry.py` knows it by name. What
+is not overridden is as most kinds have it: one answer for each item, from the pooled [CLS].
+
+Shape letters: s sequences, i items, w words, t pieces, c classes, h width.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from finetuning.kinds.batches import Batch
+from finetuning.kinds.benchmark_files import SUBMISSION_FOLDER, write_glue_file
+from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.predictions import Prediction
+from finetuning.kinds.rows import Row
+from finetuning.tasks.records import Columns, Record
+from finetuning.tasks.task import Task
+from preprocessing.tokens.tokenizer import Tokenizer
+from pretraining.model.bert import BertModel
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+class Kind(ABC, Generic[AnyRow]):
+    """A kind of task, from the columns of its files to the errors that a report shows."""
+
+    name: ClassVar[str]
+    """As a task file calls it."""
+
+    # The task file and its data.
+    formats: ClassVar[tuple[str, ...]]
+    """Layouts that hold such tasks."""
+    required: ClassVar[frozenset[str]] = frozenset()
+    """Columns that a TSV or JSONL task must name."""
+    optional: ClassVar[frozenset[str]] = frozenset()
+    """Columns that it may name."""
+    default_columns: ClassVar[Columns] = {}
+    """The columns of data that name none."""
+    class_role: ClassVar[str | None] = None
+    """The role whose column has class numbers on the hub."""
+    new_roles: ClassVar[tuple[str, ...]]
+    """What a row of new text must have."""
+    further_roles: ClassVar[tuple[str, ...]] = ("id",)
+    """What it may have."""
+
+    # The model.
+    architecture: ClassVar[str]
+    """The class of `transformers` with the same computation."""
+    head: ClassVar[str] = "classifier"
+    """What it calls its head."""
+    uses_pooler: ClassVar[bool] = True
+    """Whether the loss reaches the pooler."""
+    has_words: ClassVar[bool] = False
+    """Whether a row is a sequence of words, with one answer for each."""
+
+    # The scores.
+    metrics: ClassVar[tuple[str, ...]]
+    """Names that `score` knows."""
+
+    def check(self, task: Task) -> None:
+        """ValueError for what only this kind asks of a task file."""
+
+    @abstractmethod
+    def row(self, task: Task, record: Record, labelled: bool) -> AnyRow:
+        """The row of a record; FinetuningError, naming its place, where a value is wrong."""
+
+    def line_roles(self, task: Task) -> tuple[str, ...]:
+        """What a line of a `.txt` file of new text holds, separated by tabs; none: there are no such files."""
+        return ()
+
+    def classes_in(self, row: AnyRow) -> Sequence[str]:
+        """The class names that are right somewhere in the row; none for a kind without classes."""
+        return ()
+
+    def classes(self, task: Task, splits: Mapping[str, Sequence[AnyRow]]) -> tuple[str, ...]:
+        """The classes in the order of the logits, `train` among `splits`; none for a kind without classes."""
+        return ()
+
+    @abstractmethod
+    def encode(
+        self,
+        task: Task,
+        rows: Sequence[AnyRow],
+        tokenizer: Tokenizer,
+        labels: Sequence[str],
+        sequence_length: int,
+    ) -> EncodedSplit:
+        """The rows as token ids of at most `sequence_length` a sequence, with labels as `loss_sum` takes them."""
+
+    @abstractmethod
+    def outputs(self, classes: int) -> int:
+        """Width of the head for so many classes."""
+
+    def logits(self, encoder: BertModel, dropout: nn.Module, head: nn.Linear, batch: Batch) -> Tensor:
+        """Forward: [s, outputs] from the pooled [CLS] of each sequence, unless overridden."""
+        _, pooled_sh = encoder(batch.packed)
+        return head(dropout(pooled_sh))
+
+    def logits_of_items(self, split: EncodedSplit) -> NDArray[np.int64]:
+        """[i] rows of logits that belong to each item."""
+        return np.ones(split.items, np.int64)
+
+    @abstractmethod
+    def loss_sum(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Sum of the losses of a batch in float32, to be divided by `label_count` of the whole batch."""
+
+    def label_count(self, split: EncodedSplit, items: NDArray[np.int64]) -> int:
+        """How many labels the loss of these items is a mean of."""
+        return len(items)
+
+    def huggingface_settings(self, labels: Sequence[str]) -> dict[str, Any]:
+        """What `config.json` says of the head."""
+        return {}
+
+    @abstractmethod
+    def decode(
+        self,
+        task: Task,
+        labels: Sequence[str],
+        rows: Sequence[AnyRow],
+        split: EncodedSplit,
+        logits: NDArray[np.float32],
+    ) -> list[Prediction]:
+        """Answers from finite logits of the whole split, one for each row in order."""
+
+    @abstractmethod
+    def score(self, task: Task, rows: Sequence[AnyRow], predictions: Sequence[Prediction]) -> dict[str, float]:
+        """Metrics by name, at least those that the task asks for."""
+
+    @abstractmethod
+    def constant(self, task: Task, train: Sequence[AnyRow], dev: Sequence[AnyRow]) -> list[Prediction]:
+        """The constant answer to each row of `dev`: what a model that learnt nothing would say."""
+
+    def cell(self, task: Task, prediction: Any) -> str:
+        """An answer as a submission writes it."""
+        return str(prediction)
+
+    def is_answer(self, task: Task, cell: str) -> bool:
+        """Whether a submission may have this answer."""
+        return cell in task.labels
+
+    def allowed(self, task: Task) -> str:
+        """In words, which answers a submission may have."""
+        return " or ".join(task.labels)
+
+    def write_benchmark_files(
+        self, output: Path, task: Task, split: str, predictions: Sequence[Prediction]
+    ) -> list[Path]:
+        """Write what the benchmark's server or scripts read; none for other tasks. See `benchmark_files`."""
+        name = task.splits[split].submission
+        if name is None:
+            return []
+        answers = [(item.id, self.cell(task, item.prediction)) for item in predictions]
+        return [write_glue_file(output / SUBMISSION_FOLDER / name, answers)]
+
+    def confusions(self, answer: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """(right class, answered class) pairs of one line of a prediction file; none without classes."""
+        return ()
+
+    @abstractmethod
+    def error(self, answer: Mapping[str, Any]) -> tuple[float, str, str] | None:
+        """How wrong one line of a prediction file is, above 0, with what is right and the answer in words.
+
+        None where it is right.
+        """

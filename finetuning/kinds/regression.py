@@ -1,0 +1,112 @@
+"""A number for a text or a pair of texts: one output, squared error (Devlin et al. 2018, section 4.1: STS-B)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from finetuning.errors import FinetuningError
+from finetuning.kinds.batches import Batch
+from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.metrics.definitions import NUMBER_METRICS
+from finetuning.kinds.predictions import Prediction
+from finetuning.kinds.rows import TextRow
+from finetuning.kinds.text_kind import TextKind, second_text
+from finetuning.tasks.records import Record
+from finetuning.tasks.task import Task
+from pretraining.model.bert import BertModel
+
+
+class Regression(TextKind[TextRow]):
+    """A number for one or two texts. Logits: [i]; labels: [i] float32, NaN where there is none."""
+
+    name = "regression"
+    metrics = tuple(NUMBER_METRICS)
+
+    def row(self, task: Task, record: Record, labelled: bool) -> TextRow:
+        text_b = second_text(record)
+        label = _number(record) if labelled else None
+        return TextRow(record.id, record.place, record.text("text_a"), text_b, label)
+
+    def targets(self, rows: Sequence[TextRow], labels: Sequence[str]) -> NDArray[np.float32]:
+        return np.array([np.nan if row.label is None else row.label for row in rows], np.float32)
+
+    def outputs(self, classes: int) -> int:
+        return 1
+
+    def logits(self, encoder: BertModel, dropout: nn.Module, head: nn.Linear, batch: Batch) -> Tensor:
+        return super().logits(encoder, dropout, head, batch).squeeze(-1)
+
+    def loss_sum(self, logits: Tensor, batch: Batch) -> Tensor:
+        return F.mse_loss(logits.float(), batch.labels, reduction="sum")
+
+    def huggingface_settings(self, labels: Sequence[str]) -> dict[str, Any]:
+        return {"id2label": {"0": "score"}, "label2id": {"score": 0}, "problem_type": "regression"}
+
+    def decode(
+        self,
+        task: Task,
+        labels: Sequence[str],
+        rows: Sequence[TextRow],
+        split: EncodedSplit,
+        logits: NDArray[np.float32],
+    ) -> list[Prediction]:
+        return [
+            Prediction(row.id, row.label, float(value), [float(value)]) for row, value in zip(rows, logits, strict=True)
+        ]
+
+    def score(self, task: Task, rows: Sequence[TextRow], predictions: Sequence[Prediction]) -> dict[str, float]:
+        gold, predicted = [p.label for p in predictions], [p.prediction for p in predictions]
+        names = dict.fromkeys((task.metric, *task.metrics))
+        return {name: NUMBER_METRICS[name](gold, predicted) for name in names}
+
+    def constant(self, task: Task, train: Sequence[TextRow], dev: Sequence[TextRow]) -> list[Prediction]:
+        mean = float(np.mean([float(row.label) for row in train if row.label is not None]))
+        return [Prediction(row.id, row.label, mean, None) for row in dev]
+
+    def cell(self, task: Task, prediction: Any) -> str:
+        """Clipped to the task's range, with three decimals."""
+        low, high = _bounds(task)
+        return f"{min(max(prediction, low), high):.3f}"
+
+    def is_answer(self, task: Task, cell: str) -> bool:
+        try:
+            number = float(cell)
+        except ValueError:
+            return False
+        low, high = _bounds(task)
+        return low <= number <= high
+
+    def allowed(self, task: Task) -> str:
+        low, high = _bounds(task)
+        return f"a number from {low:g} to {high:g}"
+
+    def error(self, answer: Mapping[str, Any]) -> tuple[float, str, str] | None:
+        """The distance from the right number; None where both are the same to two decimals."""
+        badness = abs(float(answer["label"]) - float(answer["prediction"]))
+        label, given = f"{float(answer['label']):.2f}", f"{float(answer['prediction']):.2f}"
+        return None if label == given else (badness, label, given)
+
+
+def _number(record: Record) -> float:
+    value = record.get("label")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise FinetuningError(f"{record.place}: label {value!r} is not a finite number, as regression needs")
+    return number
+
+
+def _bounds(task: Task) -> tuple[float, float]:
+    return task.score_range or (-math.inf, math.inf)
+
+
+KIND = Regression()

@@ -1,0 +1,74 @@
+"""From logits to answers and scores, and the score to be better than."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finetuning.errors import FinetuningError
+from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.loading import kind_of
+from finetuning.kinds.metrics.definitions import LOWER_IS_BETTER
+from finetuning.kinds.predictions import Prediction
+from finetuning.kinds.rows import Row, SplitRows
+from finetuning.tasks.task import Task
+
+
+def check_metrics(task: Task) -> None:
+    """Refuse a task whose metrics its kind does not know.
+
+    Raises:
+        FinetuningError: names the metric and those that the kind has.
+    """
+    known = kind_of(task).metrics
+    for name in (task.metric, *task.metrics):
+        if name not in known:
+            raise FinetuningError(
+                f"{task.name}: metric {name!r} is unknown for a {task.kind} task; it has {', '.join(known)}"
+            )
+    if task.metric in LOWER_IS_BETTER:
+        raise FinetuningError(
+            f"{task.name}: metric {task.metric!r} falls as the model gets better, so it cannot rank runs; "
+            "make it one of metrics, and choose another main metric"
+        )
+
+
+def labels_of(task: Task, splits: Mapping[str, SplitRows]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The classes in the order of the logits, and notes on classes without training rows; none without classes.
+
+    Raises:
+        FinetuningError: a row has a class that the task does not name.
+    """
+    kind = kind_of(task)
+    labels = kind.classes(task, {name: split.rows for name, split in splits.items()})
+    seen = {label for row in splits["train"].rows for label in kind.classes_in(row)}
+    notes = []
+    for name in task.dev:
+        counts = Counter(label for row in splits[name].rows for label in kind.classes_in(row))
+        for label, rows in sorted(counts.items()):
+            if label not in seen:
+                notes.append(
+                    f"label {label!r} occurs in the {name} split ({rows} times), but never in training: it can hardly "
+                    "be predicted, and counts as wrong"
+                )
+    return labels, tuple(notes)
+
+
+def decode(
+    task: Task, labels: Sequence[str], rows: Sequence[Row], split: EncodedSplit, logits: NDArray[np.float32]
+) -> list[Prediction]:
+    """Answers from logits, one for each row in order. Logits as `TaskModel` gives them, for the whole split.
+
+    Logits that are not finite count as 0: a model that diverged answers like a constant, and is scored so.
+    """
+    finite = np.nan_to_num(logits.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    return kind_of(task).decode(task, labels, rows, split, finite)
+
+
+def majority_score(task: Task, train: Sequence[Row], dev: Sequence[Row]) -> float:
+    """The main metric of the constant answer: the commonest class, choice or tag of training, no answer, …"""
+    kind = kind_of(task)
+    return kind.score(task, dev, kind.constant(task, train, dev))[task.metric]

@@ -1,0 +1,105 @@
+"""One class for a text or a pair of texts: cross-entropy over the classes (Devlin et al. 2018, section 4.1)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from finetuning.errors import FinetuningError
+from finetuning.kinds.batches import Batch
+from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit
+from finetuning.kinds.metrics.definitions import CLASS_METRICS
+from finetuning.kinds.predictions import Prediction, commonest, label_settings, softmax
+from finetuning.kinds.rows import TextRow
+from finetuning.kinds.text_kind import TextKind, second_text
+from finetuning.tasks.records import Record
+from finetuning.tasks.task import Task
+
+
+class Sentence(TextKind[TextRow]):
+    """A class for one or two texts. Logits: [i, c]; labels: [i] int64."""
+
+    name = "classification"
+    class_role = "label"
+    metrics = tuple(CLASS_METRICS)
+
+    def check(self, task: Task) -> None:
+        if len(task.labels) < 2:
+            raise ValueError("labels: a classification task names at least two")
+
+    def row(self, task: Task, record: Record, labelled: bool) -> TextRow:
+        text_b = second_text(record)
+        label = _label(record.get("label")) if labelled else None
+        if label is not None and label not in task.labels:
+            raise FinetuningError(
+                f"{record.place}: label {label!r} is unknown; {task.name} knows {', '.join(map(repr, task.labels))}"
+            )
+        return TextRow(record.id, record.place, record.text("text_a"), text_b, label)
+
+    def classes_in(self, row: TextRow) -> Sequence[str]:
+        return () if row.label is None else (str(row.label),)
+
+    def classes(self, task: Task, splits: Mapping[str, Sequence[TextRow]]) -> tuple[str, ...]:
+        return task.labels
+
+    def targets(self, rows: Sequence[TextRow], labels: Sequence[str]) -> NDArray[np.int64]:
+        number = {label: index for index, label in enumerate(labels)}
+        return np.array([UNLABELLED if row.label is None else number[str(row.label)] for row in rows], np.int64)
+
+    def outputs(self, classes: int) -> int:
+        return classes
+
+    def loss_sum(self, logits: Tensor, batch: Batch) -> Tensor:
+        return F.cross_entropy(logits.float(), batch.labels, ignore_index=UNLABELLED, reduction="sum")
+
+    def huggingface_settings(self, labels: Sequence[str]) -> dict[str, Any]:
+        return label_settings(labels)
+
+    def decode(
+        self,
+        task: Task,
+        labels: Sequence[str],
+        rows: Sequence[TextRow],
+        split: EncodedSplit,
+        logits: NDArray[np.float32],
+    ) -> list[Prediction]:
+        result = []
+        for row, best, share in zip(rows, logits.argmax(1).tolist(), softmax(logits), strict=True):
+            scores = {label: round(float(p), 6) for label, p in zip(labels, share, strict=True)}
+            result.append(Prediction(row.id, row.label, labels[best], scores))
+        return result
+
+    def score(self, task: Task, rows: Sequence[TextRow], predictions: Sequence[Prediction]) -> dict[str, float]:
+        gold, predicted = [p.label for p in predictions], [p.prediction for p in predictions]
+        positive = task.positive_label or task.labels[-1]
+        names = dict.fromkeys((task.metric, *task.metrics))
+        return {name: CLASS_METRICS[name](gold, predicted, positive) for name in names}
+
+    def constant(self, task: Task, train: Sequence[TextRow], dev: Sequence[TextRow]) -> list[Prediction]:
+        answer = commonest(Counter(row.label for row in train))
+        return [Prediction(row.id, row.label, answer, None) for row in dev]
+
+    def confusions(self, answer: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        return [(str(answer["label"]), str(answer["prediction"]))]
+
+    def error(self, answer: Mapping[str, Any]) -> tuple[float, str, str] | None:
+        """The probability of the wrong class."""
+        if answer["label"] == answer["prediction"]:
+            return None
+        badness = float(answer["scores"][answer["prediction"]])
+        return (badness, str(answer["label"]), str(answer["prediction"])) if badness else None
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+KIND = Sentence()

@@ -1,0 +1,178 @@
+"""Which part of a paragraph answers a question (Devlin et al. 2018, sections 4.2 and 4.3: SQuAD)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from finetuning.errors import FinetuningError
+from finetuning.kinds.batches import Batch
+from finetuning.kinds.benchmark_files import write_squad_files
+from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.encoding.windows import encode_windows
+from finetuning.kinds.metrics import squad
+from finetuning.kinds.predictions import Prediction
+from finetuning.kinds.protocol import Kind
+from finetuning.kinds.rows import SpanRow
+from finetuning.tasks.records import Columns, Record
+from finetuning.tasks.task import Task
+from preprocessing.tokens.tokenizer import Tokenizer
+from pretraining.model.bert import BertModel
+
+# Some answers of the published files are said to stand a character or two beside their `answer_start`.
+SLIP = 2
+
+
+class Span(Kind[SpanRow]):
+    """A span of a paragraph, or none. Logits: [t, 2], start and end; labels: [i, 2] int64 piece of the sequence."""
+
+    name = "span"
+    formats = ("jsonl", "squad")
+    optional = frozenset({"id", "question", "context", "answers"})
+    default_columns: ClassVar[Columns] = {role: role for role in ("id", "question", "context", "answers")}
+    new_roles = ("question", "context")
+    architecture = "BertForQuestionAnswering"
+    head = "qa_outputs"
+    uses_pooler = False
+    metrics = ("f1", "exact_match", "best_f1", "best_exact_match")
+
+    def row(self, task: Task, record: Record, labelled: bool) -> SpanRow:
+        given = record.get("answers") if labelled else []
+        question, context = record.text("question"), record.text("context")
+        where = f"{record.place}: question {record.id}"
+        try:
+            answers = _answers(given, context)
+        except (KeyError, TypeError, ValueError):
+            raise FinetuningError(
+                f'{record.place}: answers are not understood; write [{{"text": …, "answer_start": …}}]'
+            ) from None
+        for text, start in answers:
+            if not text or start < 0 or start + len(text) > len(context):
+                raise FinetuningError(
+                    f"{where}: the answer {text!r} at character {start} is empty or outside the context of "
+                    f"{len(context)} characters; correct it"
+                )
+            if (there := context[start : start + len(text)]) != text:
+                raise FinetuningError(
+                    f"{where}: the answer {text!r} does not stand at character {start} of the context, where "
+                    f"{there!r} is; correct answer_start, which counts characters (not bytes) from 0"
+                )
+        return SpanRow(record.id, where, question, context, answers)
+
+    def encode(
+        self,
+        task: Task,
+        rows: Sequence[SpanRow],
+        tokenizer: Tokenizer,
+        labels: Sequence[str],
+        sequence_length: int,
+    ) -> EncodedSplit:
+        return encode_windows(task, rows, tokenizer, sequence_length)
+
+    def outputs(self, classes: int) -> int:
+        return 2
+
+    def logits(self, encoder: BertModel, dropout: nn.Module, head: nn.Linear, batch: Batch) -> Tensor:
+        *_, hidden_th = encoder.hidden_states(batch.packed)
+        return head(hidden_th)
+
+    def logits_of_items(self, split: EncodedSplit) -> NDArray[np.int64]:
+        return split.lengths_i
+
+    def loss_sum(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The mean of the cross-entropies of the two ends over the pieces of each sequence, in nats."""
+        logits = logits.float()
+        first_s = batch.packed.cu_seqlens[:-1].long()
+        log_total_s2 = segment_logsumexp(logits, batch.packed.cu_seqlens)
+        at_start_s = logits[first_s + batch.labels[:, 0], 0]
+        at_end_s = logits[first_s + batch.labels[:, 1], 1]
+        return (log_total_s2.sum() - at_start_s.sum() - at_end_s.sum()) / 2
+
+    def decode(
+        self,
+        task: Task,
+        labels: Sequence[str],
+        rows: Sequence[SpanRow],
+        split: EncodedSplit,
+        logits: NDArray[np.float32],
+    ) -> list[Prediction]:
+        return [
+            Prediction(
+                row.id,
+                [text for text, _ in row.answers],
+                answer.text,
+                {text: round(probability, 6) for text, probability in answer.n_best},
+                round(answer.null_odds, 6),
+                answer.best_span,
+            )
+            for row, answer in zip(rows, squad.answers(task, rows, split, logits), strict=True)
+        ]
+
+    def score(self, task: Task, rows: Sequence[SpanRow], predictions: Sequence[Prediction]) -> dict[str, float]:
+        """F1 and exact match; where questions may be unanswerable, those of the best threshold too."""
+        means, _ = squad.score_answers(rows, {item.id: item.prediction for item in predictions})
+        if task.unanswerable:
+            spans = {item.id: item.best_span or "" for item in predictions}
+            odds = {item.id: item.null_odds or 0.0 for item in predictions}
+            _, each = squad.score_answers(rows, spans)
+            for which, name in enumerate(("best_exact_match", "best_f1")):
+                means[name], _ = squad.best_threshold(rows, each, spans, odds, which)
+        return means
+
+    def constant(self, task: Task, train: Sequence[SpanRow], dev: Sequence[SpanRow]) -> list[Prediction]:
+        """No answer to any question."""
+        return [Prediction(row.id, [text for text, _ in row.answers], "", None, squad.NEVER, "") for row in dev]
+
+    def write_benchmark_files(
+        self, output: Path, task: Task, split: str, predictions: Sequence[Prediction]
+    ) -> list[Path]:
+        return super().write_benchmark_files(output, task, split, predictions) or write_squad_files(
+            output, split, predictions, unanswerable=task.unanswerable
+        )
+
+    def error(self, answer: Mapping[str, Any]) -> tuple[float, str, str] | None:
+        """1 minus the answer's F1."""
+        label, given = answer["label"], answer["prediction"]
+        badness = 1.0 - max((squad.token_f1(gold, given) for gold in label or [""]), default=0.0)
+        return (badness, " | ".join(label) or "(no answer)", given or "(no answer)") if badness else None
+
+
+def segment_logsumexp(logits_tc: Tensor, cu_seqlens: Tensor) -> Tensor:
+    """log ∑ exp over the pieces of each sequence: [t, c] → [s, c], the same dtype."""
+    lengths_s = cu_seqlens.diff().long()
+    columns = logits_tc.shape[1]
+    sequences_s = torch.arange(len(lengths_s), device=logits_tc.device)
+    # With the size of the result given, the host does not wait for the device to work it out.
+    sequence_t = torch.repeat_interleave(sequences_s, lengths_s, output_size=len(logits_tc))
+    sequence_tc = sequence_t[:, None].expand(-1, columns)
+    top_sc = logits_tc.new_full((len(lengths_s), columns), -torch.inf)
+    top_sc = top_sc.scatter_reduce(0, sequence_tc, logits_tc.detach(), "amax")
+    total_sc = torch.zeros_like(top_sc).scatter_add(0, sequence_tc, (logits_tc - top_sc.gather(0, sequence_tc)).exp())
+    return total_sc.log() + top_sc
+
+
+def _answers(given: Any, context: str) -> tuple[tuple[str, int], ...]:
+    """(text, first character) of each, put where it stands if that is near."""
+    if isinstance(given, dict):
+        # The hub's form: {"text": [...], "answer_start": [...]}.
+        pairs = list(zip(given["text"], given["answer_start"], strict=True))
+    else:
+        pairs = [(answer["text"], answer["answer_start"]) for answer in given]
+    return tuple((str(text), _place(context, str(text), int(start))) for text, start in pairs)
+
+
+def _place(context: str, text: str, start: int) -> int:
+    """Where the answer stands: `start`, or the nearest of the places up to `SLIP` characters beside it."""
+    for shift in sorted(range(-SLIP, SLIP + 1), key=abs):
+        if start + shift >= 0 and context.startswith(text, start + shift):
+            return start + shift
+    return start
+
+
+KIND = Span()

@@ -1,0 +1,66 @@
+"""The report as a page, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from finetuning.atomic_file import write_json, write_text
+from finetuning.reporting import plots
+
+
+def render(report: Mapping[str, Any], template: str) -> str:
+    """The report as a page (`report.html`) or as Markdown (`report.md`)."""
+    environment = jinja2.Environment(
+        autoescape=template.endswith(".html"), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"percent": _percent, "summary": _summary_text, "cell": _cell}
+    drawn: dict[str, Any] = {}
+    if template.endswith(".html"):
+        for task in report["tasks"]:
+            drawn[task["task"]] = {
+                "scores": _scores_plot(task),
+                "confusion": {
+                    model["label"]: plots.confusion(model["errors"]["labels"], model["errors"]["confusion"])
+                    for model in task["models"]
+                    if model["errors"]["labels"]
+                },
+            }
+    source = files("finetuning.reporting").joinpath("templates", template).read_text(encoding="utf-8")
+    return environment.from_string(source).render(report=report, plots=drawn)
+
+
+def _scores_plot(task: Mapping[str, Any]) -> str:
+    scores = {m["label"]: {row["setting"]: row["scores"] for row in m["settings"]} for m in task["models"]}
+    paper = {
+        f"BERT-{figure['size']} in the paper ({figure['split']})": figure["percent"]
+        for figure in task["published"]
+        if figure["metric"] == task["metric"]
+    }
+    return plots.scores_by_setting(scores, task["majority_score"], paper, task["metric"])
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{100 * value:.{digits}f}"
+
+
+def _summary_text(summary: Mapping[str, Any]) -> str:
+    text = f"{_percent(summary['mean'])} ± {_percent(summary['standard_deviation'])}"
+    interval = summary["interval"]
+    return f"{text} [{_percent(interval['low'])}, {_percent(interval['high'])}]" if interval else text
+
+
+def _cell(text: str) -> str:
+    return " ".join(str(text).split()).replace("|", "\\|")  # a Markdown table ends a cell at '|' and a row at a line
+
+
+def write_report(report: Mapping[str, Any], output: Path) -> list[Path]:
+    """Writes the three files into `output`."""
+    paths = [write_json(output / "report.json", report)]
+    for name in ("report.md", "report.html"):
+        paths.append(write_text(output / name, render(report, name)))
+    return paths

@@ -1,0 +1,98 @@
+"""Where a run starts from: the encoder and the tokenizer of a folder, or random weights."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from finetuning.errors import FinetuningError
+from finetuning.kinds.loading import kind_of
+from finetuning.kinds.registry import KINDS, kind_named
+from finetuning.run.specification import RunSpec
+from finetuning.tasks.task import Task
+from preprocessing.errors import PreprocessingError
+from preprocessing.tokens.tokenizer import Tokenizer
+from pretraining.errors import PretrainingError
+from pretraining.model.bert import BertModel, SelfAttention
+from pretraining.model.config import BertConfig
+from pretraining.model.dropout import Dropout
+from pretraining.model.huggingface import load_encoder, read_weights
+
+RANDOM = "random:"
+HEADS = tuple(sorted({f"{kind_named(name).head}." for name in KINDS}))
+"""Where the weights of a head begin, in a model that was fine-tuned on any kind of task."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """The encoder and tokenizer that a run starts from."""
+
+    encoder: BertModel
+    tokenizer: Tokenizer
+    fingerprint: str
+    """sha256 of the weights, or of the configuration where they are random."""
+    notes: tuple[str, ...] = ()
+
+
+def load_start(spec: RunSpec, task: Task) -> Start:
+    """Load what `spec.model` names; a head in it is left out. Random weights follow torch's random state.
+
+    Raises:
+        FinetuningError: no model there, weights missing or unexpected (all listed), or no tokenizer.
+    """
+    random = spec.random_weights or spec.model.startswith(RANDOM)
+    folder = Path(spec.model.removeprefix(RANDOM))
+    notes: list[str] = []
+    try:
+        if random:
+            config = BertConfig.load(folder)
+            encoder = BertModel(config)
+            fingerprint = hashlib.sha256(("random " + config.model_dump_json()).encode()).hexdigest()
+            folder = folder if folder.is_dir() else folder.parent
+        else:
+            _check_folder(folder)
+            # A pooler never reaches the loss of span and token tasks, and models fine-tuned on them have none.
+            has_pooler = "bert.pooler.dense.weight" in read_weights(folder)
+            if not has_pooler and kind_of(task).uses_pooler:
+                notes.append(f"{folder}: the checkpoint has no pooler; it starts from random weights")
+            encoder = load_encoder(folder, new_pooler=not has_pooler, other_heads=HEADS)
+            fingerprint = weights_fingerprint(encoder, with_pooler=has_pooler)
+        tokenizer = Tokenizer.load(spec.tokenizer or folder)
+    except (PretrainingError, PreprocessingError) as error:
+        raise FinetuningError(str(error)) from None
+    if tokenizer.vocabulary_size > encoder.config.vocab_size:
+        raise FinetuningError(
+            f"{spec.tokenizer or folder}: the tokenizer has {tokenizer.vocabulary_size} pieces, the model "
+            f"{encoder.config.vocab_size}; give the tokenizer that the model was trained with"
+        )
+    return Start(encoder, tokenizer, fingerprint, tuple(notes))
+
+
+def weights_fingerprint(encoder: BertModel, *, with_pooler: bool = True) -> str:
+    """sha256 over the names, shapes and bytes of the encoder's weights, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(encoder.state_dict().items()):
+        if with_pooler or not name.startswith("pooler."):
+            digest.update(f"{name} {list(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def set_dropout(model: nn.Module, probability: float) -> None:
+    """Set every dropout of the model, attention included."""
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.probability = probability
+        if isinstance(module, SelfAttention):
+            module.probability_dropout = probability
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise FinetuningError(
+            f"{folder}: no such folder; give a model's (config.json, model.safetensors), or random:CONFIG.json"
+        )

@@ -1,0 +1,144 @@
+"""What a sweep is asked to do: a file's keys, or options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from finetuning.errors import FinetuningError
+
+TRANSFER_SOURCE = "mnli"
+PAPER_TASKS = ("cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte")
+"""GLUE as the paper reports it: without WNLI."""
+
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, lt=1)]
+Epochs = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0)]
+Option = bool | int | float | str
+
+GRID_FIELDS = ("task", "model", "output", "data", "learning_rate", "batch_size", "epochs", "seed")
+"""Fields of a RunSpec that the grid sets; every other one may be an option."""
+
+
+def _underscored(options: Any) -> Any:
+    """Names as `RunSpec` has them; what is no table is left for the validation to refuse."""
+    if not isinstance(options, Mapping):
+        return options
+    return {key.replace("-", "_"): value for key, value in options.items()}
+
+
+def _several(value: Any) -> Any:
+    """One value, or a text with commas, for a list of them: `--task.rte.epochs 3` as well as `[3]`."""
+    if isinstance(value, str):
+        return value.split(",")
+    return (value,) if isinstance(value, int | float) else value
+
+
+Options = Annotated[dict[str, Option], BeforeValidator(_underscored)]
+Rates = Annotated[tuple[Rate, ...], BeforeValidator(_several)]
+Sizes = Annotated[tuple[Positive, ...], BeforeValidator(_several)]
+Lengths = Annotated[tuple[Epochs, ...], BeforeValidator(_several)]
+Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_several)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class TaskOverride(_Frozen):
+    """What differs for one task; None keeps the sweep's own value."""
+
+    data: str | None = None
+    learning_rates: Rates | None = Field(default=None, min_length=1)
+    batch_sizes: Sizes | None = Field(default=None, min_length=1)
+    epochs: Lengths | None = Field(default=None, min_length=1)
+    seeds: Seeds | None = Field(default=None, min_length=1)
+    options: Options = Field(default_factory=dict)
+
+
+class SweepConfig(_Frozen):
+    """A sweep. The default grid is the one of the BERT paper (Devlin et al. 2019, appendix A.3) with five seeds."""
+
+    models: dict[str, str]
+    """Label → folder of weights. Labels name folders and rows of the report."""
+    tasks: tuple[str, ...] = Field(default=PAPER_TASKS, min_length=1, json_schema_extra={"separator": ","})
+    """Names of tasks, or paths of task files (`my-task.toml`)."""
+    output: str
+    """Folder of the sweep."""
+    data: str | None = None
+    """Root of the benchmark's local files; `[task.NAME] data` names another one. None: from the hub."""
+    learning_rates: tuple[Rate, ...] = Field(default=(5e-5, 4e-5, 3e-5, 2e-5), min_length=1)
+    """Each of these peaks is tried …"""
+    batch_sizes: tuple[Positive, ...] = Field(default=(32,), min_length=1)
+    """… with each of these numbers of examples per step …"""
+    epochs: tuple[Epochs, ...] = Field(default=(3.0,), min_length=1)
+    """… for each of these lengths …"""
+    seeds: tuple[Seed, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
+    """… and with each of these seeds."""
+    start_from_mnli: tuple[str, ...] = Field(default=(), json_schema_extra={"separator": ","})
+    """Tasks that start from the best MNLI run of the same model (usual for RTE, MRPC and STS-B)."""
+    retries: Annotated[int, Field(ge=0)] = 1
+    """How often a run that crashed is started again before it is reported as failed."""
+    first_seeds: Positive | None = None
+    """With `keep_settings`: after this many seeds of every setting only the best settings of a task go on."""
+    keep_settings: Positive | None = None
+    """With `first_seeds`: how many settings of a task go on."""
+    options: Options = Field(default_factory=dict)
+    """Further options of a run, as `--options.dropout 0.2`: those of `finetuning.main`."""
+    task: dict[str, TaskOverride] = Field(default_factory=dict)
+    """What differs for one task, as `--task.rte.epochs 10`: data, options and the lists above."""
+
+    @field_validator("models")
+    @classmethod
+    def _labels_are_folder_names(cls, models: dict[str, str]) -> dict[str, str]:
+        if not models:
+            raise ValueError("at least one model is needed")
+        for label in models:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", label):
+                raise ValueError(f"the label {label!r} of a model must be letters, digits, '.', '_' and '-'")
+        return models
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SweepConfig:
+        names = [task_name(task) for task in self.tasks]
+        if len(set(names)) < len(names):
+            raise ValueError("a task is listed twice")
+        for name in (*self.task, *self.start_from_mnli):
+            if name not in names:
+                raise ValueError(f"{name!r} is configured but not among the tasks of this sweep")
+        if self.start_from_mnli and TRANSFER_SOURCE not in names:
+            raise ValueError("start_from_mnli needs the task mnli in the same sweep")
+        if TRANSFER_SOURCE in self.start_from_mnli:
+            raise ValueError("mnli cannot start from itself")
+        if (self.first_seeds is None) != (self.keep_settings is None):
+            raise ValueError("first_seeds and keep_settings go together")
+        return self
+
+
+def task_name(task: str) -> str:
+    """The name of a task given by name or as the path of a task file."""
+    return Path(task).stem if task.endswith(".toml") else task
+
+
+def labelled_models(text: str) -> dict[str, str]:
+    """Label → folder from `FOLDER,LABEL=FOLDER`; FinetuningError where two have the same label."""
+    models: dict[str, str] = {}
+    for part in text.split(","):
+        label, sign, folder = part.partition("=")
+        if not sign:
+            label, folder = _label(part), part
+        if label in models:
+            raise FinetuningError(f"--models: two models are called {label!r}: write LABEL=FOLDER for each")
+        models[label] = folder
+    return models
+
+
+def _label(folder: str) -> str:
+    path = Path(folder.removeprefix("random:"))
+    name = path.parent.name if path.name in ("export", "model") and path.parent.name else path.stem or "model"
+    return f"random-{name}" if folder.startswith("random:") else name

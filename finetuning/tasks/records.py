@@ -1,0 +1,56 @@
+"""A record of a task's data: a value for each column, as a file or the hub has it, before it is a row of any kind."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from finetuning.errors import FinetuningError
+
+Columns: TypeAlias = Mapping[str, str | int]
+"""The column of each role: `{"text_a": "sentence1", "label": 3}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record with the task's names for its columns."""
+
+    place: str
+    """File and line, or hub split and row: for error messages."""
+    values: Mapping[str, Any]
+    columns: Columns
+    number: int
+    """Its number in the split, from 0: its id where no column has one."""
+
+    @property
+    def id(self) -> str:
+        """What names the record in predictions."""
+        return str(self.get("id")) if "id" in self.columns else str(self.number)
+
+    def get(self, role: str) -> Any:
+        """The value of a role; FinetuningError, naming the nearest column, where it is missing."""
+        return self.cell(str(self.columns.get(role, role)), role)
+
+    def cell(self, column: str, role: str | None = None) -> Any:
+        """The value of a column."""
+        if column not in self.values:
+            near = difflib.get_close_matches(column, self.values, 1, 0.6)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(repr, self.values))}"
+            raise FinetuningError(f"{self.place}: column {column!r}{f' ({role})' if role else ''} is missing; {hint}")
+        return self.values[column]
+
+    def text(self, role: str) -> str:
+        """The value of a role that must be a text."""
+        value = self.get(role)
+        if not isinstance(value, str):
+            raise FinetuningError(f"{self.place}: {role} is {value!r:.60}, not a text; write a string")
+        return value
+
+    def texts(self, role: str) -> tuple[str, ...]:
+        """The value of a role that must be a list of texts."""
+        value = self.get(role)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise FinetuningError(f"{self.place}: {role} is {value!r:.60}, not a list of texts; write one")
+        return tuple(value)

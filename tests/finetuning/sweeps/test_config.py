@@ -1,0 +1,107 @@
+"""What a sweep can be asked to do, and what is refused in one sentence."""
+
+import re
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from finetuning.errors import FinetuningError
+from finetuning.sweep import main, parse_sweep
+from finetuning.sweeps.config import SweepConfig
+from finetuning.sweeps.grid import plan_runs
+from finetuning.sweeps.stages import split_stages
+from preprocessing.arguments import build_model
+
+BAD = {
+    "no models": ({"models": {}}, "at least one model"),
+    "a label that is no folder name": ({"models": {"a/b": "x"}}, "label 'a/b'"),
+    "a task twice": ({"tasks": ("cola", "cola")}, "listed twice"),
+    "a task that is not swept": ({"task": {"mnli": {}}}, "'mnli' is configured but not among"),
+    "from MNLI without MNLI": ({"start_from_mnli": ("rte",)}, "needs the task mnli"),
+    "half of a rule": ({"first_seeds": 2}, "go together"),
+    "no seeds": ({"seeds": ()}, "seeds"),
+    "a rate of 5": ({"learning_rates": (5.0,)}, "--learning-rates 5.0: "),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_wrong_sweep_is_refused(tmp_path: Path, name: str):
+    changes, says = BAD[name]
+    values = {"models": {"a": "x"}, "tasks": ("cola", "rte"), "output": str(tmp_path)}
+    with pytest.raises(FinetuningError, match=re.escape(says)):
+        build_model(SweepConfig, Namespace(**(values | changes)), FinetuningError)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("models = {a = 'x'}\noutput = 'o'\nlearning_rate = [1e-5]", "did you mean learning_rates?"),
+        ("models = ", "is not TOML"),
+        ("models = {a = 'x'}\noutput = 'o'\nfirst_seeds = 0", "first_seeds = 0: input should be greater"),
+    ],
+)
+def test_a_wrong_sweep_file_is_refused(write_lines: Callable[..., Path], text: str, says: str, capsys):
+    path = write_lines("sweep.toml", text)
+    assert main(["--config", str(path), "--count"]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert "sweep.toml" in error
+
+
+def test_an_option_of_the_command_line_leaves_the_others_of_the_file(write_lines: Callable[..., Path], tmp_path: Path):
+    path = write_lines(
+        "s.toml",
+        "models = {a = 'x'}",
+        "output = 'o'",
+        "tasks = ['cola', 'rte']",
+        "options = {sequence-length = 64, dropout = 0.2}",
+        "[task.rte.options]",
+        "sequence-length = 256",
+    )
+    given = ("--options.sequence_length", "96", "--options.warmup-share=0")
+    runs = plan_runs(parse_sweep(["--config", str(path), *given])[0])
+    options = {
+        (spec.task, spec.sequence_length, spec.dropout, spec.warmup_share)
+        for spec in (run.spec(tmp_path) for run in runs)
+    }
+    assert options == {("cola", 96, 0.2, 0.0), ("rte", 256, 0.2, 0.0)}  # the task's own table wins
+    broken = write_lines("b.toml", "models = {a = 'x'}", "output = 'o'", "options = 3")
+    with pytest.raises(FinetuningError, match="options = 3: input should be a valid dictionary"):
+        parse_sweep(["--config", str(broken)])
+    with pytest.raises(FinetuningError, match="--models is missing"):
+        parse_sweep(["--output", "o"])
+
+
+def test_the_documented_sweep_is_valid(repository: Path, tmp_path: Path):
+    text = (repository / "docs" / "sweeps.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    (tmp_path / "sweep.toml").write_text(example)
+    sweep, _ = parse_sweep(["--config", str(tmp_path / "sweep.toml")])
+    runs = plan_runs(sweep)
+    assert [len(stage) for stage in split_stages(runs, sweep)] == [2 * 4 * 2 * 2 * 2, 2 * 4 * 2 * 3 * 2] + [
+        2 * 4 * 2 * 2 * 3,
+        2 * 4 * 2 * 3 * 3,
+    ]
+    assert all(run.spec(tmp_path).stop_failed_after == 1 for run in runs)
+
+
+def test_a_task_of_the_command_line_has_its_own_grid():
+    words = ["--models", "x", "--output", "o", "--tasks", "cola,rte", "--task.rte.epochs", "10", "--task.rte.seeds=7,8"]
+    sweep, _ = parse_sweep([*words, "--task.rte.options.sequence-length=64"])
+    assert (sweep.task["rte"].epochs, sweep.task["rte"].seeds) == ((10.0,), (7, 8))
+    assert sweep.task["rte"].options == {"sequence_length": 64}
+
+
+def test_models_are_named_for_their_folders():
+    words = ["--tasks", "cola", "--output", "o"]
+    given = "runs/a/export,b=models/b,random:c.json"
+    assert parse_sweep([*words, "--models", given])[0].models == {
+        "a": "runs/a/export",
+        "b": "models/b",
+        "random-c": "random:c.json",
+    }
+    assert parse_sweep([*words, "--models.d", "models/d"])[0].models == {"d": "models/d"}
+    with pytest.raises(FinetuningError, match="two models are called 'a'"):
+        parse_sweep([*words, "--models", "x/a,y/a"])
