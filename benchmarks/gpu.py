@@ -33,11 +33,11 @@ from pretraining.configuration.tables import Recipe
 from pretraining.data.examples import Examples
 from pretraining.data.loader import GlobalBatch
 from pretraining.data.sampler import Position
-from pretraining.model import attention
-from pretraining.model.attention import SequenceLayout
+from pretraining.model import attention, attention_cuda
 from pretraining.model.bert import BertForPreTraining, Layer
 from pretraining.model.config import BertConfig
 from pretraining.model.packing import PackedBatch
+from pretraining.model.sequence_layout import SequenceLayout
 from pretraining.planning.flops import Work, datasheet_tflops, training_flops
 from pretraining.planning.memory import memory_per_rank
 
@@ -93,7 +93,13 @@ def efficient(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tenso
     )[0][0]
 
 
-ROUTES = {"varlen": varlen, "nested": nested, "direct": direct, "efficient": efficient, "padded": attention._padded}
+ROUTES = {
+    "varlen": varlen,
+    "nested": nested,
+    "direct": direct,
+    "efficient": efficient,
+    "padded": attention_cuda.padded_attention,
+}
 ON_CPU = attention.packed_attention
 
 
@@ -772,7 +778,7 @@ def probe(bench: Bench) -> None:
             "efficient": efficient,
             "nested": nested,
             "direct": direct,
-            "padded": attention._padded,
+            "padded": attention_cuda.padded_attention,
         }.items():
             if name == "direct" and dtype == torch.float32:
                 continue

@@ -1,1 +1,9 @@
-"""Shards → global batches."""
+"""Shards → global batches, the same whatever the number of ranks.
+
+In: mapped shards, and a position in the stateless order (epoch, index). Out: `loader.GlobalBatch`: this rank's
+micro-batches (packed tokens) and the exact counts of the whole step. Open first: `loader.py`; `sampler.py` is the
+order, `batching.py` cuts a batch by length, `examples.py` reads, by the compiled loops of `gather.py`, and
+`dynamic_masking.py` draws new masks.
+"""
+
+__all__ = ["batching", "dynamic_masking", "examples", "loader", "sampler"]

@@ -1,25 +1,30 @@
-"""Attention in float32 on the CPU, sequences of one length at a time, with its gradient written out.
+"""Attention on the CPU, sequences of one length at a time: in float32 with its gradient written out.
 
 Against torch's own: no padding and no masks, cheap random numbers for dropout, faster matrix products where sequences
 are long, and the gradients of query, key and value written straight into one tensor (docs/model-speed.md).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from pretraining.model.dropout import keep_mask
 from pretraining.model.linear import onednn_serves, product
-
-if TYPE_CHECKING:
-    from pretraining.model.attention import Run
+from pretraining.model.sequence_layout import Run, SequenceLayout
 
 # From this sequence length on, one product per head by oneDNN beats one batched product by MKL, calls included.
 LONG = 512
+
+
+@torch.compiler.disable  # it loops over runs of equal length: traced, every mix of them would compile anew
+def attention_on_cpu(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
+    """[t, 3, h, d] → [t, h, d]."""
+    if qkv_t3hd.dtype in (torch.float32, torch.float64):
+        return CpuAttention.apply(qkv_t3hd, layout.runs, dropout)
+    return _run_by_run(qkv_t3hd, layout, dropout)
 
 
 class CpuAttention(torch.autograd.Function):
@@ -79,3 +84,14 @@ def _times(left: Tensor, right: Tensor) -> Tensor:
     if left.dim() == 2 and onednn_serves(left, right):
         return product(left, right.mT)
     return left.mm(right) if left.dim() == 2 else left.bmm(right)
+
+
+def _run_by_run(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
+    """torch's own attention for every run of sequences of one length."""
+    contexts = []
+    for run in layout.runs:
+        qkv = qkv_t3hd[run.tokens].unflatten(0, (run.sequences, run.length))
+        query_shld, key_shld, value_shld = (part.transpose(1, 2) for part in qkv.unbind(2))
+        context_shld = F.scaled_dot_product_attention(query_shld, key_shld, value_shld, dropout_p=dropout)
+        contexts.append(context_shld.transpose(1, 2).flatten(0, 1))
+    return torch.cat(contexts)

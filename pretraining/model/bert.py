@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pretraining.errors import PretrainingError
-from pretraining.model.attention import SequenceLayout, packed_attention
+from pretraining.model.attention import packed_attention
 from pretraining.model.config import BertConfig
 from pretraining.model.dropout import Dropout
 from pretraining.model.linear import Linear
 from pretraining.model.masked_loss import masked_token_loss
 from pretraining.model.packing import PackedBatch
+from pretraining.model.sequence_layout import SequenceLayout
 from pretraining.model.tied_embedding import look_up_tied
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pretraining.model import attention, attention_cpu
-from pretraining.model.attention import Run, SequenceLayout, packed_attention
+from pretraining.model import attention_cpu, attention_cuda
+from pretraining.model.attention import packed_attention
+from pretraining.model.sequence_layout import Run, SequenceLayout
 
 LENGTHS = {"one": [6], "equal": [4, 4], "many": [3] * 5, "ragged": [5, 5, 2, 7, 1, 7]}
 HEADS, HEAD_SIZE = 3, 4
@@ -81,7 +82,7 @@ def test_lower_precision_goes_run_by_run_through_torch(lengths: list[int]) -> No
 def test_the_padded_path_of_gpus_equals_the_plain_computation(lengths: list[int]) -> None:
     qkv = torch.randn(sum(lengths), 3, HEADS, HEAD_SIZE, dtype=torch.float64, requires_grad=True)
     grad = torch.randn(sum(lengths), HEADS, HEAD_SIZE, dtype=torch.float64)
-    padded, plain = attention._padded(qkv, layout_of(lengths), 0.0), expected(qkv, lengths)
+    padded, plain = attention_cuda.padded_attention(qkv, layout_of(lengths), 0.0), expected(qkv, lengths)
     torch.testing.assert_close(padded, plain)
     torch.testing.assert_close(*(torch.autograd.grad(out, qkv, grad)[0] for out in (padded, plain)))
 
@@ -89,20 +90,20 @@ def test_the_padded_path_of_gpus_equals_the_plain_computation(lengths: list[int]
 @pytest.mark.parametrize(
     ("dtype", "head_size", "capability", "chosen"),
     [
-        (torch.bfloat16, 64, (9, 0), "_flash"),
-        (torch.float16, 64, (8, 0), "_flash"),
-        (torch.float16, 64, (7, 5), "_padded"),
-        (torch.bfloat16, 12, (9, 0), "_padded"),
-        (torch.bfloat16, 264, (9, 0), "_padded"),
-        (torch.float32, 64, (9, 0), "_padded"),
+        (torch.bfloat16, 64, (9, 0), "flash_attention"),
+        (torch.float16, 64, (8, 0), "flash_attention"),
+        (torch.float16, 64, (7, 5), "padded_attention"),
+        (torch.bfloat16, 12, (9, 0), "padded_attention"),
+        (torch.bfloat16, 264, (9, 0), "padded_attention"),
+        (torch.float32, 64, (9, 0), "padded_attention"),
     ],
 )
 def test_the_kernel_on_gpus(
     dtype: torch.dtype, head_size: int, capability: tuple[int, int], chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    for name in ("_flash", "_padded"):
-        monkeypatch.setattr(attention, name, lambda *_, name=name: calls.append(name))
+    for name in ("flash_attention", "padded_attention"):
+        monkeypatch.setattr(attention_cuda, name, lambda *_, name=name: calls.append(name))
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     fake: Any = SimpleNamespace(is_cuda=True, dtype=dtype, shape=(2, 3, 1, head_size), device=torch.device("cuda", 0))
     packed_attention(fake, layout_of([2]), 0.1)
@@ -118,7 +119,7 @@ def test_flash_attention_gets_the_sequences_as_torch_wants_them(monkeypatch: pyt
 
     monkeypatch.setattr(torch.ops.aten, "_flash_attention_forward", operation)
     qkv, layout = torch.randn(7, 3, HEADS, HEAD_SIZE), layout_of([5, 2])
-    attention._flash(qkv, layout, 0.1)
+    attention_cuda.flash_attention(qkv, layout, 0.1)
     for part in range(3):
         assert torch.equal(given[part], qkv[:, part])
     assert given[3] is given[4] is layout.cu_seqlens

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from pretraining.model import attention
-from pretraining.model.attention import SequenceLayout, packed_attention
+from pretraining.model import attention_cuda
+from pretraining.model.attention import packed_attention
+from pretraining.model.sequence_layout import SequenceLayout
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
@@ -28,8 +29,8 @@ HALF = (torch.float16, torch.bfloat16)
 
 
 ROUTES: dict[str, tuple[Route, tuple[torch.dtype, ...]]] = {
-    "flash": (attention._flash, HALF),
-    "padded": (attention._padded, tuple(TOLERANCE)),
+    "flash": (attention_cuda.flash_attention, HALF),
+    "padded": (attention_cuda.padded_attention, tuple(TOLERANCE)),
 }
 CASES = [(name, dtype) for name, (_, dtypes) in ROUTES.items() for dtype in dtypes]
 
@@ -97,7 +98,7 @@ def test_the_choice_for_older_devices(dtype: torch.dtype, size: int, monkeypatch
     def flash(*_: object, **__: object) -> None:
         raise AssertionError("flash attention needs capability 8.0")
 
-    monkeypatch.setattr(attention, "_flash", flash)
+    monkeypatch.setattr(attention_cuda, "flash_attention", flash)
     check(packed_attention, [40, 7, 1], heads=3, size=size, dtype=dtype)
 
 
