@@ -151,6 +151,8 @@ def data(corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_conll(root / "conll2003" / name, text, rows, "PRP B-NP ", ("O", "O", "I-LOC", "I-PER", "B-PER"))
     for name, rows in (("train.txt", TRAINING), ("test.txt", DEV)):
         write_conll(root / "conll2000" / name, text, rows, "PRP ", ("O", "B-NP", "I-NP", "B-VP"))
+    for name, rows in (("train", TRAINING), ("dev", DEV), ("test", TEST)):
+        write_goemotions(root / "goemotions" / f"{name}.jsonl", text, rows)
     return root
 
 
@@ -221,3 +223,13 @@ def write_conll(path: Path, text: Text, sentences: int, columns: str, tags: tupl
     words = (text.sentence().split(" ") for _ in range(sentences))
     lines = ("".join(f"{word} {columns}{text.draw.choice(tags)}\n" for word in sentence) for sentence in words)
     path.write_text("-DOCSTART- -X- -X- O\n\n" + "\n".join(lines), encoding="utf-8")
+
+
+def write_goemotions(path: Path, text: Text, count: int) -> None:
+    """Rows with one, two and no label, as in the published files, each label with words of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(count):
+            labels = text.draw.choices(((), ("joy",), ("neutral",), ("love", "joy")), weights=(1, 4, 6, 2))[0]
+            row = {"id": str(number), "text": " ".join((text.sentence(), *labels)), "labels": labels}
+            file.write(json.dumps(row) + "\n")
