@@ -98,10 +98,10 @@ def test_pretraining_that_failed_is_not_requeued(repository: Path, slurm: dict[s
 
 
 def test_fine_tuning_alone_or_as_a_task_of_an_array(repository: Path, slurm: dict[str, str]) -> None:
-    _, calls = run(repository, slurm, "finetune.sbatch", "sweep.toml")
-    assert calls[-1] == "srun python -m finetuning.sweep sweep.toml"
-    _, calls = run(repository, {**slurm, "SLURM_ARRAY_TASK_ID": "3"}, "finetune.sbatch", "sweep.toml")
-    assert calls[-1] == "srun python -m finetuning.sweep sweep.toml --array-index 3"
+    _, calls = run(repository, slurm, "finetune.sbatch", "--config", "sweep.toml")
+    assert calls[-1] == "srun python -m finetuning.sweep --config sweep.toml"
+    _, calls = run(repository, {**slurm, "SLURM_ARRAY_TASK_ID": "3"}, "finetune.sbatch", "--config", "sweep.toml")
+    assert calls[-1] == "srun python -m finetuning.sweep --config sweep.toml --array-index 3"
 
 
 def test_a_missing_environment_is_said(repository: Path, slurm: dict[str, str], tmp_path: Path) -> None:
