@@ -1,8 +1,9 @@
 """What the project does on one GPU: `python -m benchmarks.gpu SHARDS OUTPUT.jsonl [--only PART] [--dry]`.
 
-Parts: environment, attention, products, step, profile, compiled, transformers, optimiser, finetuning. Every figure is
-written at once as one JSON line, and a part that fails is noted and passed over. SHARDS holds lengths 128 and 512.
-`--dry` does the same with tiny sizes on the CPU, to find mistakes where time is cheap.
+Parts: environment, attention, step, transformers, compiled, profile, optimiser, finetuning, products, probe, mended,
+updates; `--only` may be given several times. Every figure is written at once as one JSON line, and a part that fails is
+noted and passed over. SHARDS holds lengths 128 and 512. `--dry` does the same with tiny sizes on the CPU, to find
+mistakes where time is cheap. What was seen: docs/gpu.md.
 """
 
 # mypy: ignore-errors
