@@ -58,7 +58,7 @@ def memory_per_rank(
     float16 holds 2 + 2 + 12. Stage 1 divides the optimizer by the ranks, stage 2 the gradients too, stage 3 the
     weights too. ``flash`` is fused attention, which keeps no L × L scores. ``live_parameters`` is how many stage 3 may
     keep gathered (`stage3_max_live_parameters`): DeepSpeed's default is more than BERT-Large has, so there all of them.
-    Against peaks measured on two ranks, see docs/pretraining.md.
+    Against measured peaks, see docs/pretraining.md (two ranks) and docs/gpu.md.
     """
     count = parameter_count(config)
     weight = 2 if precision == "fp16" else FLOAT32
