@@ -1,6 +1,6 @@
 """Held-out figures of a model on shards, whichever length and run it comes from.
 
-    python -m pretraining.evaluate --model RUN/export --shards SHARDS --length 128 --output FIGURES.json
+    python -m pretraining.evaluate --model RUN/export --shards SHARDS --sequence-length 128 --output FIGURES.json
 
 The sample of held-out examples is the same as during training for the same `--examples`, so figures compare.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from preprocessing.arguments import OptionParser
 from preprocessing.atomic_file import write_text
 from preprocessing.errors import PreprocessingError
 from pretraining.data.examples import Examples, open_shard_sets
@@ -45,13 +46,29 @@ def evaluate(model: Path, shards: Sequence[Path], length: int, examples: int, ba
     if length > bert.config.max_position_embeddings:
         raise PretrainingError(
             f"{model} has {bert.config.max_position_embeddings} positions, too few for shards of length {length}; "
-            "choose a smaller --length"
+            "choose a smaller --sequence-length"
         )
     device = start_processes(read_environment())
     held_out = HeldOut(Examples(sets, "heldout", length), examples, batch_size)
     if not len(held_out):
         raise PretrainingError(f"{shards[0]} has no held-out examples; build it with a --heldout-fraction above 0")
     return held_out.evaluate(SingleModel(bert, device))
+
+
+def option_parser() -> OptionParser:
+    """What to evaluate on what."""
+    parser = OptionParser("python -m pretraining.evaluate", __doc__.split("\n")[0], PretrainingError)
+    text = "a Hugging Face BERT folder with pretraining heads, for instance RUN/export"
+    parser.add_argument("--model", type=Path, metavar="FOLDER", required=True, help=text)
+    text = "folders of shards with held-out examples"
+    parser.add_argument("--shards", type=Path, metavar="FOLDER", required=True, nargs="+", help=text)
+    parser.add_argument(
+        "--sequence-length", type=int, metavar="N", default=128, help="which of the shards' lengths, in pieces"
+    )
+    parser.add_argument("--examples", type=int, metavar="N", default=10_000, help="held-out examples, at most")
+    parser.add_argument("--batch-size", type=positive, metavar="N", default=32, help="examples per forward pass")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="JSON file; left out: standard output")
+    return parser
 
 
 def positive(text: str) -> int:
@@ -63,23 +80,14 @@ def positive(text: str) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", type=Path, required=True, help="a Hugging Face BERT folder with pretraining heads")
-    parser.add_argument("--shards", type=Path, required=True, nargs="+")
-    parser.add_argument("--length", type=int, default=128, help="sequence length of the shards; default 128")
-    parser.add_argument("--examples", type=int, default=10_000, help="at most; default 10000")
-    parser.add_argument("--batch-size", type=positive, default=32)
-    parser.add_argument("--output", type=Path, help="JSON file; default: standard output")
-    arguments = parser.parse_args(argv)
     try:
-        figures = evaluate(
-            arguments.model, arguments.shards, arguments.length, arguments.examples, arguments.batch_size
-        )
+        given = option_parser().parse_args(argv)
+        figures = evaluate(given.model, given.shards, given.sequence_length, given.examples, given.batch_size)
         text = json.dumps({source: asdict(value) for source, value in figures.items()}, indent=1) + "\n"
-        if arguments.output is None:
+        if given.output is None:
             print(text, end="")
         else:
-            write_text(arguments.output, text)
+            write_text(given.output, text)
     except (PretrainingError, PreprocessingError) as error:
         known = not_written(error) if isinstance(error, PreprocessingError) else error
         print(f"error: {known}", file=sys.stderr)

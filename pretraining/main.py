@@ -22,13 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
     stop = StopRequest()
     stop.install()  # before torch is imported, which takes seconds in which a signal would kill the rank
     from preprocessing.errors import PreprocessingError
-    from pretraining.configuration.recipe import load_recipe, parse_command_line
+    from pretraining.configuration.recipe import recipe_of, recipe_parser
     from pretraining.errors import PretrainingError, not_written
 
     try:
+        parser = recipe_parser("deepspeed pretraining/main.py", "Pretrain BERT on shards: one process of a run.")
+        recipe = recipe_of(parser.parse_args(arguments))
         environment = read_environment()
-        config, overrides = parse_command_line(sys.argv[1:] if arguments is None else arguments)
-        recipe = load_recipe(config, overrides)
         require_writable(recipe.run_folder)
         from pretraining.run.pretrain import run
 

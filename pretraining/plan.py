@@ -2,7 +2,6 @@
 submitted.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from rich.table import Table
 
 from preprocessing.errors import PreprocessingError
 from preprocessing.shards import ShardRecord, ShardSet
-from pretraining.configuration.recipe import load_recipe, parse_overrides
+from pretraining.configuration.recipe import recipe_of, recipe_parser
 from pretraining.configuration.tables import Recipe
 from pretraining.data.batching import micro_batches_per_rank
 from pretraining.errors import PretrainingError
@@ -140,15 +139,14 @@ def show(plan: Plan, recipe: Recipe, gpu: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m pretraining.plan", allow_abbrev=False)
-    parser.add_argument("--config", required=True)
-    parser.add_argument("--gpus", type=int, required=True, help="ranks")
-    parser.add_argument("--gpu", default="h100", help=", ".join(DATASHEET_TFLOPS))
-    parser.add_argument("--mfu", type=float, default=0.4, help="share of the peak that you expect to reach")
-    parser.add_argument("--json", action="store_true")
-    known, rest = parser.parse_known_args(arguments)
+    parser = recipe_parser("python -m pretraining.plan", "Memory, FLOPs and hours of a run before it is submitted.")
+    parser.add_argument("--gpus", type=int, metavar="N", required=True, help="ranks of the run, one a GPU")
+    parser.add_argument("--gpu", metavar="NAME", default="h100", help=f"one of {', '.join(DATASHEET_TFLOPS)}")
+    parser.add_argument("--mfu", type=float, metavar="X", default=0.4, help="share of the peak that you expect to reach")
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON: bytes, FLOPs, hours")
     try:
-        recipe = load_recipe(known.config, parse_overrides(rest))
+        known = parser.parse_args(arguments)
+        recipe = recipe_of(known)
         plan = make_plan(recipe, known.gpus, known.gpu.lower(), known.mfu, work_of_shards(recipe))
     except PretrainingError as error:
         print(f"error: {error}", file=sys.stderr)

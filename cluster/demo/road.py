@@ -71,7 +71,7 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
     export = phase2 / "export"
     for length in ("128", "512"):
         figures = folder / f"evaluation-{length}.json"
-        command = module("pretraining.evaluate", "--model", export, "--shards", shards, "--length", length)
+        command = module("pretraining.evaluate", "--model", export, "--shards", shards, "--sequence-length", length)
         command += ("--examples", "512", "--output", str(figures))
         add(f"evaluation-{length}", f"Held-out figures at length {length}", command, figures, PRETRAINING)
     command = module("cluster.demo.task", "--shards", shards, "--output", task)

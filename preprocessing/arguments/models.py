@@ -95,15 +95,18 @@ def _sentence(error: ValidationError, namespace: argparse.Namespace) -> str:
     first = error.errors()[0]
     parts = [str(part) for part in first["loc"] if not isinstance(part, int)]
     key = ".".join(parts)
+    option, config = f"--{key.replace('_', '-')}", getattr(namespace, "config", None)
     if first["type"] == "missing":
-        return f"--{key.replace('_', '-')} is missing; see --help."
+        return f"{option} is missing; see --help." if config is None else f"{config}: {key} is missing; set it there."
     message = first["msg"].removeprefix("Value error, ")
     if not parts:
         return f"{message}."
     message = f"{message[:1].lower()}{message[1:]}"
+    if isinstance(first["input"], dict):  # what the values of a section are together
+        return f"[{key}] {message}."
     if key in getattr(namespace, "from_config", ()):
-        return f"{namespace.config}: {key} = {first['input']}: {message}."
-    return f"--{key.replace('_', '-')} {first['input']}: {message}."
+        return f"{config}: {key} = {first['input']}: {message}."
+    return f"{option} {first['input']}: {message}."
 
 
 class _YesNo(argparse.Action):

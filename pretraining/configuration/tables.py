@@ -8,31 +8,43 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pretraining.errors import PretrainingError
 from pretraining.model.config import BertConfig
-from pretraining.optimization.optimizers import OptimizerConfig
+from pretraining.optimization.options import OptimizerConfig
 from pretraining.optimization.schedules import ScheduleConfig
 
 
 class Section(BaseModel):
-    """A frozen table of a recipe that refuses keys it does not know."""
+    """A frozen table of a recipe that refuses keys it does not know; the string below a key is its help."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True)
 
 
 class ModelOptions(Section):
     """A published size, with any field of Hugging Face's config.json changed."""
 
     size: Literal["tiny", "mini", "small", "medium", "base", "large"] = "base"
-    vocab_size: int | None = None  # default: the shards' own
+    """Layers, width and heads as published (Devlin et al. 2018; Turc et al. 2019)."""
+    vocab_size: int | None = None
+    """Rows of the embedding; left out: the pieces of the shards' vocabulary."""
     hidden_size: int | None = None
+    """Width of every layer; left out: the size's."""
     num_hidden_layers: int | None = None
+    """Layers; left out: the size's."""
     num_attention_heads: int | None = None
+    """Attention heads of a layer; left out: the size's."""
     intermediate_size: int | None = None
+    """Width inside the feed-forward part; left out: four times the size's hidden_size."""
     hidden_dropout_prob: float | None = None
+    """Dropout of embeddings and of every layer's outputs; left out: 0.1."""
     attention_probs_dropout_prob: float | None = None
+    """Dropout of attention weights; left out: 0.1."""
     max_position_embeddings: int | None = None
+    """Longest sequence that the model can read; left out: 512."""
     initializer_range: float | None = None
+    """Standard deviation of the first weights; left out: 0.02."""
     activation_checkpointing: bool = False
+    """Compute each layer again in the backward pass: less memory, about a third more time."""
     compile: bool = False
+    """Compile the model with torch.compile."""
 
     def build(self, vocabulary_size: int, pad_id: int = 0) -> BertConfig:
         """The architecture; ``vocabulary_size`` counts where the recipe does not set one.
@@ -51,19 +63,27 @@ class ModelOptions(Section):
 class InitOptions(Section):
     """Where the weights start."""
 
-    from_: str | None = Field(None, alias="from")  # a run folder, its export, or any Hugging Face BERT folder
-    new_heads: bool = False  # let absent pretraining heads start at random
+    from_: str | None = Field(None, alias="from")
+    """A run's folder, its export, or any Hugging Face BERT folder; left out: random weights."""
+    new_heads: bool = False
+    """Let pretraining heads that init.from does not have start at random."""
 
 
 class DataOptions(Section):
     """What is trained on, in which order."""
 
-    shards: tuple[str, ...] = ()
-    weights: tuple[float, ...] = ()  # passes over each shard set per epoch; default 1 each
+    shards: tuple[str, ...] = Field((), json_schema_extra={"separator": ","})
+    """Folders of shards, as preprocessing/pipeline.py writes them."""
+    weights: tuple[float, ...] = ()
+    """Passes over each folder of shards per epoch; left out: one each."""
     sequence_length: int = Field(128, ge=8)
+    """Which of the shards' lengths to train on, in pieces."""
     masking: Literal["static", "dynamic"] = "static"
-    seed: int = Field(1, ge=0)  # order of the examples, and dynamic masks
-    prefetch: int = Field(2, ge=1)  # global batches prepared ahead
+    """static: the masks of the shards; dynamic: new ones each epoch (Liu et al. 2019, section 4.1)."""
+    seed: int = Field(1, ge=0)
+    """Of the order of examples, and of dynamic masks."""
+    prefetch: int = Field(2, ge=1)
+    """Global batches that are prepared ahead."""
 
     @field_validator("shards", "weights", mode="before")
     @classmethod
@@ -83,41 +103,61 @@ class DataOptions(Section):
 class TrainingOptions(Section):
     """How much, and in which precision."""
 
-    steps: int = Field(ge=1)  # optimiser steps; the schedule's length
-    batch_size: int = Field(ge=1)  # sequences per optimiser step, over all ranks
-    micro_batch_size: int = Field(ge=1)  # sequences per rank and forward pass
-    stop_at: int | None = Field(None, ge=1)  # end after this step; the schedule stays
+    steps: int = Field(ge=1)
+    """Optimiser steps of the whole run; the schedule's length."""
+    batch_size: int = Field(ge=1)
+    """Sequences per optimiser step, over all ranks together."""
+    micro_batch_size: int = Field(ge=1)
+    """Sequences per rank and forward pass, at most."""
+    stop_at: int | None = Field(None, ge=1)
+    """End after this step, with a checkpoint; the schedule stays that of all steps."""
     precision: Literal["fp32", "bf16", "fp16"] = "bf16"
-    clip_norm: float = Field(1.0, ge=0)  # of the reduced gradient; 0: do not clip
-    seed: int = Field(1, ge=0)  # weights and dropout
-    deterministic: bool = False  # only deterministic kernels
-    threads: int | None = Field(None, ge=1)  # CPU threads per rank; default: cores / ranks on the node
+    """bf16: float32 weights under autocast; fp16: DeepSpeed's, with loss scaling, on GPUs only."""
+    clip_norm: float = Field(1.0, ge=0)
+    """Largest norm of the reduced gradient over all parameters; 0: no clipping."""
+    seed: int = Field(1, ge=0)
+    """Of the first weights and of dropout."""
+    deterministic: bool = False
+    """Use deterministic kernels only."""
+    threads: int | None = Field(None, ge=1)
+    """CPU threads per rank; left out: the node's cores divided by its ranks."""
 
 
 class EvaluationOptions(Section):
     """Held-out figures during training."""
 
-    every: int = Field(0, ge=0)  # steps; 0: only at the start and the end
-    examples: int = Field(10_000, ge=0)  # at most; 0: no evaluation
+    every: int = Field(0, ge=0)
+    """Steps between evaluations; 0: only at the start and the end."""
+    examples: int = Field(10_000, ge=0)
+    """Held-out examples, at most; 0: no evaluation."""
     at_start: bool = True
+    """Evaluate before the first step as well."""
 
 
 class CheckpointOptions(Section):
     """Saving and resuming."""
 
-    every: int = Field(0, ge=0)  # steps; 0: only at the end
-    keep: int = Field(2, ge=1)  # newest checkpoints kept
-    resume: bool = True  # go on from the newest complete checkpoint in the output folder
+    every: int = Field(0, ge=0)
+    """Steps between checkpoints; 0: only at the end, or when the run is stopped."""
+    keep: int = Field(2, ge=1)
+    """How many of the newest checkpoints stay."""
+    resume: bool = True
+    """Go on from the newest complete checkpoint in output.folder; no: refuse a folder that has one."""
 
 
 class OutputOptions(Section):
     """Where results go."""
 
     folder: str = "runs/pretraining"
-    log_every: int = Field(10, ge=1)  # steps
+    """The run's folder: metrics, checkpoints, report, exported model."""
+    log_every: int = Field(10, ge=1)
+    """Steps between lines of metrics.jsonl."""
     tensorboard: bool = True
-    export: bool = True  # write a Hugging Face folder at the end
-    peak_tflops: float | None = Field(None, gt=0)  # of one device, for MFU; default: datasheet, or measured on the CPU
+    """Write TensorBoard events as well."""
+    export: bool = True
+    """Write the finished model as a Hugging Face folder, export/."""
+    peak_tflops: float | None = Field(None, gt=0)
+    """Peak of one device in TFLOP/s, for MFU; left out: its datasheet's, or measured on the CPU."""
 
 
 class Recipe(Section):
@@ -132,7 +172,16 @@ class Recipe(Section):
     evaluation: EvaluationOptions = EvaluationOptions()
     checkpoint: CheckpointOptions = CheckpointOptions()
     output: OutputOptions = OutputOptions()
-    deepspeed: dict[str, Any] = Field(default_factory=lambda: {"zero_optimization": {"stage": 1}})
+    deepspeed: dict[str, Any] = Field(default_factory=dict, validate_default=True)
+    """DeepSpeed's own settings, as --deepspeed.zero_optimization.stage 2; left out: ZeRO stage 1."""
+
+    @field_validator("deepspeed")
+    @classmethod
+    def _has_a_stage(cls, table: dict[str, Any]) -> dict[str, Any]:
+        zero = table.get("zero_optimization", {})
+        if not isinstance(zero, dict):
+            raise ValueError(f"zero_optimization is {zero!r}, not a table; ZeRO's stage is a key in it")
+        return {**table, "zero_optimization": {"stage": 1, **zero}}
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -5,4 +5,4 @@ rate of each step. Open first: `optimizers.py`; LAMB's trust ratio is in `lamb.p
 parameter in the flat tensors that ZeRO makes of them. `schedules.py` are pure functions of the step, or of the time.
 """
 
-__all__ = ["lamb", "lamb_layout", "optimizers", "schedules"]
+__all__ = ["lamb", "lamb_layout", "optimizers", "options", "schedules"]

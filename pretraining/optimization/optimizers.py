@@ -1,32 +1,13 @@
 """The optimiser of a run: AdamW or LAMB over two groups of parameters, with and without weight decay."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from pretraining.optimization.lamb import Lamb
-
-
-class OptimizerConfig(BaseModel):
-    """The `[optimizer]` table of a recipe; the defaults are those of BERT (Devlin et al. 2018, appendix A.2)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Literal["adamw", "lamb"] = "adamw"
-    learning_rate: float = Field(1e-4, gt=0.0)  # the schedule's peak
-    beta1: float = Field(0.9, ge=0.0, lt=1.0)
-    beta2: float = Field(0.999, ge=0.0, lt=1.0)
-    epsilon: float = Field(1e-6, gt=0.0)
-    weight_decay: float = Field(0.01, ge=0.0)  # of matrices and embeddings, never of biases and LayerNorm
-    bias_correction: bool = True  # the published code of BERT has none
-
-    @property
-    def needs_untested_flag(self) -> bool:
-        """True where DeepSpeed wants `zero_allow_untested_optimizer` to run the optimiser under ZeRO."""
-        return self.name == "lamb" or not self.bias_correction
+from pretraining.optimization.options import OptimizerConfig
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:

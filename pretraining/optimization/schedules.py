@@ -20,15 +20,22 @@ class ScheduleConfig(BaseModel):
     where those are used up first (Izsak et al. 2021, section 3.3).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: Literal["linear", "polynomial", "warmup-stable-decay", "time", "constant"] = "linear"
+    """How the rate falls after the warm-up."""
     warmup_steps: int = Field(0, ge=0)
+    """Steps in which the rate rises linearly to its peak."""
     power: float = Field(1.0, gt=0.0)
+    """Of kind polynomial."""
     decay_share: float = Field(0.1, gt=0.0, le=1.0)
-    final_share: float = Field(0.0, ge=0.0, le=1.0)  # of the peak rate, left at the end
-    seconds: float | None = Field(None, gt=0.0)  # time: what the whole run may use, all restarts together
-    continuous: bool = True  # false: as published, the decay counts from step 0 and so jumps down after warm-up
+    """Of kind warmup-stable-decay: the share of the steps after the warm-up in which the rate falls."""
+    final_share: float = Field(0.0, ge=0.0, le=1.0)
+    """Share of the peak rate that is left at the end."""
+    seconds: float | None = Field(None, gt=0.0)
+    """Of kind time: seconds of training that the whole run may use, all restarts together."""
+    continuous: bool = True
+    """no: as published, the decay counts from step 0 and so jumps down after the warm-up."""
 
     @model_validator(mode="after")
     def _kind_and_settings_agree(self) -> Self:

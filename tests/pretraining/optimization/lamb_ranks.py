@@ -24,7 +24,8 @@ from pretraining.model.config import BertConfig  # noqa: E402
 from pretraining.model.packing import PackedBatch  # noqa: E402
 from pretraining.optimization.lamb import Lamb  # noqa: E402
 from pretraining.optimization.lamb_layout import attach_lamb  # noqa: E402
-from pretraining.optimization.optimizers import OptimizerConfig, build_optimizer  # noqa: E402
+from pretraining.optimization.optimizers import build_optimizer  # noqa: E402
+from pretraining.optimization.options import OptimizerConfig  # noqa: E402
 
 STEPS = 3
 # Odd sizes, so that parameters do not divide by the number of ranks.

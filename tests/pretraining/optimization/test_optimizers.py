@@ -9,7 +9,8 @@ from torch import nn
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
 from pretraining.optimization.lamb import Lamb
-from pretraining.optimization.optimizers import OptimizerConfig, UncorrectedAdamW, build_optimizer, split_parameters
+from pretraining.optimization.optimizers import UncorrectedAdamW, build_optimizer, split_parameters
+from pretraining.optimization.options import OptimizerConfig
 
 
 def test_biases_and_layer_norms_do_not_decay(small_config: BertConfig) -> None:

@@ -14,7 +14,7 @@ import torch.distributed as dist
 
 from pretraining.data.sampler import Position
 from pretraining.errors import PretrainingError
-from pretraining.optimization.optimizers import OptimizerConfig
+from pretraining.optimization.options import OptimizerConfig
 from pretraining.run import checkpoint, random_state
 from pretraining.run.trainer_state import TrainerState
 
