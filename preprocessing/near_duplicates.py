@@ -16,11 +16,10 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import apache_beam as beam
 import numpy as np
 import xxhash
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import write_text
@@ -35,6 +34,10 @@ from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
 
+if TYPE_CHECKING:
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
 DROP_REASON = "near_duplicate"
 _GROUPS_REPORTED = 50
 
@@ -44,7 +47,7 @@ def find_near_duplicates(
     source: DocumentOptions,
     options: NearDuplicateOptions,
     output: Path,
-    pipeline_options: PipelineOptions,
+    pipeline_options: "PipelineOptions",
 ) -> Path:
     """Runs both halves and returns the drop list's path, `output/drop.arrow`. Raises PreprocessingError."""
     settings = xxhash.xxh3_64_hexdigest((source.model_dump_json() + options.model_dump_json()).encode())
@@ -67,8 +70,10 @@ def find_near_duplicates(
 
 
 def _add_graph(
-    pipeline: beam.Pipeline, elements: list[tuple[str, str]], source: DocumentOptions, options: NearDuplicateOptions
+    pipeline: "beam.Pipeline", elements: list[tuple[str, str]], source: DocumentOptions, options: NearDuplicateOptions
 ) -> None:
+    import apache_beam as beam  # late: see build/runners.py
+
     _ = (
         pipeline
         | "Splits" >> beam.Create(elements)
