@@ -26,8 +26,10 @@ _WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
 
 def add_runner_options(parser: OptionParser) -> None:
     """Options of ours about the runner; `beam_options` takes their values."""
-    parser.add_argument("--workers", type=int, help="worker processes, where no runner is named")
+    text = "worker processes, where no --runner of Beam is named (default: one, in this process)"
+    parser.add_argument("--workers", type=int, help=text)
     parser.add_argument("--allow-any-runner", action="store_true", help="do not refuse a runner that was never tried")
+    parser.epilog = "Options of Apache Beam and of its runners, such as --runner, are taken as well."
 
 
 def beam_options(arguments: Sequence[str], known: argparse.Namespace, parser: OptionParser) -> "PipelineOptions":
