@@ -12,10 +12,16 @@ Memory of the driver: some 100 bytes a document (0.7 GB for 6.8 million articles
 (512 bytes a document) stay on disk, memory-mapped. The result does not depend on the order of splits or the workers.
 """
 
-import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+
+# Run as a file, without `beam run`, Python looks into this folder first, where `inspect.py` would hide the standard
+# library's.
+if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
