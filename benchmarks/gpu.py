@@ -1,15 +1,13 @@
 """What the project does on one GPU: `python -m benchmarks.gpu SHARDS OUTPUT.jsonl [--only PART] [--dry]`.
 
-Parts: environment, attention, step, transformers, compiled, profile, optimiser, finetuning, products, probe, mended,
-updates; `--only` may be given several times. Every figure is written at once as one JSON line, and a part that fails is
-noted and passed over. SHARDS holds lengths 128 and 512. `--dry` does the same with tiny sizes on the CPU, to find
-mistakes where time is cheap. What was seen: docs/gpu.md.
+Every figure is written at once as one JSON line, and a part that fails is noted and passed over; --help names the
+parts. SHARDS holds lengths 128 and 512. `--dry` does the same with tiny sizes on the CPU, to find mistakes where time
+is cheap. What was seen: docs/gpu.md.
 """
 
 # mypy: ignore-errors
 # (it replaces parts of the model and of DeepSpeed while it measures, which types do not follow)
 
-import argparse
 import contextlib
 import functools
 import gc
@@ -20,7 +18,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from preprocessing.arguments import OptionParser
+from preprocessing.errors import PreprocessingError
 from preprocessing.shards import ShardSet
 from pretraining.configuration.tables import Recipe
 from pretraining.data.examples import Examples
@@ -864,36 +864,44 @@ def finetuning(bench: Bench) -> None:
     bench.reset_peak()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("shards", type=Path)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--only", action="append")
-    parser.add_argument("--dry", action="store_true")
-    arguments = parser.parse_args()
+PARTS: dict[str, Callable[[Bench, ShardSet], None]] = {
+    "environment": lambda bench, shards: environment(bench),
+    "attention": lambda bench, shards: attention_alone(bench),
+    "step": steps,
+    "transformers": transformers_beside,
+    "compiled": compiled,
+    "profile": profile,
+    "optimiser": optimiser,
+    "finetuning": lambda bench, shards: finetuning(bench),
+    "products": lambda bench, shards: products(bench),
+    "probe": lambda bench, shards: probe(bench),
+    "mended": mended,
+    "updates": lambda bench, shards: updates(bench),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = OptionParser("python -m benchmarks.gpu", "What the project does on one GPU, measured part by part.")
+    parser.add_argument("shards", type=Path, help="folder of a build of lengths 128 and 512")
+    parser.add_argument("output", type=Path, help="file to which the figures are appended, one JSON object a line")
+    text = f"measure this part only; may be repeated. Parts: {', '.join(PARTS)}"
+    parser.add_argument("--only", metavar="PART", choices=PARTS, action="append", help=text)
+    parser.add_argument("--dry", action="store_true", help="the same with tiny sizes on the CPU")
+    try:
+        arguments = parser.parse_args(argv)
+        shards = ShardSet.open(arguments.shards)
+    except PreprocessingError as error:
+        print(f"benchmarks.gpu: {error}", file=sys.stderr)
+        return error.exit_code
     bench = Bench(arguments.output, arguments.dry)
-    shards = ShardSet.open(arguments.shards)
     torch.set_num_threads(8 if not arguments.dry else 2)
-    parts: dict[str, Callable[[], None]] = {
-        "environment": lambda: environment(bench),
-        "attention": lambda: attention_alone(bench),
-        "step": lambda: steps(bench, shards),
-        "transformers": lambda: transformers_beside(bench, shards),
-        "compiled": lambda: compiled(bench, shards),
-        "profile": lambda: profile(bench, shards),
-        "optimiser": lambda: optimiser(bench, shards),
-        "finetuning": lambda: finetuning(bench),
-        "products": lambda: products(bench),
-        "probe": lambda: probe(bench),
-        "mended": lambda: mended(bench, shards),
-        "updates": lambda: updates(bench),
-    }
-    for name, part in parts.items():
+    for name, part in PARTS.items():
         if arguments.only and name not in arguments.only:
             continue
         start = time.perf_counter()
         try:
-            part()
+            part(bench, shards)
         except Exception as error:
             bench.say(name, failed=repr(error)[:800])
             traceback.print_exc()
@@ -901,6 +909,7 @@ def main() -> None:
         bench.say("timing", of=name, seconds=time.perf_counter() - start)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+    return 0
 
 
 if __name__ == "__main__":

@@ -9,21 +9,25 @@ CPU, medians over alternating rounds of both. The last line is one JSON object.
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.synthetic_shards import write_shards
+from preprocessing.arguments import OptionParser
+from preprocessing.errors import PreprocessingError
 from preprocessing.shards import ShardSet
 from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.data.dynamic_masking import MaskingVocabulary
 from pretraining.data.examples import Examples
 from pretraining.data.loader import Loader
 from pretraining.data.sampler import Position, Sampler
+from pretraining.errors import PretrainingError
 
 BATCH = 256
 
@@ -136,11 +140,21 @@ def order_seconds(population: int = 160_000_000, batch: int = 65_536) -> float:
     return (time.process_time() - start) / 5
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("shards", type=Path, nargs="?")
-    parser.add_argument("--sequence-length", type=int, default=128)
-    arguments = parser.parse_args()
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = OptionParser("python -m benchmarks.loader", (__doc__ or "").split("\n")[0])
+    parser.add_argument("shards", type=Path, nargs="?", help="folder of a build (default: synthetic shards)")
+    parser.add_argument("--sequence-length", type=int, default=128, help="length of the examples in tokens")
+    try:
+        compare(parser.parse_args(argv))
+    except (PreprocessingError, PretrainingError) as error:
+        print(f"benchmarks.loader: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Measures both and prints the figures."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.shards or write_shards(
             Path(scratch) / "shards",
@@ -157,4 +171,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -34,12 +34,14 @@ import numpy as np
 
 from benchmarks.wikipedia_corpus import find_excerpt, write_dumps
 from benchmarks.wikitext import read_wikitext, wikitext_mb_per_second, wikitext_over_mwparserfromhell
+from preprocessing.arguments import OptionParser
 from preprocessing.build import folder as build_folder
 from preprocessing.build.buckets import build_bucket
 from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
 from preprocessing.build.extract import extract_split
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
+from preprocessing.errors import PreprocessingError
 from preprocessing.examples.default_recipe import build_examples
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.shards import Manifest
@@ -188,13 +190,25 @@ def examples_per_second(documents: list[list[str]], tokenizer: Tokenizer, repeat
     return median(measure, repeats)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dump", type=Path, help="a small real dump; default: the excerpt in the gensim package")
-    parser.add_argument("--vocab", type=Path, help="default: BERT's uncased vocabulary, from the extra `dev`")
-    parser.add_argument("--size", type=int, default=3, help="copies of the excerpt in each of sixteen dumps")
-    parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args()
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = OptionParser("python -m benchmarks.preprocessing", (__doc__ or "").split("\n")[0])
+    text = "a small real dump, which is repeated (default: the excerpt in the gensim package)"
+    parser.add_argument("--dump", type=Path, help=text)
+    text = "vocab.txt, tokenizer.json or their folder (default: BERT's uncased vocabulary, from the extra `dev`)"
+    parser.add_argument("--vocab", type=Path, help=text)
+    parser.add_argument("--size", type=int, default=3, help="copies of the dump's pages in each dump made of it")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of which a figure is the median")
+    try:
+        measure_all(parser.parse_args(argv))
+    except PreprocessingError as error:
+        print(f"benchmarks.preprocessing: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def measure_all(arguments: argparse.Namespace) -> None:
+    """Measures everything and prints the figures as they come."""
     dump = arguments.dump or find_excerpt()
     vocabulary = arguments.vocab or find_vocabulary()
     result: dict[str, float] = {}
@@ -257,4 +271,4 @@ def find_vocabulary() -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,6 +9,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -17,10 +18,13 @@ from benchmarks.loader import measure as measure_loader
 from benchmarks.loader import order_seconds
 from benchmarks.step_time import CASES, measure_steps, our_step
 from benchmarks.synthetic_shards import write_shards
+from preprocessing.arguments import OptionParser
+from preprocessing.errors import PreprocessingError
 from preprocessing.shards import ShardSet
 from pretraining.data.examples import Examples
 from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Position, Sampler
+from pretraining.errors import PretrainingError
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
 
@@ -48,12 +52,24 @@ def data_wait_share(shard_set: ShardSet, steps: int = 12) -> float:
     return share
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("shards", type=Path, nargs="?")
-    parser.add_argument("--only", choices=sorted(CASES), action="append", help="time only these models")
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = OptionParser("python -m benchmarks.pretraining", "Pretraining next to what people use.")
+    text = "folder of a build of lengths 128 and 512 (default: synthetic shards)"
+    parser.add_argument("shards", type=Path, nargs="?", help=text)
+    text = "time the steps of this model only; may be repeated"
+    parser.add_argument("--only", choices=sorted(CASES), action="append", help=text)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds in which the steps of both sides are timed")
+    try:
+        compare(parser.parse_args(argv))
+    except (PreprocessingError, PretrainingError) as error:
+        print(f"benchmarks.pretraining: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Measures both and prints the figures."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.shards or write_shards(
             Path(scratch) / "shards", rows=2000, heldout_rows=1, shards=20, lengths=(128, 512), words=30_500
@@ -75,4 +91,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

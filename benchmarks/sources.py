@@ -5,20 +5,20 @@
 One core, CPU time, the median of five runs. The last line is one JSON object; speeds are MB of clean text a second.
 """
 
-import argparse
 import json
 import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import sentencex
 
+from preprocessing.arguments import OptionParser
 from preprocessing.documents.cleaning import Cleaner
 from preprocessing.documents.document import Document
 from preprocessing.documents.near_duplicate_groups import linked_groups, open_signatures
@@ -27,6 +27,7 @@ from preprocessing.documents.options import CleaningOptions, DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.documents.sentences import Segmenter
 from preprocessing.documents.word_ngrams import WordHasher
+from preprocessing.errors import PreprocessingError
 from preprocessing.near_duplicates import dropped_documents
 from preprocessing.sources.books.reader import read_books
 from preprocessing.sources.options import InputOptions
@@ -154,16 +155,23 @@ def _anonymous_bytes() -> int:
     return 1024 * int(status.partition("RssAnon:")[2].split()[0])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.sources", description=__doc__.split("\n")[0])
-    parser.add_argument("--books", nargs="+", required=True)
-    parser.add_argument("--wikipedia", nargs="+", required=True)
-    parser.add_argument("--documents", type=int, default=200_000, help="synthetic signatures for the driver's memory")
-    arguments = parser.parse_args()
-    books, wikipedia = InputOptions(books=tuple(arguments.books)), InputOptions(wikipedia=tuple(arguments.wikipedia))
-    figures = text_figures(books, "books") | text_figures(wikipedia, "wikipedia") | signature_figures(wikipedia)
-    figures["near_duplicate_driver_bytes_per_document"] = driver_bytes_per_document(arguments.documents)
-    print(json.dumps(figures))
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = OptionParser("python -m benchmarks.sources", (__doc__ or "").split("\n")[0])
+    parser.add_argument("--books", nargs="+", required=True, help="plain text or EPUB books, or quoted globs of them")
+    parser.add_argument("--wikipedia", nargs="+", required=True, help="Wikipedia dumps, or quoted globs of them")
+    text = "number of synthetic signatures with which the driver's memory is measured"
+    parser.add_argument("--documents", type=int, default=200_000, help=text)
+    try:
+        arguments = parser.parse_args(argv)
+        books = InputOptions(books=tuple(arguments.books))
+        wikipedia = InputOptions(wikipedia=tuple(arguments.wikipedia))
+        figures = text_figures(books, "books") | text_figures(wikipedia, "wikipedia") | signature_figures(wikipedia)
+        figures["near_duplicate_driver_bytes_per_document"] = driver_bytes_per_document(arguments.documents)
+        print(json.dumps(figures))
+    except PreprocessingError as error:
+        print(f"benchmarks.sources: {error}", file=sys.stderr)
+        return error.exit_code
     return 0
 
 

@@ -8,20 +8,22 @@ Both sides are timed in CPU seconds of one process, turn by turn, page by page. 
 reader leaves out on purpose: references, tables, files, categories, galleries, formulas, code, headings.
 """
 
-import argparse
 import importlib.util
 import json
 import os
 import re
 import statistics
+import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cluster.demo.sample_corpus import DUMP
+from preprocessing.arguments import OptionParser
+from preprocessing.errors import PreprocessingError
 from preprocessing.sources.decompression import detect_compression
 from preprocessing.sources.stored_stream import StoredStream
 from preprocessing.sources.wikipedia.head import read_namespaces
@@ -125,10 +127,21 @@ def _words(texts: Iterable[str]) -> Counter[str]:
     return Counter(word for text in texts for word in _WORD.findall(text))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dump", type=Path, nargs="?", help="a pages-articles dump or an excerpt of one")
-    pages = read_wikitext(parser.parse_args().dump or sample_dump())
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = OptionParser("python -m benchmarks.wikitext", (__doc__ or "").split("\n")[0])
+    text = "a pages-articles dump or an excerpt of one (default: the excerpt in the gensim package)"
+    parser.add_argument("dump", type=Path, nargs="?", help=text)
+    try:
+        compare(read_wikitext(parser.parse_args(argv).dump or sample_dump()))
+    except PreprocessingError as error:
+        print(f"benchmarks.wikitext: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def compare(pages: Pages) -> None:
+    """Measures both and prints the figures."""
     rate = wikitext_mb_per_second(pages)
     result = {
         "wikitext_mb": round(pages.megabytes, 2),
@@ -140,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,20 +10,53 @@ import runpy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cluster.engines.options import ENGINES, engine_options
 from cluster.errors import ClusterError
 
 
-def parse(argv: Sequence[str]) -> tuple[Path, list[str]]:
-    """The file to run and the arguments it gets. Raises `ClusterError`; `SystemExit` on --help or bad usage."""
-    parser = argparse.ArgumentParser(prog="beam", description=__doc__.split("\n")[0], allow_abbrev=False)
+class _HelpOfWhom(argparse.Action):
+    """`--help` after the file is the file's own; before it, or without one, it asks for the help of `beam run`."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if getattr(namespace, "file", None) is None:
+            parser.print_help()
+            parser.exit()
+        namespace.help_of_file = [option]
+
+
+def option_parser() -> argparse.ArgumentParser:
+    """`beam` and its one subcommand."""
+    from preprocessing.arguments import OptionParser
+
+    parser = OptionParser("beam", "Runs Apache Beam pipelines on this machine or on a cluster.", ClusterError)
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="run a pipeline file on an engine", allow_abbrev=False, add_help=False)
-    run.add_argument("file", type=Path, help="the pipeline, for instance preprocessing/pipeline.py")
-    run.add_argument("--engine", choices=ENGINES, help="where to run; default local")
-    run.add_argument("--workers", type=int, help="worker processes; default: every core of this machine")
-    known, rest = parser.parse_known_args(argv)
+    run = commands.add_parser(
+        "run",
+        help="run a pipeline's file on an engine",
+        description="Runs a pipeline's file on an engine, in this process.",
+        epilog="Everything else, options of Beam among it, is handed on to the file: `beam run FILE --help` is the "
+        "file's own help.",
+        usage="%(prog)s FILE [--engine NAME] [--workers N] [any option of Beam or of the file]",
+        add_help=False,
+    )
+    run.add_argument("file", type=Path, metavar="FILE", help="the pipeline, for instance preprocessing/pipeline.py")
+    text = "show this help message and exit; after FILE: that of the file"
+    run.add_argument("-h", "--help", nargs=0, action=_HelpOfWhom, dest="help_of_file", default=[], help=text)
+    run.add_argument("--engine", choices=ENGINES, help="where to run (default: local, unless --runner names a runner)")
+    text = "worker processes (default: on this machine one for each core, elsewhere the engine's own)"
+    run.add_argument("--workers", type=int, help=text)
+    return parser
+
+
+def parse(argv: Sequence[str]) -> tuple[Path, list[str]]:
+    """The file to run and the arguments it gets. Raises `ClusterError`; `SystemExit` after a help."""
+    known, rest = option_parser().parse_known_args(argv)
+    if known.help_of_file and known.file.is_file():  # whatever the engine lacks
+        return known.file, [*rest, *known.help_of_file]
     if not known.file.is_file():
         raise ClusterError(f"beam run {known.file}: no such file")
     if known.workers is not None and known.workers < 1:

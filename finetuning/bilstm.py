@@ -18,24 +18,31 @@ from preprocessing.arguments import OptionParser, build_model
 def option_parser() -> OptionParser:
     """The options of this command."""
     parser = OptionParser("python -m finetuning.bilstm", (__doc__ or "").split("\n")[0], FinetuningError)
-    parser.add_argument("--task", default="conll2003", help="a task that tags words")
-    parser.add_argument("--data", type=Path, help="folder of the task's files; left out: the hub")
+    parser.add_argument("--task", default="conll2003", help="name or .toml file of a task that tags words")
+    parser.add_argument("--data", type=Path, help="folder of the task's files; left out: the Hugging Face hub")
     parser.add_argument("--model", required=True, help="any BERT folder, ours or Hugging Face's, fine-tuned or not")
     parser.add_argument("--output", type=Path, required=True, help="the run's folder")
     parser.add_argument(
         "--layers",
         default="concat-last-four",
-        help="embeddings, second-to-last, last, sum-last-four, concat-last-four, sum-all, or layer:N (0: embeddings)",
+        help="which hidden states: embeddings, second-to-last, last, sum-last-four, concat-last-four, sum-all, or "
+        "layer:N (0: embeddings)",
     )
-    parser.add_argument("--width", type=int, default=768, metavar="N", help="of each direction")
-    parser.add_argument("--dropout", type=float, default=0.5, metavar="X", help="of the tagger, not of the encoder")
-    parser.add_argument("--learning-rate", type=float, default=1e-3, metavar="X", help="of Adam, constant")
+    parser.add_argument("--width", type=int, default=768, metavar="N", help="units of the LSTM in each direction")
+    parser.add_argument(
+        "--dropout", type=float, default=0.5, metavar="X", help="dropout of the tagger, not of the encoder"
+    )
+    parser.add_argument(
+        "--learning-rate", type=float, default=1e-3, metavar="X", help="learning rate of Adam, constant"
+    )
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="sentences per step")
-    parser.add_argument("--epochs", type=float, default=10, metavar="N", help="whole ones")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the first weights and of the order")
+    parser.add_argument(
+        "--epochs", type=float, default=10, metavar="N", help="passes over the training sentences, whole ones"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the first weights and of the order")
     parser.add_argument("--limit-train", type=int, metavar="N", help="only the first N training sentences")
     parser.add_argument("--limit-dev", type=int, metavar="N", help="only the first N sentences of every other split")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")
+    parser.add_argument("--device", default="auto", help="where it runs: auto, cpu, cuda, cuda:1, …")
     return parser
 
 

@@ -20,19 +20,23 @@ def option_parser() -> OptionParser:
     parser = OptionParser("python -m finetuning.features", (__doc__ or "").split("\n")[0], FinetuningError)
     parser.add_argument("--model", required=True, help="any BERT folder, ours or Hugging Face's, fine-tuned or not")
     parser.add_argument("--input", type=Path, help="file with new text (.txt: one text per line)")
-    parser.add_argument("--task", default="cola", help="a task whose rows, or whose form of row, is read")
-    parser.add_argument("--data", type=Path, help="folder of the task's files; left out: the hub")
-    parser.add_argument("--split", default="train", help="the task's split to read")
+    parser.add_argument("--task", default="cola", help="a task: its rows are read, or with --input rows of its form")
+    parser.add_argument("--data", type=Path, help="folder of the task's files; left out: the Hugging Face hub")
+    parser.add_argument("--split", default="train", help="without --input: the split of the task to read")
     parser.add_argument(
         "--layers",
         default="last",
-        help="embeddings, second-to-last, last, sum-last-four, concat-last-four, sum-all, or layer:N (0: embeddings)",
+        help="which hidden states: embeddings, second-to-last, last, sum-last-four, concat-last-four, sum-all, or "
+        "layer:N (0: embeddings)",
     )
     parser.add_argument(
-        "--level", choices=("cls", "mean", "word"), default="cls", help="one vector for a text, or for each word"
+        "--level",
+        choices=("cls", "mean", "word"),
+        default="cls",
+        help="one vector for a text ([CLS] or the mean of its pieces), or one for each word",
     )
-    parser.add_argument("--output", type=Path, required=True, help="Arrow file")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")
+    parser.add_argument("--output", type=Path, required=True, help="the Arrow file to write")
+    parser.add_argument("--device", default="auto", help="where the encoder runs: auto, cpu, cuda, cuda:1, …")
     return parser
 
 

@@ -22,12 +22,14 @@ def option_parser() -> OptionParser:
     """The options of this command."""
     parser = OptionParser("python -m finetuning.predict", (__doc__ or "").split("\n")[0], FinetuningError)
     parser.add_argument("--model", type=Path, required=True, help="run with a saved model, or the model's folder")
-    parser.add_argument("--input", type=Path, help="file with new text")
-    parser.add_argument("--task", help="a task's name or .toml file: answer its splits")
-    parser.add_argument("--data", type=Path, help="with --task: folder of its files; left out: the hub")
-    parser.add_argument("--output", type=Path, required=True, help="JSONL file; with --task a folder")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")
-    parser.add_argument("--threads", type=int, metavar="N", help="of torch on the CPU; left out: torch's own choice")
+    parser.add_argument("--input", type=Path, help="file with new text, in the form of the task's rows")
+    parser.add_argument("--task", help="instead of --input: a task's name or .toml file, whose splits are answered")
+    parser.add_argument("--data", type=Path, help="with --task: folder of its files; left out: the Hugging Face hub")
+    parser.add_argument("--output", type=Path, required=True, help="JSONL file to write; with --task a folder")
+    parser.add_argument("--device", default="auto", help="where the model runs: auto, cpu, cuda, cuda:1, …")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="threads of torch on the CPU; left out: torch's own choice"
+    )
     return parser
 
 

@@ -20,10 +20,12 @@ from preprocessing.arguments import OptionParser
 def option_parser() -> OptionParser:
     """The options of this command."""
     parser = OptionParser("python -m finetuning.report", (__doc__ or "").split("\n")[0], FinetuningError)
-    parser.add_argument("folders", nargs="+", type=Path, help="sweeps or single runs")
-    parser.add_argument("--output", type=Path, help="where the report goes; left out: the first folder")
+    parser.add_argument("folders", nargs="+", type=Path, help="folders of sweeps or of single runs")
+    parser.add_argument("--output", type=Path, help="folder for the report; left out: the first folder")
     parser.add_argument("--baseline", help="label of the model to compare the others with; left out: the first")
-    parser.add_argument("--interval", choices=("t", "bootstrap"), default="t", help="method of the 95%% intervals")
+    parser.add_argument(
+        "--interval", choices=("t", "bootstrap"), default="t", help="how the 95%% intervals are computed"
+    )
     return parser
 
 

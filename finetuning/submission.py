@@ -21,19 +21,28 @@ def option_parser() -> OptionParser:
     """The options of this command and of its two subcommands."""
     parser = OptionParser("python -m finetuning.submission", (__doc__ or "").split("\n")[0], FinetuningError)
     benchmarks = parser.add_subparsers(dest="benchmark", required=True)
-    for name, output in (("glue", "the zip"), ("squad", "a folder")):
-        benchmark = benchmarks.add_parser(name, description=f"Files of {name.upper()}.", help=f"files of {name}")
-        benchmark.add_argument("folders", nargs="+", type=Path, help="sweeps or single runs")
+    for name, what, output in (
+        ("glue", "the zip for the GLUE server", "the zip to write"),
+        ("squad", "prediction files for SQuAD's own scripts", "folder for the files"),
+    ):
+        benchmark = benchmarks.add_parser(name, description=f"Writes {what}.", help=what)
+        benchmark.add_argument("folders", nargs="+", type=Path, help="folders of sweeps or of single runs")
         benchmark.add_argument("--output", type=Path, required=True, help=output)
-        benchmark.add_argument("--model", help="label of the model, where the runs are of several")
+        benchmark.add_argument("--model", help="label of the model whose runs are taken, where there are several")
         if name == "glue":
             text = "one answer to every row of a file that no run fills, for instance WNLI=0; may be repeated"
             benchmark.add_argument("--constant", action="append", default=[], metavar="NAME=ANSWER", help=text)
-            benchmark.add_argument("--any-size", action="store_true", help="accept test sets of another size")
-            benchmark.add_argument("--allow-missing", action="store_true", help="write an incomplete zip")
+            benchmark.add_argument(
+                "--any-size", action="store_true", help="accept test sets of another size than the benchmark's"
+            )
+            benchmark.add_argument(
+                "--allow-missing", action="store_true", help="write the zip even where files are missing"
+            )
         else:
             benchmark.add_argument("--split", default="dev", help="the split whose files are copied")
-            benchmark.add_argument("--task", choices=("squad1", "squad2"), help="where there are runs of both")
+            benchmark.add_argument(
+                "--task", choices=("squad1", "squad2"), help="which of the two, where there are runs of both"
+            )
     return parser
 
 

@@ -40,12 +40,12 @@ def option_parser() -> OptionParser:
         type=labelled_models,
         help="all models at once, each as FOLDER or LABEL=FOLDER",
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="runs at once; left out: what the machine bears")
+    parser.add_argument("--jobs", type=int, metavar="N", help="how many runs at once; left out: what the machine bears")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="print the table of runs and stop")
     what.add_argument("--count", action="store_true", help="print the number of runs and stop")
     what.add_argument("--slurm", action="store_true", help="print the sbatch commands and stop")
-    what.add_argument("--array-index", type=int, metavar="N", help="run this one of the table only")
+    what.add_argument("--array-index", type=int, metavar="N", help="run only the run with this number in the table")
     return parser
 
 

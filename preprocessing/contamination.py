@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in found:
             print(json.dumps(line, ensure_ascii=False))
     except PreprocessingError as error:
-        print(f"contamination_report: {error}", file=sys.stderr)
+        print(f"preprocessing.contamination: {error}", file=sys.stderr)
         return error.exit_code
     print(f"{tally.counters['contaminated.documents']} of {tally.documents_out} documents", file=sys.stderr)
     return 0

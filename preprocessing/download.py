@@ -87,12 +87,20 @@ def download(transfers: Sequence[Transfer], *, attempts: int, pause: float, cons
 def _parser() -> OptionParser:
     parser = OptionParser("python -m preprocessing.download", __doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    wikipedia = commands.add_parser("wikipedia", help="the articles of one edition")
+    wikipedia = commands.add_parser(
+        "wikipedia", help="the articles of one edition", description="Fetches the articles of one edition of Wikipedia."
+    )
     wikipedia.add_argument("--language", default="en", help="the edition's code: en, de, simple …")
     wikipedia.add_argument("--date", default="latest", help="the dump's date, YYYYMMDD, or latest")
     wikipedia.add_argument("--mirror", default=WIKIMEDIA, help="address of a mirror of dumps.wikimedia.org")
-    books = commands.add_parser("books", help="plain text books of Project Gutenberg")
-    books.add_argument("--ids", nargs="+", type=int, help="numbers of the books; without them the catalogue is read")
+    books = commands.add_parser(
+        "books",
+        help="plain text books of Project Gutenberg",
+        description="Fetches plain text books of Project Gutenberg.",
+    )
+    books.add_argument(
+        "--ids", nargs="+", type=int, help="numbers of the books (default: the first ones of the catalogue)"
+    )
     books.add_argument("--language", default="en", help="language of the books taken from the catalogue")
     books.add_argument("--limit", type=int, default=100, help="how many books are taken from the catalogue")
     books.add_argument("--mirror", default=GUTENBERG, help="address of a mirror; use one for more than a few books")

@@ -123,7 +123,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("shard", type=Path, help="a shard, FOLDER/train/128/part-….arrow")
     parser.add_argument("row", type=int, help="which example of the shard, counted from 0")
     parser.add_argument(
-        "--input", metavar="PATTERN", help="the input of the build: shows the sentences as they stand there"
+        "--input",
+        metavar="PATTERN",
+        help="the input of the build, as it was given: the sentences are shown as they stand there, not decoded",
     )
     try:
         arguments = parser.parse_args(argv)

@@ -28,9 +28,11 @@ class Choice(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     split: Literal["train", "heldout"] = Field("train", description="training or held-out examples")
-    sequence_length: int | None = Field(None, ge=1, description="of the examples (default: the shortest there is)")
-    rows: int = Field(5, ge=1, description="how many examples")
-    seed: int = Field(0, ge=0, description="chooses the examples")
+    sequence_length: int | None = Field(
+        None, ge=1, description="length of the examples in tokens (default: the shortest there is)"
+    )
+    rows: int = Field(5, ge=1, description="how many examples are shown")
+    seed: int = Field(0, ge=0, description="seed of the choice of examples")
 
 
 def choose_rows(sizes: Sequence[int], count: int, seed: int) -> list[tuple[int, int]]:
@@ -74,7 +76,7 @@ def show(folder: Path, choice: Choice, console: Console) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = OptionParser("python -m preprocessing.inspect", __doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="the output of a build")
+    parser.add_argument("folder", type=Path, help="folder of a build: what its --output named")
     add_models(parser, (Choice,))
     try:
         arguments = parser.parse_args(argv)

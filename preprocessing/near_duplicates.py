@@ -12,15 +12,20 @@ Memory of the driver: some 100 bytes a document (0.7 GB for 6.8 million articles
 (512 bytes a document) stay on disk, memory-mapped. The result does not depend on the order of splits or the workers.
 """
 
-import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-import apache_beam as beam
+# Run as a file, without `beam run`, Python looks into this folder first, where `inspect.py` would hide the standard
+# library's.
+if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import xxhash
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import write_text
@@ -35,6 +40,10 @@ from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
 
+if TYPE_CHECKING:
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
 DROP_REASON = "near_duplicate"
 _GROUPS_REPORTED = 50
 
@@ -44,7 +53,7 @@ def find_near_duplicates(
     source: DocumentOptions,
     options: NearDuplicateOptions,
     output: Path,
-    pipeline_options: PipelineOptions,
+    pipeline_options: "PipelineOptions",
 ) -> Path:
     """Runs both halves and returns the drop list's path, `output/drop.arrow`. Raises PreprocessingError."""
     settings = xxhash.xxh3_64_hexdigest((source.model_dump_json() + options.model_dump_json()).encode())
@@ -67,8 +76,10 @@ def find_near_duplicates(
 
 
 def _add_graph(
-    pipeline: beam.Pipeline, elements: list[tuple[str, str]], source: DocumentOptions, options: NearDuplicateOptions
+    pipeline: "beam.Pipeline", elements: list[tuple[str, str]], source: DocumentOptions, options: NearDuplicateOptions
 ) -> None:
+    import apache_beam as beam  # late: see build/runners.py
+
     _ = (
         pipeline
         | "Splits" >> beam.Create(elements)

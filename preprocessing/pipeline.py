@@ -7,10 +7,16 @@ Every Beam option passes through. Only references travel through the runner; bul
 is bounded by the size of a split and of a bucket. The same command again goes on where a build was stopped.
 """
 
-import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+
+# Run as a file, without `beam run`, Python looks into this folder first, where `inspect.py` would hide the standard
+# library's.
+if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import argparse
+from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 

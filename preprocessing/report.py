@@ -18,8 +18,8 @@ from preprocessing.shards.report import write_report
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = OptionParser("python -m preprocessing.report", __doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="the output of a build")
-    parser.add_argument("--output", type=Path, help="where the report goes (default: the same folder)")
+    parser.add_argument("folder", type=Path, help="folder of a build: what its --output named")
+    parser.add_argument("--output", type=Path, help="folder for the report (default: that of the build)")
     try:
         arguments = parser.parse_args(argv)
         output = arguments.output or arguments.folder

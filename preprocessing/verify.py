@@ -105,7 +105,7 @@ def _files(folder: Path) -> Iterator[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = OptionParser("python -m preprocessing.verify", __doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="the output of a build")
+    parser.add_argument("folder", type=Path, help="folder of a build: what its --output named")
     try:
         arguments = parser.parse_args(argv)
         manifest, problems = verify(arguments.folder)

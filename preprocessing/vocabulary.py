@@ -7,11 +7,17 @@ Documents are sampled by a hash of their content, so the sample, and with it the
 the options alone. Trained by `tokenizers`.
 """
 
-import json
 import sys
+from pathlib import Path
+
+# Run as a file, without `beam run`, Python looks into this folder first, where `inspect.py` would hide the standard
+# library's.
+if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import make_folder, write_text

@@ -6,7 +6,6 @@ Each stage is the very command that a user would give. Stopped at any point, the
 stopped; what changed since (text, options, code) is made anew from there on.
 """
 
-import argparse
 import glob
 import os
 import sys
@@ -116,15 +115,20 @@ def command(name: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path("runs/demo"))
-    parser.add_argument("--wikipedia", help="a pages-articles dump, or a quoted glob of dumps")
-    parser.add_argument("--books", help="a plain text or EPUB file, or a quoted glob of them")
-    arguments = parser.parse_args(argv)
+    from preprocessing.arguments import OptionParser
+
+    parser = OptionParser("python -m cluster.demo", __doc__.split("\n")[0], ClusterError)
+    text = "folder of every stage's output and of the report"
+    parser.add_argument("--output", type=Path, default=Path("runs/demo"), help=text)
+    text = "a pages-articles dump, or a quoted glob of dumps (default: the sample, unless --books is given)"
+    parser.add_argument("--wikipedia", help=text)
+    text = "a plain text or EPUB file, or a quoted glob of them (default: the sample, unless --wikipedia is given)"
+    parser.add_argument("--books", help=text)
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # One thread a rank: two ranks with a pool of all cores each would fight over them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
+        arguments = parser.parse_args(argv)
         chain = stages(arguments.output, arguments.wikipedia, arguments.books)
         markers = run_chain(chain, arguments.output)
         summary = write_report(arguments.output, chain, markers)

@@ -6,7 +6,6 @@ source release of `brotli`, where they serve as compression samples. Both are pi
     python -m cluster.demo.sample_corpus --output FOLDER     writes FOLDER/wikipedia/*.bz2 and FOLDER/books/*.txt
 """
 
-import argparse
 import hashlib
 import importlib.util
 import subprocess
@@ -84,11 +83,13 @@ def _write(file: Path, content: bytes, sha256: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--output", type=Path, required=True, help="folder to write to")
-    arguments = parser.parse_args(argv)
+    from preprocessing.arguments import OptionParser
+
+    description = "Writes the sample corpus: an excerpt of a Wikipedia dump and four Project Gutenberg texts."
+    parser = OptionParser("python -m cluster.demo.sample_corpus", description, ClusterError)
+    parser.add_argument("--output", type=Path, required=True, help="folder for wikipedia/*.bz2 and books/*.txt")
     try:
-        write_sample(arguments.output)
+        write_sample(parser.parse_args(argv).output)
     except ClusterError as error:
         print(f"sample_corpus: {error}", file=sys.stderr)
         return error.exit_code

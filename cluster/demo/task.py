@@ -8,7 +8,6 @@ to unseen documents and a handful of labels, not how the model would do on GLUE.
     python -m cluster.demo.task --shards SHARDS --output FOLDER    writes train.jsonl, dev.jsonl and continues.toml
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -96,11 +95,13 @@ def write_task(shards: Path, folder: Path, length: int = 128) -> tuple[int, int]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--shards", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    arguments = parser.parse_args(argv)
+    from preprocessing.arguments import OptionParser
+
+    parser = OptionParser("python -m cluster.demo.task", __doc__.split("\n")[0], ClusterError)
+    parser.add_argument("--shards", type=Path, required=True, help="folder of a build with held-out examples")
+    parser.add_argument("--output", type=Path, required=True, help="folder for train.jsonl, dev.jsonl, continues.toml")
     try:
+        arguments = parser.parse_args(argv)
         train, dev = write_task(arguments.shards, arguments.output)
     except ClusterError as error:
         print(f"demo_task: {error}", file=sys.stderr)

@@ -7,7 +7,6 @@ every node runs worker processes of one thread. When the command ends, the clust
 first node is the command's.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -23,14 +22,18 @@ SECONDS_TO_GATHER = 300.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--scheduler-file", type=Path, required=True, help="on a file system that every node sees")
-    parser.add_argument("--workers-per-node", type=int, required=True)
-    parser.add_argument("command", nargs="+", help="after --")
-    arguments = parser.parse_args(argv)
+    from preprocessing.arguments import OptionParser
+
+    parser = OptionParser("python -m cluster.engines.dask_nodes", __doc__.split("\n")[0], ClusterError)
+    text = "file through which the nodes find the scheduler, on a file system that every node sees"
+    parser.add_argument("--scheduler-file", type=Path, required=True, help=text)
+    text = "worker processes of one thread on each node"
+    parser.add_argument("--workers-per-node", type=int, required=True, help=text)
+    parser.add_argument("command", nargs="+", metavar="COMMAND", help="the command to run, with its options, after --")
     node = int(os.environ.get("SLURM_PROCID", "0"))
     nodes = int(os.environ.get("SLURM_NTASKS", "1"))
     try:
+        arguments = parser.parse_args(argv)
         if node == 0:
             return _first_node(arguments.scheduler_file, arguments.workers_per_node, nodes, arguments.command)
         return _worker(arguments.scheduler_file, arguments.workers_per_node).wait()

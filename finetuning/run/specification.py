@@ -20,27 +20,27 @@ class RunSpec(BaseModel):
     output: Path
     """The run's folder."""
     data: Path | None = None
-    """Folder with the files in the benchmark's own layout; None: the Hugging Face hub (or, for a user's own
-    task, the folder of its TOML file)."""
+    """Folder with the files in the benchmark's own layout; left out: the Hugging Face hub (or, for a user's
+    own task, the folder of its TOML file)."""
     tokenizer: Path | None = None
-    """Folder or file of the tokenizer; None: the model's folder."""
+    """Folder or file of the tokenizer; left out: the model's folder."""
     random_weights: bool = False
     """Take the model's configuration and tokenizer, but start from random weights."""
 
     learning_rate: float = Field(default=3e-5, gt=0)
-    """The peak, which Adam reaches after the warm-up."""
+    """The peak, which is reached after the warm-up."""
     batch_size: int = Field(default=32, ge=1)
     """Examples per optimiser step, over all devices together."""
     epochs: float = Field(default=3.0, gt=0)
     """Passes over the training rows; a part of one is allowed."""
     seed: int = Field(default=1, ge=0)
-    """Of the head, of dropout and of the order of examples."""
+    """Seed of the head, of dropout and of the order of examples."""
     sequence_length: int | None = Field(default=None, ge=8)
-    """Pieces per sequence, special pieces included; None: the task's own."""
+    """Pieces per sequence, special pieces included; left out: the task's own."""
     warmup_share: float = Field(default=0.1, ge=0, le=1)
     """Share of all steps in which the learning rate rises linearly to its peak; then linear decay to zero."""
     weight_decay: float = Field(default=0.01, ge=0)
-    """Decoupled; not applied to biases and LayerNorm."""
+    """Decoupled weight decay; not applied to biases and LayerNorm."""
     adam_beta1: float = Field(default=0.9, ge=0, lt=1)
     """Decay of Adam's mean of gradients."""
     adam_beta2: float = Field(default=0.999, ge=0, lt=1)
@@ -48,21 +48,21 @@ class RunSpec(BaseModel):
     adam_epsilon: float = Field(default=1e-8, gt=0)
     """Added to Adam's divisor."""
     bias_correction: bool = True
-    """False: Adam without bias correction, as in the original BERT code."""
+    """Adam with bias correction; no: without, as in the original BERT code."""
     gradient_clip: float = Field(default=1.0, ge=0)
     """Largest norm of the gradient over all parameters; 0: no clipping."""
     dropout: float | None = Field(default=None, ge=0, lt=1)
-    """Dropout of the encoder and of the head; None: as the model's configuration says."""
+    """Dropout of the encoder and of the head; left out: as the model's configuration says."""
     micro_batch_pieces: int = Field(default=16384, ge=1)
     """Most pieces in one forward pass: a larger batch is accumulated. Bounds memory, not the result."""
     group_by_length: bool = False
     """Make batches of sequences of similar length. The packed encoder does not pad, so it gains little."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16: autocast; weights and optimiser state stay fp32."""
+    """Of the forward and backward pass. bf16: autocast; weights and optimiser state stay fp32."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1`, …; under DeepSpeed each rank takes its own."""
     threads: int | None = Field(default=None, ge=1)
-    """Threads of torch on the CPU; None: torch's own choice."""
+    """Threads of torch on the CPU; left out: torch's own choice."""
     skip_malformed: bool = False
     """TSV: pass over lines with a wrong number of fields (counted and noted in the result) instead of refusing."""
     limit_train: int | None = Field(default=None, ge=1)

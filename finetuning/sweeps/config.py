@@ -69,15 +69,16 @@ class SweepConfig(_Frozen):
     tasks: tuple[str, ...] = Field(default=PAPER_TASKS, min_length=1, json_schema_extra={"separator": ","})
     """Names of tasks, or paths of task files (`my-task.toml`)."""
     output: str
-    """Folder of the sweep."""
+    """Folder of the sweep: its runs and its report."""
     data: str | None = None
-    """Root of the benchmark's local files; `[task.NAME] data` names another one. None: from the hub."""
+    """Root of the benchmark's local files; `[task.NAME] data` names another one. Left out: the
+    Hugging Face hub."""
     learning_rates: tuple[Rate, ...] = Field(default=(5e-5, 4e-5, 3e-5, 2e-5), min_length=1)
-    """Each of these peaks is tried …"""
+    """Each of these peaks of the learning rate is tried …"""
     batch_sizes: tuple[Positive, ...] = Field(default=(32,), min_length=1)
     """… with each of these numbers of examples per step …"""
     epochs: tuple[Epochs, ...] = Field(default=(3.0,), min_length=1)
-    """… for each of these lengths …"""
+    """… for each of these numbers of passes over the rows …"""
     seeds: tuple[Seed, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
     """… and with each of these seeds."""
     start_from_mnli: tuple[str, ...] = Field(default=(), json_schema_extra={"separator": ","})

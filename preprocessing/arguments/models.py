@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from preprocessing.arguments.parser import OptionParser
+from preprocessing.arguments.parser import METAVARS, OptionParser
 from preprocessing.errors import PreprocessingError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -29,7 +29,7 @@ def add_models(parser: OptionParser, models: Sequence[type[BaseModel]], *, confi
     `json_schema_extra={"separator": ","}`; any other tuple takes one word with commas.
     """
     if config is not None:
-        text = f"TOML file with {config}; its keys are the options below, and an option goes before it"
+        text = f"TOML file with {config}; its keys are the options below, which override it where given"
         parser.add_argument("--config", type=Path, metavar="FILE", help=text)
     leaves: dict[str, FieldInfo] = {}
     groups: dict[str, Any] = {"": parser}
@@ -64,11 +64,12 @@ def _add_option(parser: OptionParser, group: Any, options: list[str], path: str,
         if separator:
             settings |= {"nargs": None, "action": "store", "type": lambda text: _parts(text, separator)}
     elif kind is tuple:
-        settings |= {"type": lambda text: _parts(text, ","), "metavar": "N,N"}
+        metavar = METAVARS.get(_plain(arguments[0]), "TEXT")
+        settings |= {"type": lambda text: _parts(text, ","), "metavar": f"{metavar},{metavar}"}
     elif kind is typing.Literal:
         settings |= {"choices": arguments, "metavar": "|".join(map(str, arguments))}
     else:
-        settings["metavar"] = {int: "N", float: "X", Path: "PATH"}.get(kind, "TEXT")
+        settings["metavar"] = METAVARS.get(kind, "TEXT")
     group.add_argument(*options, **settings)
 
 
@@ -143,7 +144,12 @@ def _kind(field: FieldInfo) -> tuple[Any, tuple[Any, ...]]:
     annotation = field.annotation
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         annotation = next(part for part in typing.get_args(annotation) if part is not types.NoneType)
+    annotation = _plain(annotation)
     return typing.get_origin(annotation) or annotation, typing.get_args(annotation)
+
+
+def _plain(annotation: Any) -> Any:
+    return typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation
 
 
 def _separator(field: FieldInfo) -> str:

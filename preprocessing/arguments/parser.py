@@ -5,10 +5,14 @@ import difflib
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 from preprocessing.arguments.config_file import flatten, read_table, set_in, toml_value
 from preprocessing.errors import PreprocessingError
+
+METAVARS: dict[Any, str] = {int: "N", float: "X", Path: "PATH"}
+"""How the help writes a value of each type; TEXT for the others."""
 
 
 class OptionParser(argparse.ArgumentParser):
@@ -44,7 +48,8 @@ class OptionParser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse; free tables and the file of `--config` are read as well."""
         words = list(sys.argv[1:] if args is None else args)
-        known, rest = super().parse_known_args([self._spelt(word) for word in words], namespace)
+        end = words.index("--") if "--" in words else len(words)  # what follows may be another program's
+        known, rest = super().parse_known_args([*map(self._spelt, words[:end]), *words[end:]], namespace)
         rest = self._read_tables(known, rest)
         if getattr(known, "config", None) is not None and self.keys:
             self._read_config(known)
@@ -118,11 +123,30 @@ def _merged(low: Any, high: Any) -> Any:
 
 
 class _Help(argparse.HelpFormatter):
-    """Says the default of an option where it has one that says something."""
+    """Names what an option takes by its type, and says its default where it has one that says something."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
+        if action.required and action.option_strings:
+            return text if "(required" in text else f"{text} (required)"
         silent = action.default in (None, argparse.SUPPRESS, "", [], ()) or action.default is False
         if silent or "(default" in text:
             return text
         return f"{text} (default: %(default)s)"
+
+    def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
+        if action.choices is not None:
+            return "|".join(map(str, action.choices))
+        return METAVARS.get(action.type, "TEXT")
+
+    def _metavar_formatter(self, action: argparse.Action, default_metavar: str) -> Any:
+        if action.option_strings and action.metavar is None:  # argparse would write choices in another way
+            return lambda count: (default_metavar,) * count
+        return super()._metavar_formatter(action, default_metavar)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        # What an option takes is written once, after its last name.
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"

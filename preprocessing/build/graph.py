@@ -4,9 +4,7 @@ Workers import these functions by name, so they stand in a module and not in the
 """
 
 from collections.abc import Sequence
-from typing import Any
-
-import apache_beam as beam
+from typing import TYPE_CHECKING, Any
 
 from preprocessing.build.buckets import build_bucket
 from preprocessing.build.configuration import Job
@@ -16,9 +14,14 @@ from preprocessing.build.runners import quiet
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.split import Split
 
+if TYPE_CHECKING:
+    import apache_beam as beam
 
-def add_graph(pipeline: beam.Pipeline, splits: Sequence[Split], job: Job) -> None:
+
+def add_graph(pipeline: "beam.Pipeline", splits: Sequence[Split], job: Job) -> None:
     """One linear chain with one leaf, of transforms that every runner does right."""
+    import apache_beam as beam  # late: see runners.py
+
     _ = (
         pipeline
         | "Splits" >> beam.Create([split.to_json() for split in splits])

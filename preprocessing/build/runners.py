@@ -5,12 +5,14 @@ import importlib
 import logging
 import re
 from collections.abc import Callable, Sequence
-
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from typing import TYPE_CHECKING
 
 from preprocessing.arguments import OptionParser, refuse_unknown
 from preprocessing.errors import PreprocessingError
+
+if TYPE_CHECKING:  # Beam takes seconds to import, and warns while it does: the help and a wrong option need none of it.
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 # What the build was tried on, or is written for by the runner's documentation. Others lose data in silence too often.
 KNOWN_RUNNERS = ("FnApiRunner", "DaskRunner", "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
@@ -24,16 +26,20 @@ _WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
 
 def add_runner_options(parser: OptionParser) -> None:
     """Options of ours about the runner; `beam_options` takes their values."""
-    parser.add_argument("--workers", type=int, help="worker processes, where no runner is named")
+    text = "worker processes, where no --runner of Beam is named (default: one, in this process)"
+    parser.add_argument("--workers", type=int, help=text)
     parser.add_argument("--allow-any-runner", action="store_true", help="do not refuse a runner that was never tried")
+    parser.epilog = "Options of Apache Beam and of its runners, such as --runner, are taken as well."
 
 
-def beam_options(arguments: Sequence[str], known: argparse.Namespace, parser: OptionParser) -> PipelineOptions:
+def beam_options(arguments: Sequence[str], known: argparse.Namespace, parser: OptionParser) -> "PipelineOptions":
     """Beam's options from what our parser left over.
 
     Where no runner is named it is FnApiRunner, with processes for more than one worker: the bare DirectRunner would
     download a binary. Raises PreprocessingError for an option that nobody knows and for a runner off the list.
     """
+    from apache_beam.options.pipeline_options import PipelineOptions
+
     workers = known.workers
     arguments = list(arguments)
     named = [argument for argument in arguments if argument.split("=")[0] == "--runner"]
@@ -73,8 +79,10 @@ def quiet() -> None:
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
 
 
-def run_pipeline(options: PipelineOptions, add_graph: Callable[[beam.Pipeline], None]) -> None:
+def run_pipeline(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline], None]") -> None:
     """Runs the graph to its end. A worker's PreprocessingError is raised here, whatever the runner made of it."""
+    import apache_beam as beam
+
     try:
         with beam.Pipeline(options=options) as pipeline:
             add_graph(pipeline)

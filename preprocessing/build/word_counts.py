@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import apache_beam as beam
 import xxhash
 
 from preprocessing.atomic_file import write_text
@@ -21,6 +20,9 @@ from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
 from preprocessing.tokens.vocabulary_training import VocabularyOptions
+
+if TYPE_CHECKING:
+    import apache_beam as beam
 
 # A split's word counts are pruned to this many words, so that memory does not grow with the corpus; rarer words do
 # not decide a vocabulary of some ten thousand pieces.
@@ -49,8 +51,10 @@ class CountJob:
         return not self.options.cased, self.options.separate_chinese, self.options.keep_accents
 
 
-def add_graph(pipeline: beam.Pipeline, splits: Sequence[Split], job: CountJob) -> None:
+def add_graph(pipeline: "beam.Pipeline", splits: Sequence[Split], job: CountJob) -> None:
     """Counts the words of every split; the counts go through files."""
+    import apache_beam as beam  # late: see runners.py
+
     _ = (
         pipeline
         | "Splits" >> beam.Create([split.to_json() for split in splits])

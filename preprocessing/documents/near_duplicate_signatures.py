@@ -32,9 +32,14 @@ class NearDuplicateOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    threshold: float = Field(0.8, gt=0, lt=1, description="Jaccard similarity of their word n-grams")
+    threshold: float = Field(
+        0.8,
+        gt=0,
+        lt=1,
+        description="Jaccard similarity of their word n-grams from which two documents are near-duplicates",
+    )
     ngram_words: int = Field(5, ge=1, description="words in an n-gram")
-    permutations: int = Field(128, ge=16, le=1024, description="numbers in a signature (4 bytes each)")
+    permutations: int = Field(128, ge=16, le=1024, description="numbers in a document's signature (4 bytes each)")
     seed: int = Field(1, ge=0, description="seed of the permutations")
 
 

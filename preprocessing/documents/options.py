@@ -31,7 +31,7 @@ class CleaningOptions(Options):
         WEB_FURNITURE, description="a short paragraph that contains one of these (in any case) is dropped"
     )
     boilerplate_maximum_characters: int = Field(
-        300, ge=0, description="longer paragraphs are never taken for boilerplate"
+        300, ge=0, description="a paragraph of more characters is never taken for boilerplate"
     )
     maximum_symbol_share: float = Field(
         0.5, ge=0, le=1, description="a document with a larger share of non-letters (spaces aside) is dropped"
@@ -39,16 +39,18 @@ class CleaningOptions(Options):
     maximum_repeated_share: float = Field(
         0.3, ge=0, le=1, description="a document with a larger share of text in repeated paragraphs is dropped"
     )
-    minimum_characters: int = Field(50, ge=0, description="a shorter document is dropped")
+    minimum_characters: int = Field(50, ge=0, description="a document with fewer characters is dropped")
     minimum_sentences: int = Field(1, ge=1, description="a document with fewer sentences is dropped")
 
 
 class DecontaminationOptions(Options):
     """Which evaluation files must not leak into pretraining."""
 
-    files: tuple[str, ...] = Field((), description="dev and test files (tsv, csv, json, jsonl, txt), globs too")
-    ngram_words: int = Field(13, ge=1, description="words in a row that count as shared")
-    action: Literal["report", "drop"] = Field("report", description="count and name, or also drop")
+    files: tuple[str, ...] = Field((), description="dev and test files (tsv, csv, json, jsonl, txt), or quoted globs")
+    ngram_words: int = Field(13, ge=1, description="length of a run of words that counts as shared")
+    action: Literal["report", "drop"] = Field(
+        "report", description="a document that shares such a run is counted and named, or dropped as well"
+    )
 
 
 class DocumentOptions(ReaderOptions):

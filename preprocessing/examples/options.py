@@ -15,10 +15,12 @@ class ExampleOptions(BaseModel):
 
     sequence_lengths: tuple[int, ...] = Field((128, 512), description="lengths in tokens, special tokens included")
     duplicate_factor: int = Field(
-        5, ge=1, description="passes over the training documents, each with other pairs and masks"
+        5, ge=1, description="number of passes over the training documents, each with other pairs and masks"
     )
     seed: int = Field(12345, description="seed of every random choice")
-    recipe: Literal["default", "reference"] = Field("default", description="correct, or as published with its quirks")
+    recipe: Literal["default", "reference"] = Field(
+        "default", description="how examples are made: correctly, or as the published code did, with its quirks"
+    )
     objective: Literal["next-sentence", "sentence-order", "none"] = Field(
         "next-sentence", description="what the second segment is: next or random, in order or swapped, or absent"
     )
@@ -28,8 +30,8 @@ class ExampleOptions(BaseModel):
     mask_probability: float = Field(0.15, gt=0, lt=1, description="share of the tokens (or words) that are masked")
     max_predictions: tuple[int, ...] = Field(
         (),
-        description="masked tokens per example at most, one number or one for each length; default: no limit, and "
-        "for the reference recipe mask probability times length, rounded up",
+        description="masked tokens per example at most, one number or one for each length (default: no limit; for "
+        "the reference recipe mask probability times length, rounded up)",
     )
     mask_token_share: float = Field(0.8, ge=0, le=1, description="share of the masked tokens shown as [MASK]")
     random_token_share: float = Field(0.1, ge=0, le=1, description="share of the masked tokens shown as a random token")
@@ -37,7 +39,9 @@ class ExampleOptions(BaseModel):
     word_segmenter: str = Field(
         "", description="module:function that splits a text into words, for languages that write none apart"
     )
-    heldout_fraction: float = Field(0.01, ge=0, lt=1, description="share of the documents that are held out")
+    heldout_fraction: float = Field(
+        0.01, ge=0, lt=1, description="share of the documents that are held out for evaluation"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "ExampleOptions":

@@ -16,11 +16,17 @@ class Options(BaseModel):
 class InputOptions(Options):
     """Which inputs are read. Each path may be a file, a glob (`**` crosses folders) or, for books, a folder."""
 
-    wikipedia: tuple[str, ...] = Field((), description="pages-articles XML dumps (plain, bz2, gz, zst)")
-    books: tuple[str, ...] = Field((), description="plain text or EPUB books, or folders of them")
-    jsonlines: tuple[str, ...] = Field((), description="one JSON object a line (plain, gz, zst, bz2)")
-    parquet: tuple[str, ...] = Field((), description="Parquet files with a text column")
-    sentences: tuple[str, ...] = Field((), description="a sentence a line, a blank line between documents")
+    wikipedia: tuple[str, ...] = Field(
+        (), description="pages-articles XML dumps (plain, bz2, gz, zst): files or quoted globs"
+    )
+    books: tuple[str, ...] = Field((), description="plain text or EPUB books: files, quoted globs or folders")
+    jsonlines: tuple[str, ...] = Field(
+        (), description="files or quoted globs, one JSON object a line (plain, gz, zst, bz2)"
+    )
+    parquet: tuple[str, ...] = Field((), description="Parquet files with a text column, or quoted globs")
+    sentences: tuple[str, ...] = Field(
+        (), description="files or quoted globs, a sentence a line, a blank line between documents"
+    )
     dataset: tuple[str, ...] = Field(
         (), description="Hugging Face datasets, as name, name:configuration, or a local folder or file"
     )
@@ -38,8 +44,10 @@ class BookOptions(Options):
         "book", description="what one document is: the whole book, as BERT was trained, or a chapter"
     )
     keep_headings: bool = Field(False, description="keep chapter headings as sentences of their own")
-    encoding: str | None = Field(None, description="force this encoding instead of detecting one per file")
-    unpacked_limit_bytes: int = Field(256 << 20, gt=0, description="an EPUB that unpacks to more than this is refused")
+    encoding: str | None = Field(None, description="encoding of all plain text books (default: detected for each file)")
+    unpacked_limit_bytes: int = Field(
+        256 << 20, gt=0, description="an EPUB that unpacks to more bytes than this is refused"
+    )
 
 
 class RecordOptions(Options):
@@ -52,9 +60,9 @@ class RecordOptions(Options):
 class LimitOptions(Options):
     """What bounds memory whatever the input."""
 
-    line_bytes: int = Field(16 << 20, gt=0, description="a longer line is refused")
+    line_bytes: int = Field(16 << 20, gt=0, description="a line of more bytes than this is refused")
     document_characters: int = Field(
-        32 << 20, gt=0, description="a longer document is cut into parts at paragraph boundaries"
+        32 << 20, gt=0, description="a document of more characters is cut into parts at paragraph boundaries"
     )
 
 

@@ -15,5 +15,5 @@ class WikitextOptions(BaseModel):
     keep_disambiguation: bool = Field(False, description="keep disambiguation pages")
     accept_truncated: bool = Field(False, description="accept a dump that ends early: keep its complete pages")
     page_limit_bytes: int = Field(
-        64 << 20, gt=0, description="a page whose XML is larger than this is rejected, never held in memory"
+        64 << 20, gt=0, description="a page whose XML has more bytes than this is rejected, never held in memory"
     )

@@ -82,6 +82,41 @@ def test_the_installed_command_runs_the_file_as_main(pipeline: Path) -> None:
     assert arguments[:2] == ["--answer", "42"]
 
 
+@pytest.mark.parametrize("words", [("run", "--help"), ("run", "-h"), ("run", "--engine", "local", "--help")])
+def test_without_a_file_help_is_that_of_the_command(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(words)
+    assert caught.value.code == 0
+    assert "--workers N" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", [("--help",), ("--engine", "flink", "-h"), ("--help", "--out_put", "x")])
+def test_after_the_file_help_is_the_files(pipeline: Path, given: tuple[str, ...]) -> None:
+    file, arguments = parse(["run", str(pipeline), *given])
+    assert file == pipeline
+    assert arguments == [word for word in ("--out_put", "x", "--help", "-h") if word in given]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "required: command"),
+        (("run",), "required: FILE"),
+        (("run", "FILE", "--engine", "fnord"), "invalid choice: 'fnord'"),
+        (("run", "FILE", "--workers", "many"), "--workers: invalid int value"),
+        (("run", "FILE", "--workers", "0"), "--workers 0: must be at least 1"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence(
+    pipeline: Path, words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(pipeline) if word == "FILE" else word for word in words]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("beam: ")
+    assert said.count("\n") == 1
+    assert message in said
+
+
 def test_a_missing_file_is_one_sentence_and_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "/nonexistent/pipeline.py"]) == 2
     assert capsys.readouterr().err == "beam: beam run /nonexistent/pipeline.py: no such file\n"

@@ -55,10 +55,11 @@ def check_options(program: tuple[str, ...], words: list[str]) -> None:
 
 
 def check_pretraining(words: list[str]) -> None:
-    from pretraining.configuration.recipe import load_recipe, parse_command_line
+    from pretraining.configuration.recipe import recipe_of, recipe_parser
 
-    config, overrides = parse_command_line(words)
-    assert load_recipe(README.parent / config, overrides).training.steps > 0
+    place = words.index("--config") + 1
+    words[place] = str(README.parent / words[place])
+    assert recipe_of(recipe_parser("pretraining", "").parse_args(words)).training.steps > 0
 
 
 def check(command: str) -> None:

@@ -346,13 +346,14 @@ def test_counters_that_do_not_balance_fail_the_build(
 @pytest.mark.slow
 def test_the_file_runs_as_a_script_and_as_a_module(inputs: Path, tmp_path: Path, repository: Path) -> None:
     arguments = ["--sentences", str(inputs / "text" / "a.txt"), "--vocab", str(inputs / "vocab.txt"), *SMALL]
-    for number, program in enumerate((["-m", "preprocessing.pipeline"], ["-m", "cluster.beam", "run", "FILE"])):
+    programs = (["-m", "preprocessing.pipeline"], ["-m", "cluster.beam", "run", "FILE"], ["FILE"])
+    for number, program in enumerate(programs):
         program = [str(repository / "preprocessing" / "pipeline.py") if part == "FILE" else part for part in program]
         engine = ["--engine", "local", "--workers", "1"] if "run" in program else ["--runner=FnApiRunner"]
         command = [sys.executable, *program, *arguments, "--output", str(tmp_path / str(number)), *engine]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    assert content(tmp_path / "0") == content(tmp_path / "1")
+    assert content(tmp_path / "0") == content(tmp_path / "1") == content(tmp_path / "2")
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.engines import dask_nodes
+from cluster.engines.dask_nodes import main
+
 PROGRAM = """
 import sys
 from distributed import Client
@@ -41,3 +44,18 @@ def test_two_nodes_run_the_command_and_hand_back_its_exit_code(tmp_path: Path) -
     assert nodes[0].returncode == 5
     assert nodes[1].wait(timeout=60) == 0
     assert not scheduler_file.exists()
+
+
+def test_a_wrong_option_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--scheduler-file", "s.json", "--worker-per-node", "1", "--", "true", "--workers_per_node"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_command_after_two_hyphens_is_handed_on_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    monkeypatch.setattr(dask_nodes, "_first_node", lambda *arguments: taken.append(arguments) or 5)
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    monkeypatch.setenv("SLURM_NTASKS", "3")
+    words = ["beam", "run", "x.py", "--workers_per_node=2", "--scheduler-file", "other"]
+    assert main(["--scheduler_file", "s.json", "--workers-per-node", "4", "--", *words]) == 5
+    assert taken == [(Path("s.json"), 4, 3, words)]

@@ -1,6 +1,6 @@
 import argparse
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
@@ -154,7 +154,7 @@ def test_the_command_line_goes_before_the_file(recipe: Path) -> None:
         ("steps = 3", ("--engine.zero",), "has no value"),
         ("steps = 3", ("--engine.zero=1", "--engine.zero.stage=2"), "is a value, not a table"),
         ("steps = ", (), "is not TOML"),
-        ("from = 'x'", (), "--steps is missing"),
+        ("from = 'x'", (), r"recipe\.toml: steps is missing; set it there"),
     ],
 )
 def test_a_bad_recipe_is_refused_in_one_sentence(
@@ -180,6 +180,36 @@ def test_help_has_meaning_and_default_of_every_key(capsys: pytest.CaptureFixture
     for expected in ("--steps N", "(required)", "--engine.KEY", "passed on", "--section.limit-bytes", "(default: 0.1)"):
         assert expected in text
     assert "Undefined" not in text
+
+
+def test_help_says_what_an_option_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    class Several(BaseModel):
+        rates: tuple[Annotated[float, Field(gt=0)], ...] = Field((1.0,), description="each of these")
+        count: Annotated[int, Field(ge=1)] | None = Field(None, description="how many")
+
+    parser = OptionParser("program")
+    add_models(parser, (Several,))
+    parser.add_argument("--output", "--out", type=Path, required=True, help="the file")
+    parser.add_argument("--level", choices=("low", "high"), default="low", help="how loud")
+    parser.add_argument("--loud", action="store_true", help="louder")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[4:] == [
+        "--rates X,X each of these (default: 1.0)",
+        "--count N how many",
+        "--output, --out PATH the file (required)",
+        "--level low|high how loud (default: low)",
+        "--loud louder",
+    ]
+
+
+def test_words_after_two_hyphens_are_left_alone() -> None:
+    parser = OptionParser("program")
+    parser.add_argument("--two-words", help="a text")
+    parser.add_argument("command", nargs="+", help="another program's command line")
+    found = parser.parse_args(["--two_words=x", "--", "run", "--two_words=y"])
+    assert (found.two_words, found.command) == ("x", ["run", "--two_words=y"])
 
 
 def test_subcommands_have_the_same_manners(capsys: pytest.CaptureFixture[str]) -> None:
