@@ -142,7 +142,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = recipe_parser("python -m pretraining.plan", "Memory, FLOPs and hours of a run before it is submitted.")
     parser.add_argument("--gpus", type=int, metavar="N", required=True, help="ranks of the run, one a GPU")
     parser.add_argument("--gpu", metavar="NAME", default="h100", help=f"one of {', '.join(DATASHEET_TFLOPS)}")
-    parser.add_argument("--mfu", type=float, metavar="X", default=0.4, help="share of the peak that you expect to reach")
+    parser.add_argument(
+        "--mfu", type=float, metavar="X", default=0.4, help="share of the peak that you expect to reach"
+    )
     parser.add_argument("--json", action="store_true", help="print the plan as JSON: bytes, FLOPs, hours")
     try:
         known = parser.parse_args(arguments)

@@ -101,6 +101,31 @@ def newest_complete(folder: Path) -> Path | None:
     return None
 
 
+def checkpoint_steps(folder: Path) -> list[int]:
+    """The steps of which there are checkpoints, in no order; whether they are whole is not looked at."""
+    return _steps(folder)
+
+
+def damaged_file(checkpoint: Path) -> str | None:
+    """The first file that is not as the checkpoint's manifest says, by size and sha256; None when all are."""
+    try:
+        files = json.loads((checkpoint / _MANIFEST).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return _MANIFEST
+    for name, facts in files.items():
+        try:
+            if not _matches(checkpoint / name, facts):
+                return str(name)
+        except OSError:
+            return str(name)
+    return None
+
+
+def engine_folder(checkpoint: Path) -> Path:
+    """Where DeepSpeed's own files are."""
+    return checkpoint / _ENGINE
+
+
 def refuse_used(folder: Path) -> None:
     """PretrainingError when there are checkpoints: those of a run from step 0 would get mixed up with them."""
     steps = _steps(folder)

@@ -1,13 +1,16 @@
-"""The finished model as a Hugging Face folder, complete or absent."""
+"""The model as a Hugging Face folder, complete or absent: of a run that ends, or of a checkpoint."""
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
 
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.huggingface import export_state
+from pretraining.run.checkpoint import engine_folder
+from pretraining.run.saved_run import SavedRun, require_whole
 
 
 def export_run(
@@ -15,12 +18,60 @@ def export_run(
 ) -> None:
     """Writes ``run_folder/export`` on rank 0 from its full ``weights``; collective."""
     if dist.get_rank() == 0:
-        building, target, old = run_folder / "export.tmp", run_folder / "export", run_folder / "export.old"
-        for leftover in (building, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        export_state(weights, model, building, tokenizer_folder)
-        if target.exists():
-            target.rename(old)
-        building.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
+        write_export(weights, model, tokenizer_folder, run_folder / "export")
     dist.barrier()
+
+
+def export_checkpoint(run: SavedRun, tokenizer_folder: Path, target: Path) -> None:
+    """Writes ``target`` from the run's checkpoint, in one process and without its ranks.
+
+    PretrainingError when the checkpoint is damaged.
+    """
+    require_whole(run.checkpoint)
+    with torch.device("meta"):  # only its names are needed
+        model = BertForPreTraining(run.model)
+    weights = checkpoint_weights(run)
+    # Tensors that stand in the model twice are saved once.
+    weights |= {name: weights[first] for name, first in _shared_names(model).items() if name not in weights}
+    write_export(weights, model, tokenizer_folder, target)
+
+
+def checkpoint_weights(run: SavedRun) -> dict[str, torch.Tensor]:
+    """The float32 weights of a checkpoint by our names, on the CPU.
+
+    Up to ZeRO stage 2 the model's own file has them, but for float16, whose float32 weights are with the optimiser,
+    cut over the ranks, as those of stage 3 are: DeepSpeed's own converter puts them together.
+    """
+    folder = engine_folder(run.checkpoint)
+    if run.recipe.stage < 3 and run.recipe.training.precision != "fp16":
+        contents: dict[str, Any] = torch.load(
+            folder / "mp_rank_00_model_states.pt", map_location="cpu", weights_only=True, mmap=True
+        )
+        return dict(contents["module"])
+    from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint
+
+    return dict(get_fp32_state_dict_from_zero_checkpoint(str(folder.parent), tag=folder.name))
+
+
+def write_export(
+    weights: dict[str, torch.Tensor], model: BertForPreTraining, tokenizer_folder: Path, target: Path
+) -> None:
+    """Writes the folder ``target`` from full ``weights``; what was there before goes when the new one is complete."""
+    building, old = (target.with_name(f"{target.name}.{ending}") for ending in ("tmp", "old"))
+    for leftover in (building, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    export_state(weights, model, building, tokenizer_folder)
+    if target.exists():
+        target.rename(old)
+    building.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _shared_names(model: BertForPreTraining) -> dict[str, str]:
+    """For every further name of a parameter its first one."""
+    first: dict[int, str] = {}
+    return {
+        name: first[id(parameter)]
+        for name, parameter in model.named_parameters(remove_duplicate=False)
+        if first.setdefault(id(parameter), name) != name
+    }

@@ -51,7 +51,7 @@ def recipe(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--training.batchsize", "8"], "did you mean 'batch_size'?"),
+        (["--training.batchsize", "8"], "did you mean --training.batch-size?"),
         (["--deepspeed.train_batch_size=8"], "train_batch_size belongs to the trainer: set training.batch_size"),
         (["--deepspeed.zero_optimisation.stage=2"], "'zero_optimization'"),
         (["--data.sequence_length=64"], "longer than the model's 32 positions"),

@@ -1,6 +1,7 @@
 """Whole runs on two real ranks: resuming exactly, refusing what does not fit, equality with a plain loop."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ import pytest
 import torch
 
 from benchmarks.synthetic_shards import write_shards
+from pretraining import export, report
 from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.data.loader import Loader
 from pretraining.data.sampler import Position, Sampler
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
-from pretraining.model.huggingface import export_bert, import_bert
+from pretraining.model.huggingface import export_bert, import_bert, read_weights
 from pretraining.run.metrics import read_metrics
 
 pytestmark = pytest.mark.slow
@@ -100,7 +102,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, launch: Callable[..., None
     run("other data", "damaged", data__shards=str(other))
     run("other stage", "damaged", deepspeed__zero_optimization__stage=2)
     run("finished", "whole-1-fp32")
-    run("dynamic", "dynamic", data__masking='"dynamic"', output__export="false")
+    run("dynamic", "dynamic", data__masking="dynamic", output__export="false")
     run("next phase", "phase2", init__from=str(folder / "whole-1-fp32"), training__steps=2)
     run(
         "two hundred",
@@ -164,6 +166,55 @@ def test_run_folder_is_complete(results: tuple[Path, dict[str, Any]]) -> None:
         exported.parameters(), import_bert(results[0] / "whole-0-fp32" / "export").parameters(), strict=True
     ):
         assert torch.allclose(left, right, atol=2e-4)
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_a_checkpoint_exports_what_the_run_exported(
+    results: tuple[Path, dict[str, Any]], stage: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _ = results
+    run = folder / f"whole-{stage}-fp32"
+    assert export.main([str(run), "--output", str(tmp_path / "export")]) == 0
+    files = {path.name for path in (run / "export").iterdir()}
+    assert {path.name for path in (tmp_path / "export").iterdir()} == files
+    for name in files:
+        assert (tmp_path / "export" / name).read_bytes() == (run / "export" / name).read_bytes(), name
+    assert export.main([str(run), "--output", str(tmp_path / "export")]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_an_earlier_step_is_exported_and_a_damaged_one_is_not(
+    results: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(results[0] / "parts-1-fp32", run)
+    steps = sorted(int(path.name.removeprefix("step")) for path in (run / "checkpoints").glob("step*"))
+    assert steps == [3, 6]
+    assert export.main([str(run), "--step", "3"]) == 0
+    earlier, last = (read_weights(run / name) for name in ("export-step3", "export"))
+    assert all(torch.isfinite(value).all() for value in earlier.values())
+    assert not all(torch.equal(earlier[name], last[name]) for name in last)
+    assert export.main([str(run), "--step", "4"]) == 2
+    assert "no checkpoint of step 4; there are those of 3, 6" in capsys.readouterr().err
+    states = run / "checkpoints" / "step6" / "engine" / "mp_rank_00_model_states.pt"
+    states.write_bytes(states.read_bytes()[:-1] + b"!")
+    assert export.main([str(run)]) == 2
+    assert "step6 is damaged: engine/mp_rank_00_model_states.pt" in capsys.readouterr().err
+    assert not (run / "export-step6").exists()
+
+
+def test_a_report_is_written_anew(
+    results: tuple[Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(results[0] / "whole-1-fp32", run)
+    before = {name: (run / name).read_bytes() for name in ("report.html", "report.json")}
+    for name in before:
+        (run / name).unlink()
+    assert report.main([str(run)]) == 0
+    assert {name: (run / name).read_bytes() for name in before} == before
+    assert report.main([str(tmp_path)]) == 2
+    assert "is no folder of a run: recipe.json cannot be read" in capsys.readouterr().err
 
 
 def test_stopped_run_stays_stopped(results: tuple[Path, dict[str, Any]]) -> None:
