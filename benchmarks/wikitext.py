@@ -133,7 +133,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = "a pages-articles dump or an excerpt of one (default: the excerpt in the gensim package)"
     parser.add_argument("dump", type=Path, nargs="?", help=text)
     try:
-        compare(read_wikitext(parser.parse_args(argv).dump or sample_dump()))
+        dump = parser.parse_args(argv).dump or sample_dump()
+        if not dump.is_file():
+            raise PreprocessingError(f"{dump}: no such file; give a pages-articles dump.")
+        compare(read_wikitext(dump))
     except PreprocessingError as error:
         print(f"benchmarks.wikitext: {error}", file=sys.stderr)
         return error.exit_code

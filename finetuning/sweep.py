@@ -38,7 +38,7 @@ def option_parser() -> OptionParser:
         dest="model_list",
         metavar="FOLDER,FOLDER",
         type=labelled_models,
-        help="all models at once, each as FOLDER or LABEL=FOLDER",
+        help="instead of --models.KEY: all models at once, each as FOLDER or LABEL=FOLDER",
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="how many runs at once; left out: what the machine bears")
     what = parser.add_mutually_exclusive_group()

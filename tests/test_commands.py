@@ -67,8 +67,8 @@ def problems_of(help_: Help) -> Iterator[str]:
         yield f"exit code {help_.code}"
     if help_.errors:
         yield f"on stderr: {help_.errors.strip().splitlines()[-1]}"
-    if "usage: " not in help_.output:
-        yield "no usage"
+    if not help_.output.startswith("usage: "):
+        yield "does not begin with its usage"
     for nonsense in ("PydanticUndefined", "SUPPRESS", "None)", "<class ", "<function "):
         if nonsense in help_.output:
             yield f"{nonsense} in the text"
@@ -148,7 +148,7 @@ WRONG = [
     ("parser.parse", f"{SUB}('sub', help='h')\nparser.parse", "command sub: no description"),
     ("parser.parse", f"{SUB}('sub', help='h').add_argument('--x')\nparser.parse", "command sub: no help for --x"),
     ("parser.parse_args()", "print('usage: command')", "printed by no parser"),
-    ("parser.parse_args()", "print(parser.format_help()[7:])", "no usage"),
+    ("parser.parse_args()", "print(parser.format_help()[7:])", "does not begin with its usage"),
     ("parser.parse_args()", "print(parser.format_help())\nsys.exit(3)", "exit code 3"),
     ("import sys", "import sys\nprint('careful', file=sys.stderr)", "on stderr: careful"),
     ("import sys", "import torch", "imports torch"),

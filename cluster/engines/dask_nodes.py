@@ -24,7 +24,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     from preprocessing.arguments import OptionParser
 
-    parser = OptionParser("python -m cluster.engines.dask_nodes", __doc__.split("\n")[0], ClusterError)
+    parser = OptionParser(
+        "python -m cluster.engines.dask_nodes",
+        __doc__.split("\n")[0],
+        ClusterError,
+        usage="%(prog)s --scheduler-file PATH --workers-per-node N -- COMMAND ...",
+    )
     text = "file through which the nodes find the scheduler, on a file system that every node sees"
     parser.add_argument("--scheduler-file", type=Path, required=True, help=text)
     text = "worker processes of one thread on each node"
