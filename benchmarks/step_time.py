@@ -23,7 +23,8 @@ from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
 from pretraining.model.huggingface import export_bert
 from pretraining.model.packing import PackedBatch
-from pretraining.planning.flops import Work, measure_matmul_tflops, training_flops
+from pretraining.planning.flops import Work, training_flops
+from pretraining.planning.measured_peak import measure_matmul_tflops
 
 # Name → published size, sequence length, sequences in a micro-batch.
 CASES: dict[str, tuple[str, int, int]] = {

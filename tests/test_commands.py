@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 FOLDERS = ("preprocessing", "pretraining", "finetuning", "cluster", "benchmarks")
 HEAVY = ("torch", "apache_beam")
 """What takes seconds to import, and may not be imported for a help …"""
-MAY_BE_HEAVY = re.compile(r"benchmarks\.|pretraining\.(?!main$)")
+MAY_BE_HEAVY = re.compile(r"benchmarks\.")
 """… but by these."""
 FILES = ("preprocessing/pipeline.py", "preprocessing/vocabulary.py", "preprocessing/near_duplicates.py")
 FILES += ("pretraining/main.py", "finetuning/main.py")

@@ -1,13 +1,8 @@
-"""Floating-point operations of BERT pretraining, and what a device can do at most."""
+"""Floating-point operations of BERT pretraining, and what the makers of devices say that these can do at most."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-
 from pretraining.model.config import BertConfig
-from pretraining.model.linear import onednn_serves, product
 
 # Dense TFLOP/s from NVIDIA's datasheets: (16-bit tensor cores without sparsity, float32 without tensor cores).
 # V100 SXM2, A100 SXM 80 GB, H100 SXM, H200 SXM, B200 (HGX B200, an eighth). V100 has float16 only.
@@ -69,21 +64,3 @@ def datasheet_tflops(device_name: str, precision: str) -> float | None:
         if name in device_name.lower():
             return thirty_two_bit if precision == "fp32" else sixteen_bit
     return None
-
-
-def measure_matmul_tflops(dtype: torch.dtype, seconds: float = 0.3, size: int = 1024) -> float:
-    """Measured peak of square matrix products on the CPU with this process's threads: the best of several, and of both
-    libraries where the model has the choice.
-    """
-    generator = torch.Generator().manual_seed(0)  # not the run's own: it is measured after a resumed state is restored
-    left, right = (torch.randn(size, size, dtype=dtype, generator=generator) for _ in range(2))
-    best, deadline = 0.0, time.perf_counter() + seconds
-    multiplications: list[Callable[..., torch.Tensor]] = [torch.mm]
-    if onednn_serves(left, right):
-        multiplications.append(product)
-    while best == 0.0 or time.perf_counter() < deadline:
-        for multiply in multiplications:
-            start = time.perf_counter()
-            multiply(left, right)
-            best = max(best, 2.0 * size**3 / (time.perf_counter() - start) / 1e12)
-    return best

@@ -17,7 +17,8 @@ from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Sampler
 from pretraining.optimization.schedules import build_schedule
-from pretraining.planning.flops import datasheet_tflops, measure_matmul_tflops
+from pretraining.planning.flops import datasheet_tflops
+from pretraining.planning.measured_peak import measure_matmul_tflops
 from pretraining.run import checkpoint
 from pretraining.run.engine import full_weights, start_engine, start_processes
 from pretraining.run.evaluation import HeldOut
