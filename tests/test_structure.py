@@ -15,7 +15,7 @@ import pytest
 COMMANDS = "(commands)"
 ORDER: dict[str, tuple[str, ...]] = {
     "preprocessing": (
-        *("errors", "atomic_file", "arguments", "tally"),
+        *("errors", "atomic_file", "arguments", "compiled", "tally"),
         *("wikitext", "sources", "documents", "tokens", "examples", "shards", "build", COMMANDS),
     ),
     "pretraining": ("errors", "model", "data", "optimization", "configuration", "planning", "run", COMMANDS),
@@ -25,7 +25,7 @@ ORDER: dict[str, tuple[str, ...]] = {
 """For each stage its rooms, and the files that rooms share, in the order of the road: each may import what stands
 before it. Every other file on the top level is a command."""
 
-SHARED = ("preprocessing.errors", "preprocessing.atomic_file", "preprocessing.arguments")
+SHARED = ("preprocessing.errors", "preprocessing.atomic_file", "preprocessing.arguments", "preprocessing.compiled")
 OTHER_STAGES: dict[str, tuple[str, ...]] = {
     "preprocessing": (),
     "pretraining": (*SHARED, "preprocessing.examples", "preprocessing.tokens", "preprocessing.shards"),

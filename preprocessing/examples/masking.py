@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from preprocessing.compiled import compiled
+from preprocessing.examples.mask_choice import AS_MASK, AS_RANDOM, choose_fate, choose_unit
 from preprocessing.examples.pairs import Plan
-from preprocessing.examples.philox import below, compiled, new_state, start_stream, uniform
+from preprocessing.examples.philox import below, new_state, start_stream, uniform
 from preprocessing.tokens.corpus import Array
 
 LONGEST_WORD = 32
 """Longer words are counted with those of this many pieces."""
-
-_AS_MASK, _AS_RANDOM, _AS_ORIGINAL = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -166,14 +166,13 @@ def _mask(  # type: ignore[no-untyped-def]
             wanted = min(found, max(1, round(found * probability)))
             masked = 0
             for chosen in range(wanted):
-                swap = chosen + below(state, found - chosen)
-                units[chosen], units[swap] = units[swap], units[chosen]
-                first, last = starts[units[chosen]], ends[units[chosen]]
+                word = choose_unit(units, chosen, chosen + below(state, found - chosen))
+                first, last = starts[word], ends[word]
                 if masked + last - first > most:
                     if masked > 0:
                         break
                     last = first + most
-                how = _draw(state, mask_share, random_share)
+                how = choose_fate(uniform(state), mask_share, random_share)
                 for position in range(first, last):
                     action[position] = how
                 masked += last - first
@@ -182,9 +181,8 @@ def _mask(  # type: ignore[no-untyped-def]
             for unit in range(pieces):
                 units[unit] = 1 + unit if 1 + unit < skipped else 2 + unit
             for chosen in range(masked):
-                swap = chosen + below(state, pieces - chosen)
-                units[chosen], units[swap] = units[swap], units[chosen]
-                action[units[chosen]] = _draw(state, mask_share, random_share)
+                piece = choose_unit(units, chosen, chosen + below(state, pieces - chosen))
+                action[piece] = choose_fate(uniform(state), mask_share, random_share)
         counts[row] = masked
         if not writing:
             continue
@@ -200,9 +198,9 @@ def _mask(  # type: ignore[no-untyped-def]
                 positions[at] = position
                 labels[at] = input_ids[begin + position]
                 at += 1
-                if how == _AS_MASK:
+                if how == AS_MASK:
                     input_ids[begin + position] = mask_id
-                elif how == _AS_RANDOM:
+                elif how == AS_RANDOM:
                     input_ids[begin + position] = ordinary_ids[below(state, len(ordinary_ids))]
             size = min(ends[word] - starts[word], LONGEST_WORD)
             words[size, 0] += 1
@@ -222,13 +220,3 @@ def _words(word_starts, start, end, position, starts, ends, found):  # type: ign
     if end > start:
         ends[found - 1] = position + end - start
     return found
-
-
-@compiled
-def _draw(state, mask_share, random_share):  # type: ignore[no-untyped-def]
-    drawn = uniform(state)
-    if drawn < mask_share:
-        return _AS_MASK
-    if drawn < mask_share + random_share:
-        return _AS_RANDOM
-    return _AS_ORIGINAL

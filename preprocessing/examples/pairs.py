@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from preprocessing.examples.philox import below, compiled, new_state, next_number, start_stream, uniform
+from preprocessing.compiled import compiled
+from preprocessing.examples.philox import below, new_state, next_number, start_stream, uniform
 from preprocessing.tokens.corpus import Array, Corpus
 
 NEXT_SENTENCE, SENTENCE_ORDER, SINGLE_SEGMENT = 0, 1, 2

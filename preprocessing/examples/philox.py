@@ -5,15 +5,13 @@ A stream is a key (64 bits: what the numbers are for) and a counter (128 bits: d
 drawn from at any time, in any order, on any machine, so nothing depends on who works on which document when.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+from preprocessing.compiled import compiled
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)
@@ -24,14 +22,6 @@ _BITS = np.uint64(32)
 _ONE = np.uint64(1)
 _POSITION = 10
 _SCALE = 2.0**-32
-
-
-def compiled(function: Function) -> Function:
-    """Compiles with numba and keeps the machine code on disk: the first run of all takes seconds, later ones do not."""
-    try:
-        return cast(Function, numba.njit(cache=True, nogil=True)(function))
-    except RuntimeError:  # numba finds no folder that it may write to; then every process compiles for itself
-        return cast(Function, numba.njit(nogil=True)(function))
 
 
 def stream_key(seed: int, *purpose: int | str) -> int:

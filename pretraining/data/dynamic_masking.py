@@ -4,14 +4,16 @@ The static masks are undone from their labels and as many new positions are draw
 tokens of a global batch is still read from the shards' offsets without communication. Randomness is counter-based,
 keyed by seed, pass and example: no state to save, and the same masks on any number of ranks.
 
-80 % become [MASK], 10 % a random ordinary token, 10 % stay (Devlin et al. 2019, section 3.1); drawn per word where
-whole words are masked.
+The two draws are those of static masks (``preprocessing/examples/mask_choice.py``): 80 % become [MASK], 10 % a random
+ordinary token, 10 % stay; drawn per word where whole words are masked.
 """
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
+
+from preprocessing.compiled import compiled
+from preprocessing.examples.mask_choice import AS_MASK, AS_RANDOM, MASK_SHARE, RANDOM_SHARE, choose_fate, choose_unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ def mask_anew(
     )
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@compiled
 def _mix(value: np.uint64) -> np.uint64:
     """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -63,14 +65,14 @@ def _mix(value: np.uint64) -> np.uint64:
     return value ^ (value >> np.uint64(31))
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@compiled
 def _uniform(key: np.uint64, counter: int) -> float:
     """The ``counter``-th uniform number in [0, 1) of a key."""
     step = np.uint64(counter + 1) * np.uint64(0x9E3779B97F4A7C15)
     return float(_mix(key + step) >> np.uint64(11)) / 9007199254740992.0
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _draw(
     input_ids: np.ndarray,
     token_edges: np.ndarray,
@@ -104,40 +106,40 @@ def _draw(
                 word_start[words], word_stop[words] = index, index + 1
                 words += 1
         counter = 0
-        chosen = np.zeros(stop - start, np.int8)
+        fates = np.zeros(stop - start, np.int8)
+        units = np.arange(words)
         # A random order of the words, drawn lazily (Fisher-Yates); a word that no longer fits is passed over.
         left = budget
         for drawn in range(words):
             if left == 0:
                 break
-            other = drawn + int(_uniform(key, counter) * (words - drawn))
+            word = choose_unit(units, drawn, drawn + int(_uniform(key, counter) * (words - drawn)))
             counter += 1
-            word_start[drawn], word_start[other] = word_start[other], word_start[drawn]
-            word_stop[drawn], word_stop[other] = word_stop[other], word_stop[drawn]
-            if word_stop[drawn] - word_start[drawn] > left:
+            size = word_stop[word] - word_start[word]
+            if size > left:
                 continue
-            fate = _uniform(key, counter)
+            fate = choose_fate(_uniform(key, counter), MASK_SHARE, RANDOM_SHARE)
             counter += 1
-            for index in range(word_start[drawn], word_stop[drawn]):
-                chosen[index - start] = 1 if fate < 0.8 else 2 if fate < 0.9 else 3
-            left -= word_stop[drawn] - word_start[drawn]
+            for index in range(word_start[word], word_stop[word]):
+                fates[index - start] = fate
+            left -= size
         # Only when no remaining word fits: part of a word, because the count is what the loss divides by.
         for index in range(start + 1, stop - 1):
             if left == 0:
                 break
-            if chosen[index - start] == 0 and segment_ids[index + 1] == segment_ids[index]:
-                chosen[index - start] = 1
+            if fates[index - start] == 0 and segment_ids[index + 1] == segment_ids[index]:
+                fates[index - start] = AS_MASK
                 left -= 1
         slot = mask_edges[place]
         for index in range(start, stop):
-            fate_of = chosen[index - start]
-            if fate_of == 0:
+            fate = fates[index - start]
+            if fate == 0:
                 continue
             masked_indices[slot] = index
             masked_labels[slot] = input_ids[index]
             slot += 1
-            if fate_of == 1:
+            if fate == AS_MASK:
                 input_ids[index] = mask_id
-            elif fate_of == 2:
+            elif fate == AS_RANDOM:
                 input_ids[index] = ordinary_ids[int(_uniform(key, counter) * len(ordinary_ids))]
                 counter += 1

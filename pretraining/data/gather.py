@@ -12,6 +12,8 @@ import numpy as np
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from preprocessing.compiled import compiled
+
 OK = -1
 
 
@@ -43,7 +45,7 @@ def _pointer_intrinsic(typing_context: Any, address: Any) -> Any:
 _pointer: Any = intrinsic(_pointer_intrinsic)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def measure(table: ShardTable, examples: np.ndarray, lengths: np.ndarray, masked: np.ndarray) -> int:
     """Fills ``lengths`` and ``masked`` (int64[n]) with the tokens and masked tokens of each example (int64[n]).
 
@@ -62,7 +64,7 @@ def measure(table: ShardTable, examples: np.ndarray, lengths: np.ndarray, masked
     return OK
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def pack(
     table: ShardTable,
     examples: np.ndarray,

@@ -7,9 +7,9 @@ examples cost nothing at start-up and nothing per rank, where a shuffled index a
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from preprocessing.compiled import compiled
 from pretraining.errors import PretrainingError
 
 _ROUNDS = 8
@@ -32,7 +32,7 @@ def permute(indices: np.ndarray, size: int, key: tuple[int, ...]) -> np.ndarray:
     return permuted
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _walk(indices: np.ndarray, size: int, bits: int, round_keys: np.ndarray, permuted: np.ndarray) -> None:
     """The network over numbers of ``bits`` bits (at least 2), again and again until it lands below ``size``."""
     width_high = np.uint64(max(bits, 2) // 2)
@@ -54,7 +54,7 @@ def _walk(indices: np.ndarray, size: int, bits: int, round_keys: np.ndarray, per
         permuted[place] = np.int64(value)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@compiled
 def _mix(value: np.uint64) -> np.uint64:
     """The 64-bit finaliser of SplitMix64 (Steele, Lea and Flood, 2014): every input bit reaches every output bit."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
