@@ -8,7 +8,7 @@ masks anew), say what a unit is, and count: how many pieces are hidden is a diff
 import numpy as np
 import numpy.typing as npt
 
-from preprocessing.compiled import compiled
+from preprocessing.compiled import inlined
 
 AS_MASK, AS_RANDOM, AS_ORIGINAL = 1, 2, 3
 """A hidden piece is shown as [MASK], as a random ordinary piece, as it is."""
@@ -17,7 +17,7 @@ MASK_SHARE, RANDOM_SHARE = 0.8, 0.1
 """The paper's shares of the hidden pieces; the rest is shown as it is."""
 
 
-@compiled
+@inlined
 def choose_unit(units: npt.NDArray[np.int64], chosen: int, other: int) -> int:
     """The next of `units` (int64, any order; the first `chosen` are gone): the one at `other`, trading places.
 
@@ -30,7 +30,7 @@ def choose_unit(units: npt.NDArray[np.int64], chosen: int, other: int) -> int:
     return unit
 
 
-@compiled
+@inlined
 def choose_fate(drawn: float, mask_share: float, random_share: float) -> int:
     """How a chosen unit is shown: AS_MASK, AS_RANDOM or AS_ORIGINAL; `drawn` is uniform in [0, 1)."""
     if drawn < mask_share:

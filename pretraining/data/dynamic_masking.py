@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from preprocessing.compiled import compiled
+from preprocessing.compiled import compiled, inlined
 from preprocessing.examples.mask_choice import AS_MASK, AS_RANDOM, MASK_SHARE, RANDOM_SHARE, choose_fate, choose_unit
+from pretraining.data.splitmix import mix
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,19 +58,11 @@ def mask_anew(
     )
 
 
-@compiled
-def _mix(value: np.uint64) -> np.uint64:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
-
-
-@compiled
+@inlined
 def _uniform(key: np.uint64, counter: int) -> float:
     """The ``counter``-th uniform number in [0, 1) of a key."""
     step = np.uint64(counter + 1) * np.uint64(0x9E3779B97F4A7C15)
-    return float(_mix(key + step) >> np.uint64(11)) / 9007199254740992.0
+    return float(mix(key + step) >> np.uint64(11)) / 9007199254740992.0
 
 
 @compiled
@@ -89,7 +82,7 @@ def _draw(
     whole_words: bool,
 ) -> None:
     for place in range(len(examples)):
-        key = _mix(_mix(_mix(seed) ^ np.uint64(passes[place])) ^ np.uint64(examples[place]))
+        key = mix(mix(mix(seed) ^ np.uint64(passes[place])) ^ np.uint64(examples[place]))
         start, stop = token_edges[place], token_edges[place + 1]
         budget = mask_edges[place + 1] - mask_edges[place]
         # Words as [first, last): one piece each unless whole words are masked; [CLS] and both [SEP] belong to none.

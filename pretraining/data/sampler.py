@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from preprocessing.compiled import compiled
+from pretraining.data.splitmix import mix
 from pretraining.errors import PretrainingError
 
 _ROUNDS = 8
@@ -45,21 +46,13 @@ def _walk(indices: np.ndarray, size: int, bits: int, round_keys: np.ndarray, per
             left_width, right_width = width_high, width_low
             left, right = value >> right_width, value & ((np.uint64(1) << right_width) - np.uint64(1))
             for round_key in round_keys:
-                mixed = _mix(right + round_key) & ((np.uint64(1) << left_width) - np.uint64(1))
+                mixed = mix(right + round_key) & ((np.uint64(1) << left_width) - np.uint64(1))
                 left, right = right, left ^ mixed
                 left_width, right_width = right_width, left_width
             value = (left << right_width) | right
             if value < np.uint64(size):
                 break
         permuted[place] = np.int64(value)
-
-
-@compiled
-def _mix(value: np.uint64) -> np.uint64:
-    """The 64-bit finaliser of SplitMix64 (Steele, Lea and Flood, 2014): every input bit reaches every output bit."""
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
 
 
 @dataclass(frozen=True)
