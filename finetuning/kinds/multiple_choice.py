@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch.nn.functional as F
@@ -16,8 +14,8 @@ from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit
 from finetuning.kinds.encoding.texts import encode_texts
 from finetuning.kinds.metrics.definitions import accuracy
-from finetuning.kinds.predictions import Prediction, commonest, softmax
-from finetuning.kinds.protocol import Kind
+from finetuning.kinds.one_answer import OneAnswer
+from finetuning.kinds.predictions import Prediction, softmax
 from finetuning.kinds.rows import ChoiceRow
 from finetuning.kinds.text_kind import second_text
 from finetuning.tasks.records import Record
@@ -26,7 +24,7 @@ from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.model.bert import BertModel
 
 
-class MultipleChoice(Kind[ChoiceRow]):
+class MultipleChoice(OneAnswer[ChoiceRow]):
     """One of some endings. Logits: [i, choices]; labels: [i] int64."""
 
     name = "choice"
@@ -99,20 +97,6 @@ class MultipleChoice(Kind[ChoiceRow]):
 
     def score(self, task: Task, rows: Sequence[ChoiceRow], predictions: Sequence[Prediction]) -> dict[str, float]:
         return {"accuracy": accuracy([p.label for p in predictions], [p.prediction for p in predictions])}
-
-    def constant(self, task: Task, train: Sequence[ChoiceRow], dev: Sequence[ChoiceRow]) -> list[Prediction]:
-        answer = commonest(Counter(row.label for row in train))
-        return [Prediction(row.id, row.label, answer, None) for row in dev]
-
-    def confusions(self, answer: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        return [(str(answer["label"]), str(answer["prediction"]))]
-
-    def error(self, answer: Mapping[str, Any]) -> tuple[float, str, str] | None:
-        """The probability of the wrong choice."""
-        if answer["label"] == answer["prediction"]:
-            return None
-        badness = float(answer["scores"][answer["prediction"]])
-        return (badness, str(answer["label"]), str(answer["prediction"])) if badness else None
 
 
 KIND = MultipleChoice()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,15 @@ from finetuning.errors import FinetuningError
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit
 from finetuning.kinds.metrics.definitions import CLASS_METRICS
-from finetuning.kinds.predictions import Prediction, commonest, label_settings, softmax
+from finetuning.kinds.one_answer import OneAnswer
+from finetuning.kinds.predictions import Prediction, label_settings, softmax
 from finetuning.kinds.rows import TextRow
 from finetuning.kinds.text_kind import TextKind, second_text
 from finetuning.tasks.records import Record
 from finetuning.tasks.task import Task
 
 
-class Sentence(TextKind[TextRow]):
+class Sentence(OneAnswer[TextRow], TextKind[TextRow]):
     """A class for one or two texts. Logits: [i, c]; labels: [i] int64."""
 
     name = "classification"
@@ -80,20 +80,6 @@ class Sentence(TextKind[TextRow]):
         positive = task.positive_label or task.labels[-1]
         names = dict.fromkeys((task.metric, *task.metrics))
         return {name: CLASS_METRICS[name](gold, predicted, positive) for name in names}
-
-    def constant(self, task: Task, train: Sequence[TextRow], dev: Sequence[TextRow]) -> list[Prediction]:
-        answer = commonest(Counter(row.label for row in train))
-        return [Prediction(row.id, row.label, answer, None) for row in dev]
-
-    def confusions(self, answer: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        return [(str(answer["label"]), str(answer["prediction"]))]
-
-    def error(self, answer: Mapping[str, Any]) -> tuple[float, str, str] | None:
-        """The probability of the wrong class."""
-        if answer["label"] == answer["prediction"]:
-            return None
-        badness = float(answer["scores"][answer["prediction"]])
-        return (badness, str(answer["label"]), str(answer["prediction"])) if badness else None
 
 
 def _label(value: Any) -> str:
