@@ -585,7 +585,7 @@ def transformers_beside(bench: Bench, shards: ShardSet) -> None:
                     loss = models[name](**padded).loss
                 else:
                     sums = models[name](here)
-                    loss = sums.mlm_loss_sum / sums.masked_tokens + sums.nsp_loss_sum / sums.sequences
+                    loss = sums.loss(sums.masked_tokens, sums.sequences)
             loss.backward()
             optimizers[name].step()
             optimizers[name].zero_grad()
@@ -631,7 +631,7 @@ def optimiser(bench: Bench, shards: ShardSet) -> None:
 
                 def forward_backward(engine: Any = engine, batch: Any = batch) -> None:
                     sums = engine(batch.micro_batches[0].to(engine.device, non_blocking=True))
-                    loss = sums.mlm_loss_sum / batch.masked_tokens + sums.nsp_loss_sum / batch.sequences
+                    loss = sums.loss(batch.masked_tokens, batch.sequences)
                     engine.backward(loss, scale_wrt_gas=False)
 
                 updates, hosts = [], []

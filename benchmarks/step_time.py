@@ -83,7 +83,7 @@ def our_step(model: BertForPreTraining, batch: PackedBatch) -> Callable[[], floa
 
     def step() -> float:
         sums = model(batch)
-        loss = sums.mlm_loss_sum / sums.masked_tokens + sums.nsp_loss_sum / sums.sequences
+        loss = sums.loss(sums.masked_tokens, sums.sequences)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -30,7 +30,7 @@ from preprocessing.sources.wikipedia.head import read_namespaces
 from preprocessing.sources.wikipedia.pages import Page, read_pages
 from preprocessing.wikitext import Site, WikitextOptions, extract
 from preprocessing.wikitext.links import is_hidden
-from preprocessing.wikitext.tokens import DROPPED_TAGS
+from preprocessing.wikitext.markup_tokens import DROPPED_TAGS
 
 _WORD = re.compile(r"\w+")
 # Lists are kept here, since mwparserfromhell keeps them.

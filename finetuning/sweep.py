@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from finetuning.errors import EXIT_RETRY, FinetuningError, ended_by
-from finetuning.sweeps import running
+from finetuning.sweeps import whole_sweep
 from finetuning.sweeps.config import SweepConfig, labelled_models
 from finetuning.sweeps.grid import plan_runs
 from finetuning.sweeps.table import print_table, slurm_commands
@@ -71,9 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         elif arguments.slurm:
             print("\n".join(slurm_commands(config, [word for word in words if word != "--slurm"])))
         elif arguments.array_index is not None:
-            return running.run_one(config, arguments.array_index, console)
+            return whole_sweep.run_one(config, arguments.array_index, console)
         else:
-            return running.conclude(running.run_sweep(config, arguments.jobs, console), console)
+            return whole_sweep.conclude(whole_sweep.run_sweep(config, arguments.jobs, console), console)
     except (FinetuningError, OSError) as error:
         return ended_by(error, "finetuning.sweep")
     except KeyboardInterrupt:

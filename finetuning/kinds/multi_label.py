@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from finetuning.errors import FinetuningError
+from finetuning.kinds.answers.predictions import Prediction, label_settings
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import EncodedSplit
-from finetuning.kinds.predictions import Prediction, label_settings
 from finetuning.kinds.text_kind import TextKind, second_text
 from finetuning.tasks.records import Record
 from finetuning.tasks.task import Task

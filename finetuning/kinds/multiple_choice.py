@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from finetuning.errors import FinetuningError
+from finetuning.kinds.answers.predictions import Prediction, softmax
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit
 from finetuning.kinds.encoding.texts import encode_texts
 from finetuning.kinds.metrics.definitions import accuracy
 from finetuning.kinds.one_answer import OneAnswer
-from finetuning.kinds.predictions import Prediction, softmax
 from finetuning.kinds.rows import ChoiceRow
 from finetuning.kinds.text_kind import second_text
 from finetuning.tasks.records import Record

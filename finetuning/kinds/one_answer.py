@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from finetuning.kinds.predictions import Prediction, commonest
+from finetuning.kinds.answers.predictions import Prediction, commonest
 from finetuning.kinds.protocol import Kind
 from finetuning.kinds.rows import Row
 from finetuning.tasks.task import Task

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from finetuning.kinds.answers.benchmark_files import SUBMISSION_FOLDER, write_glue_file
+from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.batches import Batch
-from finetuning.kinds.benchmark_files import SUBMISSION_FOLDER, write_glue_file
 from finetuning.kinds.encoding.layout import EncodedSplit
-from finetuning.kinds.predictions import Prediction
 from finetuning.kinds.rows import Row
 from finetuning.tasks.records import Columns, Record
 from finetuning.tasks.task import Task

@@ -10,7 +10,7 @@ from finetuning.errors import FinetuningError
 from finetuning.kinds.protocol import Kind
 
 KINDS = {
-    "classification": "sentence",
+    "classification": "classification",
     "regression": "regression",
     "choice": "multiple_choice",
     "token": "words",

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from finetuning.errors import FinetuningError
+from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.metrics.definitions import NUMBER_METRICS
-from finetuning.kinds.predictions import Prediction
 from finetuning.kinds.rows import TextRow
 from finetuning.kinds.text_kind import TextKind, second_text
 from finetuning.tasks.records import Record

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finetuning.errors import FinetuningError
+from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.loading import kind_of
 from finetuning.kinds.metrics.definitions import LOWER_IS_BETTER
-from finetuning.kinds.predictions import Prediction
 from finetuning.kinds.rows import Row, SplitRows
 from finetuning.tasks.task import Task
 

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from finetuning.errors import FinetuningError
+from finetuning.kinds.answers.benchmark_files import write_squad_files
+from finetuning.kinds.answers.predictions import Prediction
+from finetuning.kinds.answers.span_search import span_answers
 from finetuning.kinds.batches import Batch
-from finetuning.kinds.benchmark_files import write_squad_files
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.encoding.windows import encode_windows
 from finetuning.kinds.metrics import squad
-from finetuning.kinds.predictions import Prediction
 from finetuning.kinds.protocol import Kind
 from finetuning.kinds.rows import SpanRow
 from finetuning.tasks.records import Columns, Record
@@ -111,7 +112,7 @@ class Span(Kind[SpanRow]):
                 round(answer.null_odds, 6),
                 answer.best_span,
             )
-            for row, answer in zip(rows, squad.answers(task, rows, split, logits), strict=True)
+            for row, answer in zip(rows, span_answers(task, rows, split, logits), strict=True)
         ]
 
     def score(self, task: Task, rows: Sequence[SpanRow], predictions: Sequence[Prediction]) -> dict[str, float]:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from finetuning.errors import FinetuningError
+from finetuning.kinds.answers.predictions import Prediction, commonest, label_settings, softmax
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit
 from finetuning.kinds.encoding.ragged import ragged
 from finetuning.kinds.encoding.word_pieces import encode_words
 from finetuning.kinds.metrics.definitions import entity_scores
-from finetuning.kinds.predictions import Prediction, commonest, label_settings, softmax
 from finetuning.kinds.protocol import Kind
 from finetuning.kinds.rows import TokenRow
 from finetuning.tasks.records import Record

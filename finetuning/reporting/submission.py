@@ -12,7 +12,7 @@ from pathlib import Path
 
 from finetuning.atomic_file import replacing, write_json
 from finetuning.errors import FinetuningError
-from finetuning.kinds.benchmark_files import GLUE_HEADER, SUBMISSION_FOLDER
+from finetuning.kinds.answers.benchmark_files import GLUE_HEADER, SUBMISSION_FOLDER
 from finetuning.kinds.loading import kind_of, load_task
 from finetuning.reporting.gather import FinishedRun, best_run
 from finetuning.tasks.task import Task, task_names

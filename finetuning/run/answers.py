@@ -7,8 +7,8 @@ from pathlib import Path
 
 from finetuning.atomic_file import write_json
 from finetuning.errors import FinetuningError
+from finetuning.kinds.answers.predictions import Prediction, write_predictions
 from finetuning.kinds.loading import kind_of, load_task, read_new, read_split
-from finetuning.kinds.predictions import Prediction, write_predictions
 from finetuning.kinds.rows import Row
 from finetuning.kinds.scoring import decode
 from finetuning.run.checkpoint import FineTuned, load_fine_tuned

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
 from finetuning.errors import FinetuningError
+from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.encoding.layout import UNLABELLED
 from finetuning.kinds.loading import kind_of, load_task
-from finetuning.kinds.predictions import Prediction
 from finetuning.kinds.rows import SplitRows, TokenRow
 from finetuning.kinds.scoring import labels_of
 from finetuning.run.features import extract

@@ -8,9 +8,9 @@ import time
 import torch
 
 from finetuning.errors import FinetuningError
+from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.loading import kind_of, load_task
 from finetuning.kinds.model import TaskModel
-from finetuning.kinds.predictions import Prediction
 from finetuning.kinds.scoring import check_metrics, decode, labels_of
 from finetuning.run.checkpoint import FineTuned, save_fine_tuned
 from finetuning.run.loop import predict, train

@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from torch import nn
 
+from finetuning.kinds.answers.predictions import Prediction, write_predictions
 from finetuning.kinds.loading import kind_of
-from finetuning.kinds.predictions import Prediction, write_predictions
 from finetuning.kinds.rows import SplitRows
 from finetuning.kinds.scoring import majority_score
 from finetuning.run.loop import Trained

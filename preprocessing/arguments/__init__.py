@@ -8,10 +8,10 @@ as with argparse. A mistake is one sentence, raised as the package's own error.
     add_models(parser, (Options,))
     options = build_model(Options, parser.parse_args(argv), StageError)
 
-In: a command line. Out: frozen, checked models. Open first: `models.py`. Imports nothing heavy.
+In: a command line. Out: frozen, checked models. Open first: `pydantic_options.py`. Imports nothing heavy.
 """
 
-from preprocessing.arguments.models import add_models, build_model
 from preprocessing.arguments.parser import OptionParser, refuse_unknown
+from preprocessing.arguments.pydantic_options import add_models, build_model
 
 __all__ = ["OptionParser", "add_models", "build_model", "refuse_unknown"]

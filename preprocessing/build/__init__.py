@@ -1,9 +1,9 @@
 """The build of shards: two pure functions, the Beam graph around them, and the output folder.
 
 In: splits and a configuration. `extract.extract_split`: a split → one file of tokens, dealt to buckets.
-`buckets.build_bucket`: a bucket's tokens → its shards. `graph.py` joins them in Apache Beam, through which only
-references travel; `folder.py` starts and finishes the output folder; `runners.py` speaks Beam's options;
-`word_counts.py` is the other Beam job, what a vocabulary is learnt from. Open first: `graph.py`.
+`buckets.build_bucket`: a bucket's tokens → its shards, without `exact_duplicates`. `graph.py` joins them in Apache
+Beam, through which only references travel; `folder.py` starts and finishes the output folder; `runners.py` speaks
+Beam's options; `word_counts.py` is the other Beam job, what a vocabulary is learnt from. Open first: `graph.py`.
 """
 
 __all__ = ["buckets", "configuration", "extract", "failure_note", "folder", "graph", "runners", "word_counts"]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from preprocessing.atomic_file import write_text
 from preprocessing.build.configuration import Job
+from preprocessing.build.exact_duplicates import without_exact_duplicates
 from preprocessing.build.extract import loaded_tokenizer
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.default_recipe import build_examples
@@ -64,7 +65,7 @@ def build_bucket(bucket: int, references: Iterable[str], job: Job) -> BucketResu
     tokenizer = loaded_tokenizer(job.tokenizer_path)
     table = _read(sorted(set(references)), job.intermediate)
     documents_in = table.num_rows
-    table, duplicates = _unique(table)
+    table, duplicates = without_exact_duplicates(table)
     tally = Tally()
     tally.count(EXACT_DUPLICATE, duplicates)
     tally.count(DOCUMENTS_OUT, -duplicates)
@@ -147,17 +148,6 @@ def _read(references: list[str], folder: Path) -> pa.Table:
                 f"The intermediate file {folder / name} is missing or damaged; remove it and run the command again."
             ) from error
     return pa.Table.from_batches(batches)
-
-
-def _unique(table: pa.Table) -> tuple[pa.Table, int]:
-    """Sorted by key, one row a key: of equal documents the first by source, file and locator stays."""
-    order = pc.sort_indices(
-        table, sort_keys=[(name, "ascending") for name in ("key_high", "key_low", "source", "file", "locator")]
-    ).to_numpy()
-    high, low = (table.column(name).to_numpy()[order] for name in ("key_high", "key_low"))
-    first = np.ones(len(order), np.bool_)
-    first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    return table.take(pa.array(order[first])).combine_chunks(), int(np.count_nonzero(~first))
 
 
 def _corpus(table: pa.Table, tokenizer: Tokenizer) -> Corpus:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import xxhash
 
 from preprocessing.atomic_file import replacing, write_text
 from preprocessing.build.configuration import Job
+from preprocessing.build.exact_duplicates import content_key
 from preprocessing.documents.document import Document
 from preprocessing.documents.reading import read_documents
 from preprocessing.sources.split import Split
@@ -97,16 +97,6 @@ def intermediate_schema(tokenizer: Tokenizer) -> pa.Schema:
             ("word_starts", pa.list_(pa.bool_())),
         ]
     )
-
-
-def content_key(document: Document) -> tuple[int, int]:
-    """128 bits of the document's sentences, as two numbers: documents with the same key are exact duplicates.
-
-    xxh3_128 is not made to withstand an adversary, who could at most have a document of their own dropped; in return
-    it costs nothing beside tokenising, and a chance collision among 10^9 documents has a probability below 10^-20.
-    """
-    key = xxhash.xxh3_128_intdigest("\n".join(document.sentences).encode())
-    return key >> 64, key & 0xFFFFFFFFFFFFFFFF
 
 
 @functools.lru_cache(maxsize=1)

@@ -2,7 +2,8 @@
 
 In: a split. Out: `Document`s (source, file, locator, title, sentences), each drop counted by its reason. The order of
 the steps is in `reading.py`, to open first: drop lists, `cleaning`, `sentences`, `decontamination`. The two passes of
-near-duplicate removal (signatures of documents, groups of signatures) end in a drop list.
+near-duplicate removal (signatures of documents, groups of signatures) end in a drop list. Exact duplicates go later, in
+`build/exact_duplicates.py`, where equal documents meet.
 """
 
 __all__ = [

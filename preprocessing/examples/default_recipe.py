@@ -6,10 +6,10 @@ import numpy as np
 
 from preprocessing.compiled import compiled
 from preprocessing.examples.arrays import BuiltExamples, Examples, documents_without_examples
-from preprocessing.examples.masking import MaskRule, Masks, mask_examples
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.examples.pairs import Plan, join_plans, plan_pairs
 from preprocessing.examples.philox import stream_key
+from preprocessing.examples.static_masking import MaskRule, Masks, mask_examples
 from preprocessing.examples.statistics import ExampleStatistics
 from preprocessing.tokens.corpus import Array, Corpus, offsets_of
 from preprocessing.tokens.tokenizer import Tokenizer

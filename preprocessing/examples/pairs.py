@@ -10,7 +10,7 @@ boundary; B is the rest of the chunk or, as often, a run of sentences from anoth
 - short sequences are drawn per example;
 - with whole words, truncation cuts between words.
 
-`Plan` holds token positions only; `examples.py` copies the tokens.
+`Plan` holds token positions only; `default_recipe.py` copies the tokens.
 """
 
 from dataclasses import dataclass, fields

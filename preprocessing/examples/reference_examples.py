@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from preprocessing.examples.arrays import BuiltExamples, Examples, documents_without_examples
-from preprocessing.examples.masking import LONGEST_WORD
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.examples.philox import stream_key
 from preprocessing.examples.reference_recipe import (
@@ -21,6 +20,7 @@ from preprocessing.examples.reference_recipe import (
     ReferenceVocabulary,
     create_instances,
 )
+from preprocessing.examples.static_masking import LONGEST_WORD
 from preprocessing.examples.statistics import ExampleStatistics
 from preprocessing.tokens.corpus import Array, Corpus, offsets_of
 from preprocessing.tokens.tokenizer import Tokenizer

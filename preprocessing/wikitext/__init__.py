@@ -1,8 +1,8 @@
 """Wikitext → plain paragraphs in one linear pass, without a tree.
 
-In: the source of one page. Out: one string per paragraph or list item, and the characters that went with templates,
-by their names. Open first: `extraction.py`, then `rendering.py`: tokens (`tokens.py`) with a stack of open templates;
-what is skipped whole is found by `scanner.py`, what a link shows is in `links.py`, what templates show in
+In: the source of one page. Out: one string per paragraph or list item, and the characters that went with templates, by
+their names. Open first: `extraction.py`, then `rendering.py`: tokens (`markup_tokens.py`) with a stack of open
+templates; what is skipped whole is found by `scanner.py`, what a link shows is in `links.py`, what templates show in
 `templates/`.
 """
 
@@ -19,9 +19,9 @@ __all__ = [
     "extract",
     "extraction",
     "links",
+    "markup_tokens",
     "options",
     "to_paragraphs",
-    "tokens",
 ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from preprocessing.wikitext import tokens
+from preprocessing.wikitext import markup_tokens
 from preprocessing.wikitext.links import Site, is_hidden, shown_text
 from preprocessing.wikitext.scanner import FAILED, Scanner
 from preprocessing.wikitext.templates import expansion as templates
@@ -38,7 +38,7 @@ class Renderer:
 
     def render(self) -> str:
         """The text with all inline markup resolved; each step moves the position forward."""
-        text, search, append = self.text, tokens.TOKEN.search, self.pieces.append
+        text, search, append = self.text, markup_tokens.TOKEN.search, self.pieces.append
         marks: dict[str, Callable[[int], int]] = {
             "{{": self._open_template,
             "}}": self._close_template,
@@ -85,7 +85,7 @@ class Renderer:
         return "".join(self.pieces)
 
     def _open_template(self, start: int) -> int:
-        head = tokens.TEMPLATE_NAME.match(self.text, start + 2)
+        head = markup_tokens.TEMPLATE_NAME.match(self.text, start + 2)
         assert head is not None
         name = head.group()
         render = templates.find(name)
@@ -118,7 +118,7 @@ class Renderer:
         return start + 2
 
     def _open_link(self, start: int) -> int:
-        head = tokens.LINK_HEAD.match(self.text, start + 2)
+        head = markup_tokens.LINK_HEAD.match(self.text, start + 2)
         if head is None:
             return start + 2
         target = head.group(1)
@@ -133,7 +133,7 @@ class Renderer:
 
     def _open_external_link(self, start: int) -> int:
         self.open_external_links += 1
-        url = tokens.URL.match(self.text, start)
+        url = markup_tokens.URL.match(self.text, start)
         return url.end() if url is not None else start
 
     def _close_bracket(self, start: int) -> int:
@@ -157,12 +157,12 @@ class Renderer:
 
     def _tag(self, start: int, end: int, slash: str, name: str, attributes: str) -> int:
         name = name.lower()
-        if name in tokens.DROPPED_TAGS:
+        if name in markup_tokens.DROPPED_TAGS:
             if slash or attributes.endswith("/"):
                 return end
             closing = self.scanner.closing_tag(name, end)[1]
             return end if closing == FAILED else closing
-        if name in tokens.INLINE_TAGS:
+        if name in markup_tokens.INLINE_TAGS:
             if name == "sup" and not slash:
                 self._superscript(end)
             elif name == "table" and not slash:
@@ -170,11 +170,11 @@ class Renderer:
                 return end if after == FAILED else after
             elif name == "nowiki" and not slash and not attributes.endswith("/"):
                 return self._nowiki(end)
-        elif name in tokens.SPACE_TAGS:
+        elif name in markup_tokens.SPACE_TAGS:
             self.pieces.append(" ")
-        elif name in tokens.BLOCK_TAGS:
+        elif name in markup_tokens.BLOCK_TAGS:
             self.pieces.append("\n\n")
-        elif name in tokens.ITEM_TAGS:
+        elif name in markup_tokens.ITEM_TAGS:
             self.pieces.append("\n" if slash else "\n*")
         else:  # not a tag of MediaWiki: shown as it stands
             self.pieces.append("<")

@@ -6,7 +6,7 @@ search learned is kept, so that all failed searches together cost at most a fixe
 
 import re
 
-from preprocessing.wikitext import tokens
+from preprocessing.wikitext import markup_tokens
 
 FAILED = -1
 # A failed search remembers every mark that has no partner, so a second failure of a kind is rare; the limit makes
@@ -14,7 +14,7 @@ FAILED = -1
 FAILURE_LIMIT = 16
 
 _CLOSING: dict[str, re.Pattern[str]] = {
-    name: re.compile(rf"</{name}\b[^<>]*+>", re.IGNORECASE) for name in sorted(tokens.DROPPED_TAGS | {"nowiki"})
+    name: re.compile(rf"</{name}\b[^<>]*+>", re.IGNORECASE) for name in sorted(markup_tokens.DROPPED_TAGS | {"nowiki"})
 }
 
 
@@ -30,21 +30,21 @@ class Scanner:
 
     def after_template(self, start: int) -> int:
         """End of the template whose `{{` is at `start`, or FAILED."""
-        return self._after(start, start + 2, tokens.NESTED_TEMPLATE)
+        return self._after(start, start + 2, markup_tokens.NESTED_TEMPLATE)
 
     def after_link(self, start: int) -> int:
         """End of the link whose `[[` is at `start`, or FAILED."""
-        end = self._after(start, start + 2, tokens.NESTED_LINK)
+        end = self._after(start, start + 2, markup_tokens.NESTED_LINK)
         # "[[File:a.png|caption [http://example.org b]]]": the first bracket belongs to the caption.
         return end + 1 if end != FAILED and self.text.startswith("]", end) else end
 
     def after_table(self, start: int) -> int:
         """End of the table whose `{|` is at `start`, or FAILED."""
-        return self._after(start, start + 2, tokens.NESTED_TABLE)
+        return self._after(start, start + 2, markup_tokens.NESTED_TABLE)
 
     def after_html_table(self, start: int, content: int) -> int:
         """End of the `<table>` at `start` whose content begins at `content`, or FAILED."""
-        return self._after(start, content, tokens.NESTED_HTML_TABLE)
+        return self._after(start, content, markup_tokens.NESTED_HTML_TABLE)
 
     def after_comment(self, start: int) -> int:
         """End of the comment at `start`; one that is never closed runs to the end, as in MediaWiki."""

@@ -4,7 +4,7 @@ The static masks are undone from their labels and as many new positions are draw
 tokens of a global batch is still read from the shards' offsets without communication. Randomness is counter-based,
 keyed by seed, pass and example: no state to save, and the same masks on any number of ranks.
 
-The two draws are those of static masks (``preprocessing/examples/mask_choice.py``): 80 % become [MASK], 10 % a random
+The two draws are those of static masks (``preprocessing/examples/mask_draws.py``): 80 % become [MASK], 10 % a random
 ordinary token, 10 % stay; drawn per word where whole words are masked.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from preprocessing.compiled import compiled, inlined
-from preprocessing.examples.mask_choice import AS_MASK, AS_RANDOM, MASK_SHARE, RANDOM_SHARE, choose_fate, choose_unit
+from preprocessing.examples.mask_draws import AS_MASK, AS_RANDOM, MASK_SHARE, RANDOM_SHARE, choose_fate, choose_unit
 from pretraining.data.splitmix import mix
 
 
@@ -39,7 +39,7 @@ def mask_anew(
     seed: int,
     vocabulary: MaskingVocabulary,
 ) -> None:
-    """Replaces the masks of a packed batch in place (all arrays int64, as ``gather.pack`` made them)."""
+    """Replaces the masks of a packed batch in place (all arrays int64, as ``packing_loops.pack`` made them)."""
     input_ids[masked_indices] = masked_labels
     _draw(
         input_ids,

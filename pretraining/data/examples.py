@@ -12,7 +12,7 @@ import torch
 
 from preprocessing.errors import PreprocessingError
 from preprocessing.shards import Shard, ShardRecord, ShardSet
-from pretraining.data import gather
+from pretraining.data import packing_loops
 from pretraining.data.dynamic_masking import MaskingVocabulary, mask_anew
 from pretraining.errors import PretrainingError
 from pretraining.model.packing import PackedBatch
@@ -83,7 +83,7 @@ class Examples:
         if len(examples) and (examples.min() < 0 or examples.max() >= len(self)):
             raise IndexError(f"example {examples.min()} to {examples.max()} of {len(self)}")
         lengths, masked = np.empty_like(examples), np.empty_like(examples)
-        self._check(gather.measure(self._table, examples, lengths, masked), examples)
+        self._check(packing_loops.measure(self._table, examples, lengths, masked), examples)
         return lengths, masked
 
     def pack(
@@ -108,7 +108,7 @@ class Examples:
         masked_indices, masked_labels = np.empty(masks, np.int64), np.empty(masks, np.int64)
         is_random_next = np.empty(len(examples), np.int64)
         self._check(
-            gather.pack(
+            packing_loops.pack(
                 self._table,
                 examples,
                 token_edges,
@@ -147,9 +147,9 @@ class Examples:
             is_random_next_s=torch.from_numpy(is_random_next),
         )
 
-    def _map(self) -> gather.ShardTable:
+    def _map(self) -> packing_loops.ShardTable:
         """Maps every shard and notes where its columns lie."""
-        columns: dict[str, list[int]] = {name: [] for name in gather.ShardTable._fields}
+        columns: dict[str, list[int]] = {name: [] for name in packing_loops.ShardTable._fields}
         for shard_set, record in self.shards:
             try:
                 shard = shard_set.read(record)
@@ -159,12 +159,12 @@ class Examples:
             for name, value in _addresses(shard).items():
                 columns[name].append(value)
         columns["first_example"] = np.cumsum([0] + [record.rows for _, record in self.shards]).tolist()
-        return gather.ShardTable(
+        return packing_loops.ShardTable(
             **{name: np.array(values, bool if name == "wide" else np.int64) for name, values in columns.items()}
         )
 
     def _check(self, place: int, examples: np.ndarray) -> None:
-        if place != gather.OK:
+        if place != packing_loops.OK:
             raise PretrainingError(
                 f"{self._where(int(examples[place]))} is corrupt; compare the shard with the sha256 in manifest.json, "
                 "remove it and run the build again"

@@ -4,7 +4,6 @@ Shape letters: t tokens of the micro-batch, s sequences, m masked positions, h w
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,21 +15,11 @@ from pretraining.model.attention import packed_attention
 from pretraining.model.config import BertConfig
 from pretraining.model.dropout import Dropout
 from pretraining.model.linear import Linear
-from pretraining.model.masked_loss import masked_token_loss
+from pretraining.model.loss import PreTrainingSums, next_sentence_loss
+from pretraining.model.masked_token_loss import masked_token_loss
 from pretraining.model.packing import PackedBatch
 from pretraining.model.sequence_layout import SequenceLayout
 from pretraining.model.tied_embedding import look_up_tied
-
-
-class PreTrainingSums(NamedTuple):
-    """Sums over the micro-batch, never means: the caller divides by the counts of the whole global batch."""
-
-    mlm_loss_sum: Tensor  # float32: cross-entropy in nats over masked positions
-    nsp_loss_sum: Tensor  # float32: cross-entropy in nats over sequences
-    mlm_correct: Tensor  # int64: masked positions where the most likely token is the label
-    nsp_correct: Tensor  # int64
-    masked_tokens: int
-    sequences: int
 
 
 class Embeddings(nn.Module):
@@ -186,12 +175,12 @@ class BertForPreTraining(nn.Module):
         words_th, decoder_vh = (None, None) if tied is None else tied
         hidden_th, pooled_sh = self.bert(batch, words_th)
         mlm_loss_sum, mlm_correct = self.mlm_head(hidden_th.index_select(0, indices_m), labels_m, decoder_vh)
-        logits_s2 = self.nsp_head(pooled_sh)
+        nsp_loss_sum, nsp_correct = next_sentence_loss(self.nsp_head(pooled_sh), is_random_s)
         return PreTrainingSums(
             mlm_loss_sum=mlm_loss_sum,
-            nsp_loss_sum=F.cross_entropy(logits_s2.float(), is_random_s, reduction="sum"),
+            nsp_loss_sum=nsp_loss_sum,
             mlm_correct=mlm_correct,
-            nsp_correct=(logits_s2.argmax(-1) == is_random_s).sum(),
+            nsp_correct=nsp_correct,
             masked_tokens=indices_m.shape[0],
             sequences=batch.sequences,
         )

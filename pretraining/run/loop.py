@@ -73,7 +73,7 @@ def train_step(engine: Any, batch: GlobalBatch, ranks: int) -> Tensor:
     totals = torch.zeros(4, dtype=torch.float64, device=engine.device)
     for micro_batch in batch.micro_batches:
         sums = engine(micro_batch.to(engine.device, non_blocking=True))
-        loss = sums.mlm_loss_sum / batch.masked_tokens + sums.nsp_loss_sum / batch.sequences
+        loss = sums.loss(batch.masked_tokens, batch.sequences)
         engine.backward(loss * ranks, scale_wrt_gas=False)
         engine.step()
         totals += torch.stack([value.detach().double() for value in sums[:4]])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.loading import kind_of, load_task
-from finetuning.kinds.predictions import Prediction
 from finetuning.reporting.submission import GLUE_ROWS
 from finetuning.submission import main
 

@@ -176,7 +176,7 @@ def test_a_fault_of_the_system_ends_the_sweep_in_one_sentence(
     def fault(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("finetuning.sweeps.running.run_sweep", fault)
+    monkeypatch.setattr("finetuning.sweeps.whole_sweep.run_sweep", fault)
     assert main(["--models", "a=x", "--tasks", "cola", "--output", str(tmp_path)]) == code
     assert os.strerror(number) in capsys.readouterr().err
 

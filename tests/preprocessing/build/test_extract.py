@@ -1,13 +1,13 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from preprocessing.build import extract
 from preprocessing.build.configuration import BuildConfiguration, Job
-from preprocessing.build.extract import content_key, extract_split, write_batches
+from preprocessing.build.exact_duplicates import content_key
+from preprocessing.build.extract import extract_split, write_batches
 from preprocessing.documents.document import Document
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.sources.options import InputOptions
@@ -131,11 +131,3 @@ def test_a_split_is_extracted_once(tmp_path: Path, tokenizer: Tokenizer) -> None
     # Without the sidecar, which comes last, the file does not count.
     job.split_path(split.key, ".json").unlink()
     assert extract_split(split, job) == references
-
-
-def test_content_keys_tell_sentences_apart() -> None:
-    keys = {content_key(document(*sentences)) for sentences in [("a b",), ("a", "b"), ("b", "a")]}
-    assert len(keys) == 3
-    assert content_key(document("a", locator="1")) == content_key(document("a", locator="2"))
-    assert all(0 <= half < 2**64 for key in keys for half in key)
-    assert np.uint64(max(max(keys))) > 0

@@ -10,9 +10,10 @@ import transformers
 from torch import Tensor
 
 from pretraining.errors import PretrainingError
-from pretraining.model.bert import BertForPreTraining, BertModel, PreTrainingSums
+from pretraining.model.bert import BertForPreTraining, BertModel
 from pretraining.model.config import BertConfig
 from pretraining.model.huggingface import export_bert, to_huggingface_names
+from pretraining.model.loss import PreTrainingSums
 from pretraining.model.packing import PackedBatch
 
 MakeBatch = Callable[..., PackedBatch]

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pretraining.model.bert import BertForPreTraining, PreTrainingSums
+from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
+from pretraining.model.loss import PreTrainingSums
 from pretraining.model.packing import PackedBatch
 from pretraining.planning.memory import memory_per_rank
 

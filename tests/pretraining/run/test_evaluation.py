@@ -10,8 +10,9 @@ import torch.distributed as dist
 
 from benchmarks.synthetic_shards import SOURCES, write_shards
 from pretraining.data.examples import Examples, open_shard_sets
-from pretraining.model.bert import BertForPreTraining, PreTrainingSums
+from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
+from pretraining.model.loss import PreTrainingSums
 from pretraining.model.packing import PackedBatch
 from pretraining.run.evaluation import HeldOut
 

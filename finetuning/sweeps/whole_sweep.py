@@ -13,10 +13,10 @@ from finetuning.errors import FinetuningError
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 from finetuning.sweeps.capacity import machine_slots
+from finetuning.sweeps.child_processes import Executor, Outcome, run_command
 from finetuning.sweeps.config import SweepConfig
-from finetuning.sweeps.execution import Executor, Outcome, run_command
 from finetuning.sweeps.grid import plan_runs
-from finetuning.sweeps.present import check_present, check_starts
+from finetuning.sweeps.reuse import check_present, check_starts
 from finetuning.sweeps.stages import is_later_seed, kept_settings, split_stages, starting_model, unfinished_sources
 from finetuning.sweeps.table import write_table
 

@@ -12,11 +12,11 @@ import pytest
 from finetuning.errors import FinetuningError
 from finetuning.main import parse_spec
 from finetuning.run.specification import RunSpec
-from finetuning.sweeps import execution
+from finetuning.sweeps import child_processes
 from finetuning.sweeps.attempts import HOST
 from finetuning.sweeps.capacity import Slot
+from finetuning.sweeps.child_processes import Executor, Outcome, run_command
 from finetuning.sweeps.config import SweepConfig
-from finetuning.sweeps.execution import Executor, Outcome, run_command
 from finetuning.sweeps.grid import plan_runs
 
 
@@ -133,7 +133,7 @@ def test_nothing_is_started_where_the_attempt_cannot_be_noted(execute, monkeypat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(execution, "append_line", full)
+        patch.setattr(child_processes, "append_line", full)
         with pytest.raises(OSError, match="No space"):
             execute(["good"])
     (outcome,), output = execute(["good"])  # the lock was let go

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from preprocessing.examples.masking import MaskRule, Masks, mask_examples
 from preprocessing.examples.pairs import Plan
 from preprocessing.examples.philox import stream_key
+from preprocessing.examples.static_masking import MaskRule, Masks, mask_examples
 
 CLS, SEP, MASK = 2, 3, 4
 ORDINARY = np.arange(5, 1000)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from preprocessing.compiled import compiled
-from preprocessing.examples.mask_choice import AS_MASK, AS_RANDOM, choose_fate, choose_unit
+from preprocessing.examples.mask_draws import AS_MASK, AS_RANDOM, choose_fate, choose_unit
 from preprocessing.examples.pairs import Plan
 from preprocessing.examples.philox import below, new_state, start_stream, uniform
 from preprocessing.tokens.corpus import Array

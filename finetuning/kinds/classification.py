@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from finetuning.errors import FinetuningError
+from finetuning.kinds.answers.predictions import Prediction, label_settings, softmax
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit
 from finetuning.kinds.metrics.definitions import CLASS_METRICS
 from finetuning.kinds.one_answer import OneAnswer
-from finetuning.kinds.predictions import Prediction, label_settings, softmax
 from finetuning.kinds.rows import TextRow
 from finetuning.kinds.text_kind import TextKind, second_text
 from finetuning.tasks.records import Record

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finetuning.atomic_file import write_json, write_text
-from finetuning.kinds.predictions import Prediction
+from finetuning.kinds.answers.predictions import Prediction
 
 SUBMISSION_FOLDER = "submission"
 GLUE_HEADER = "index\tprediction"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.examples.mask_choice import (
+from preprocessing.examples.mask_draws import (
     AS_MASK,
     AS_ORIGINAL,
     AS_RANDOM,

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pretraining.model.masked_loss import masked_token_loss
+from pretraining.model.masked_token_loss import masked_token_loss
 from pretraining.model.tied_embedding import look_up_tied
 
 

@@ -1,0 +1,55 @@
+"""The key of a document, and which of equal ones stays."""
+
+import itertools
+
+import pyarrow as pa
+
+from preprocessing.build.exact_duplicates import content_key, without_exact_duplicates
+from preprocessing.documents.document import Document
+
+
+def document(*sentences: str, file: str = "file.txt", locator: str = "1") -> Document:
+    return Document("sentences", file, locator, "", sentences)
+
+
+def table_of(documents: list[Document]) -> pa.Table:
+    keys = [content_key(one) for one in documents]
+    return pa.table(
+        {
+            "key_high": pa.array([high for high, _ in keys], pa.uint64()),
+            "key_low": pa.array([low for _, low in keys], pa.uint64()),
+            **{name: [getattr(one, name) for one in documents] for name in ("source", "file", "locator")},
+        }
+    )
+
+
+def test_content_keys_tell_sentences_apart_and_nothing_else() -> None:
+    keys = {content_key(document(*sentences)) for sentences in [("a b",), ("a", "b"), ("b", "a")]}
+    assert len(keys) == 3
+    assert content_key(document("a", locator="1")) == content_key(document("a", file="other", locator="2"))
+    assert all(0 <= half < 2**64 for key in keys for half in key)
+
+
+def test_of_equal_documents_the_first_by_file_and_locator_stays_whatever_their_order() -> None:
+    documents = [
+        document("same", file="b", locator="1"),
+        document("same", file="a", locator="2"),
+        document("same", file="a", locator="1"),
+        document("other", file="c"),
+    ]
+    for order in itertools.permutations(documents):
+        table, gone = without_exact_duplicates(table_of(list(order)))
+        assert gone == 2
+        assert sorted(zip(*(table.column(name).to_pylist() for name in ("file", "locator")), strict=True)) == [
+            ("a", "1"),
+            ("c", "1"),
+        ]
+        keys = list(zip(*(table.column(name).to_pylist() for name in ("key_high", "key_low")), strict=True))
+        assert keys == sorted(keys)
+
+
+def test_half_a_key_makes_no_duplicate() -> None:
+    table = table_of([document("a"), document("b"), document("c")])
+    low = table.set_column(0, "key_high", pa.array([7, 7, 7], pa.uint64()))
+    high = table.set_column(1, "key_low", pa.array([7, 7, 7], pa.uint64()))
+    assert [without_exact_duplicates(one)[1] for one in (low, high)] == [0, 0]
