@@ -1,4 +1,4 @@
-"""What the documentation names is there: files, folders, modules and links.
+"""What the documentation names is there: files, folders, modules and links; and the files that docstrings name.
 
 Looked at is every word that begins with one of the project's top folders, in running text as well as in commands: a
 path with slashes (`preprocessing/pipeline.py`, `docs/`), a module with dots (`finetuning.sweep`), or a name in a module
@@ -6,15 +6,19 @@ path with slashes (`preprocessing/pipeline.py`, `docs/`), a module with dots (`f
 README have the options that it gives them is tested in `end_to_end/test_readme.py`.
 """
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+EXAMPLES = ("test_structure.py", "test_documentation.py")
+"""Their docstrings name made-up files."""
 DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 TOP_FOLDERS = ("preprocessing", "pretraining", "finetuning", "cluster", "benchmarks", "tests", "docs")
 NAME = re.compile(rf"(?<![\w./-])(?:{'|'.join(TOP_FOLDERS)})(?:(?:[/.][\w*-]+)+/?|/)")
+FILE = re.compile(r"`([\w./-]+\.py)`")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -49,6 +53,15 @@ def missing(text: str, root: Path) -> list[str]:
     return [name for name in names_in(text) if not is_there(name, root)]
 
 
+def missing_in_docstrings(source: str, files: list[str]) -> list[str]:
+    """Python files in backticks, in the docstrings of `source`, that are none of `files` (or the end of one)."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            found.update(FILE.findall(ast.get_docstring(node) or ""))
+    return sorted(name for name in found if not any(f"/{file}".endswith(f"/{name}") for file in files))
+
+
 def dead_links(text: str, folder: Path) -> list[str]:
     """Links to files that are not there; `folder` is where the text lies."""
     return [target for target in LINK.findall(text) if not (folder / target).exists()]
@@ -59,6 +72,14 @@ def test_what_a_document_names_is_there(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     assert missing(text, REPOSITORY) == []
     assert dead_links(text, document.parent) == []
+
+
+def test_what_docstrings_name_is_there() -> None:
+    paths = [path for folder in TOP_FOLDERS for path in sorted((REPOSITORY / folder).rglob("*.py"))]
+    files = [str(path.relative_to(REPOSITORY)) for path in paths]
+    for path in paths:
+        if path.name not in EXAMPLES:
+            assert missing_in_docstrings(path.read_text(encoding="utf-8"), files) == [], path
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
@@ -110,6 +131,11 @@ def test_what_is_right_passes(text: str, tree: Path) -> None:
 )
 def test_what_is_wrong_is_noticed(text: str, name: str, tree: Path) -> None:
     assert missing(text, tree) == [name]
+
+
+def test_a_file_that_a_docstring_names_in_vain_is_noticed() -> None:
+    source = '"""See `here.py`, `a/here.py`, `ere.py`."""\ndef f():\n    """As ``gone.py``."""\n    "`other.py`"\n'
+    assert missing_in_docstrings(source, ["a/here.py"]) == ["ere.py", "gone.py"]
 
 
 def test_a_dead_link_is_noticed(tree: Path) -> None:

@@ -25,10 +25,16 @@ ORDER: dict[str, tuple[str, ...]] = {
 """For each stage its rooms, and the files that rooms share, in the order of the road: each may import what stands
 before it. Every other file on the top level is a command."""
 
-SHARED = ("preprocessing.errors", "preprocessing.atomic_file", "preprocessing.arguments", "preprocessing.compiled")
+SHARED = ("preprocessing.errors", "preprocessing.atomic_file", "preprocessing.arguments")
 OTHER_STAGES: dict[str, tuple[str, ...]] = {
     "preprocessing": (),
-    "pretraining": (*SHARED, "preprocessing.examples", "preprocessing.tokens", "preprocessing.shards"),
+    "pretraining": (
+        *SHARED,
+        "preprocessing.compiled",
+        "preprocessing.examples",
+        "preprocessing.tokens",
+        "preprocessing.shards",
+    ),
     "finetuning": (
         *SHARED,
         "preprocessing.tokens",

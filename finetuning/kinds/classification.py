@@ -22,7 +22,7 @@ from finetuning.tasks.records import Record
 from finetuning.tasks.task import Task
 
 
-class Sentence(OneAnswer[TextRow], TextKind[TextRow]):
+class Classification(OneAnswer[TextRow], TextKind[TextRow]):
     """A class for one or two texts. Logits: [i, c]; labels: [i] int64."""
 
     name = "classification"
@@ -88,4 +88,4 @@ def _label(value: Any) -> str:
     return str(value)
 
 
-KIND = Sentence()
+KIND = Classification()

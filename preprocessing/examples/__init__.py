@@ -6,12 +6,4 @@ their statistics. Open first: `default_recipe.py`; `pairs.py` chooses the segmen
 random numbers, keyed by seed, document and place. `reference_recipe.py` is the published code's way, quirks included.
 """
 
-__all__ = [
-    "arrays",
-    "default_recipe",
-    "mask_draws",
-    "options",
-    "philox",
-    "reference_examples",
-    "statistics",
-]
+__all__ = ["arrays", "default_recipe", "mask_draws", "options", "philox", "reference_examples", "statistics"]

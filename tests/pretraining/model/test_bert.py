@@ -46,7 +46,7 @@ def padded_inputs(batch: PackedBatch) -> dict[str, Tensor]:
 
 
 def mean_loss(sums: PreTrainingSums) -> Tensor:
-    return sums.mlm_loss_sum / sums.masked_tokens + sums.nsp_loss_sum / sums.sequences
+    return sums.loss(sums.masked_tokens, sums.sequences)
 
 
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())

@@ -41,7 +41,7 @@ def config() -> BertConfig:
 
 
 def mean_loss(sums: PreTrainingSums) -> Tensor:
-    return sums.mlm_loss_sum / sums.masked_tokens + sums.nsp_loss_sum / sums.sequences
+    return sums.loss(sums.masked_tokens, sums.sequences)
 
 
 def gradients(model: torch.nn.Module) -> Tensor:

@@ -1,4 +1,4 @@
-"""One rank of `test_lamb_zero.py`: trains a small BERT under DeepSpeed and, beside it, with unsharded LAMB.
+"""One rank of `test_lamb_layout_zero.py`: trains a small BERT under DeepSpeed and, beside it, with unsharded LAMB.
 
 Arguments: scenarios as STAGE-PRECISION-PLACE, for example 2-bf16-resident or 3-fp32-offload. For each, rank 0 prints
 one JSON object: the largest relative difference of the trust ratios, the largest difference of the weights, and how
@@ -51,7 +51,7 @@ def batch_of(rank: int, step: int) -> PackedBatch:
 
 
 def loss_of(sums: Any) -> Tensor:
-    return sums.mlm_loss_sum / 8 + sums.nsp_loss_sum / 3
+    return sums.loss(8, 3)
 
 
 def named_ratios(lamb: Lamb, groups: dict[Tensor, list[Any]], names: dict[Any, str]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""One rank of `test_gradients.py`: the full gradient of one global batch for several ways to cut it.
+"""One rank of `test_loop_gradients.py`: the full gradient of one global batch for several ways to cut it.
 
 Arguments: a folder with ``shards`` and ``start``, then ZeRO stage and micro-batches per rank as 2-3. Rank 0 writes each
 gradient as FOLDER/ranks-stage-microbatches.safetensors.
