@@ -324,7 +324,8 @@ def material(shards: ShardSet, length: int, size: int, micro_batches: int) -> Ma
         packed.append(examples.pack(chosen[np.argsort(-lengths, kind="stable")]))
         works.append(Work(int(lengths.sum()), int((lengths**2).sum()), int(masked.sum()), size))
     work = sum(works[1:], works[0])
-    batch = GlobalBatch(tuple(packed), work.masked_tokens, work.sequences, work.tokens, work.squared_tokens, Position())
+    counts = (work.masked_tokens, work.sequences, work.tokens, work.squared_tokens)
+    batch = GlobalBatch(Position(), tuple(packed), 0, *counts, Position())
     return Material(batch, work, max(w.masked_tokens for w in works), max(w.tokens for w in works))
 
 

@@ -1,7 +1,7 @@
 """``deepspeed pretraining/main.py --config RECIPE.toml --data.shards=FOLDER [--section.key value ...]``.
 
-Exit codes: 0 finished, or stopped at ``training.stop_at``; 2 a mistake that the user can mend; 75 interrupted with its
-state saved, start it again.
+Exit codes: 0 finished, or stopped at ``training.stop_at``; 2 a mistake that the user can mend; 75 interrupted, start it
+again: it goes on from its last checkpoint.
 """
 
 import os
@@ -13,14 +13,17 @@ from pathlib import Path
 if sys.path and sys.path[0] == str(Path(__file__).resolve().parent):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from pretraining.run.health.stop import StopRequest
 from pretraining.run.ranks import read_environment
-from pretraining.run.stop import StopRequest
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one rank; returns the exit code."""
-    stop = StopRequest()
-    stop.install()  # before torch is imported, which takes seconds in which a signal would kill the rank
+    with StopRequest() as stop:  # before torch is imported, which takes seconds in which a signal would kill the rank
+        return _run(arguments, stop)
+
+
+def _run(arguments: list[str] | None, stop: StopRequest) -> int:
     from preprocessing.errors import PreprocessingError
     from pretraining.configuration.recipe import recipe_of, recipe_parser
     from pretraining.errors import PretrainingError, not_written
@@ -65,4 +68,9 @@ def _say(error: Exception) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if code:
+        os._exit(code)  # taking the process group down would wait for ranks that are gone
+    sys.exit(0)

@@ -76,6 +76,11 @@ def check_deepspeed_table(table: dict[str, Any]) -> None:
             f"[deepspeed] zero_optimization.stage is {zero['stage']!r}: ZeRO has stages 0, 1, 2 and 3"
         )
     _check_zero_table(zero)
+    for part in ("offload_optimizer", "offload_param"):
+        if isinstance(zero.get(part), dict) and zero[part].get("device") == "nvme":
+            raise PretrainingError(
+                f"[deepspeed] zero_optimization.{part}.device is nvme, from where no checkpoint is written; use cpu"
+            )
 
 
 def _check_zero_table(zero: dict[str, Any]) -> None:
@@ -104,8 +109,8 @@ def deepspeed_configuration(recipe: Recipe, ranks: int, micro_batches: int, *, o
         "train_batch_size": recipe.training.batch_size,
         "train_micro_batch_size_per_gpu": recipe.training.batch_size // (ranks * micro_batches),
         "gradient_accumulation_steps": micro_batches,
-        # DeepSpeed clips the reduced gradient, after unscaling it.
-        "gradient_clipping": recipe.training.clip_norm,
+        # DeepSpeed clips the reduced gradient, after unscaling it; at stage 0 we look at it and clip it ourselves.
+        "gradient_clipping": recipe.training.clip_norm if recipe.stage else 0.0,
         "steps_per_print": None,
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,

@@ -67,6 +67,8 @@ class InitOptions(Section):
     """A run's folder, its export, or any Hugging Face BERT folder; left out: random weights."""
     new_heads: bool = False
     """Let pretraining heads that init.from does not have start at random."""
+    moments: bool = False
+    """Take over the optimizer's moments as well, from the newest checkpoint of the run that init.from names."""
 
 
 class DataOptions(Section):
@@ -141,8 +143,34 @@ class CheckpointOptions(Section):
     """Steps between checkpoints; 0: only at the end, or when the run is stopped."""
     keep: int = Field(2, ge=1)
     """How many of the newest checkpoints stay."""
+    keep_every: int = Field(0, ge=0)
+    """Checkpoints of steps that are multiples of it stay for good; 0: none."""
+    keep_best: bool = False
+    """The checkpoint with the lowest held-out loss stays as well; evaluate as often as you save."""
     resume: bool = True
     """Go on from the newest complete checkpoint in output.folder; no: refuse a folder that has one."""
+    allow: tuple[str, ...] = Field((), json_schema_extra={"separator": ","})
+    """Keys of the recipe that may differ from those of the checkpoint, as training.steps,optimizer.learning_rate."""
+
+    @field_validator("allow", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class HealthOptions(Section):
+    """What a run does about trouble."""
+
+    rewind_after: int = Field(10, ge=1)
+    """Bad steps in a row after which the run goes back to its last checkpoint and passes over their examples."""
+    rewinds: int = Field(3, ge=0)
+    """How often it goes back to one checkpoint before it gives up."""
+    spike_factor: float | None = Field(None, gt=1)
+    """A step is bad too when its loss is above this many times the median of the last 100; left out: never."""
+    watchdog_seconds: float = Field(300.0, gt=0)
+    """Without a step for so long, every rank writes down where it hangs and ends, to be started again."""
+    lost_after_seconds: float = Field(30.0, ge=5)
+    """A rank that gives no sign of life for so long (stopped, its node gone) ends the run on all nodes."""
 
 
 class OutputOptions(Section):
@@ -171,6 +199,7 @@ class Recipe(Section):
     schedule: ScheduleConfig = ScheduleConfig()
     evaluation: EvaluationOptions = EvaluationOptions()
     checkpoint: CheckpointOptions = CheckpointOptions()
+    health: HealthOptions = HealthOptions()
     output: OutputOptions = OutputOptions()
     deepspeed: dict[str, Any] = Field(default_factory=dict, validate_default=True)
     """DeepSpeed's own settings, as --deepspeed.zero_optimization.stage 2; left out: ZeRO stage 1."""

@@ -9,11 +9,14 @@ ordinary token, 10 % stay; drawn per word where whole words are masked.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from preprocessing.compiled import compiled, inlined
 from preprocessing.examples.mask_draws import AS_MASK, AS_RANDOM, MASK_SHARE, RANDOM_SHARE, choose_fate, choose_unit
+from preprocessing.shards import ShardSet
+from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.data.splitmix import mix
 
 
@@ -25,6 +28,25 @@ class MaskingVocabulary:
     ordinary_ids: np.ndarray  # int64: what a random replacement may be; neither special nor [unused]
     is_continuation: np.ndarray  # bool over all ids: "##..." pieces
     whole_words: bool
+
+
+def vocabulary_of(shard_set: ShardSet) -> MaskingVocabulary:
+    """That of the tokenizer and the build that a shard set is of."""
+    tokenizer = Tokenizer.load(shard_set.tokenizer_path)
+    return MaskingVocabulary(
+        mask_id=tokenizer.mask_id,
+        ordinary_ids=tokenizer.ordinary_ids,
+        is_continuation=tokenizer.is_continuation,
+        whole_words=bool(_setting(shard_set.manifest.configuration, "whole_word_masking")),
+    )
+
+
+def _setting(configuration: dict[str, Any], name: str) -> Any:
+    """A setting of the build, in whichever table it stands; None when there is none."""
+    if name in configuration:
+        return configuration[name]
+    tables = (value for value in configuration.values() if isinstance(value, dict))
+    return next((found for table in tables if (found := _setting(table, name)) is not None), None)
 
 
 def mask_anew(

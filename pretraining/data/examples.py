@@ -170,11 +170,15 @@ class Examples:
                 "remove it and run the build again"
             )
 
-    def _where(self, example: int) -> str:
-        """File and row of an example, for messages."""
+    def place(self, example: int) -> tuple[Path, int]:
+        """File and row of an example."""
         number = int(np.searchsorted(self._table.first_example, example, side="right")) - 1
         shard_set, record = self.shards[number]
-        return f"{shard_set.folder / record.name}, row {example - int(self._table.first_example[number])},"
+        return shard_set.folder / record.name, example - int(self._table.first_example[number])
+
+    def _where(self, example: int) -> str:
+        path, row = self.place(example)
+        return f"{path}, row {row},"
 
 
 def _addresses(shard: Shard) -> dict[str, int]:

@@ -11,7 +11,8 @@ import torch
 from pretraining.data.batching import cut
 from pretraining.data.dynamic_masking import MaskingVocabulary
 from pretraining.data.examples import Examples
-from pretraining.data.sampler import Position, Sampler
+from pretraining.data.fingerprint import fingerprint
+from pretraining.data.sampler import PassedOver, Position, Sampler
 from pretraining.model.packing import PackedBatch
 
 
@@ -22,7 +23,9 @@ class GlobalBatch:
     The counts come from the shards' offsets, which every rank can read: no communication.
     """
 
+    position: Position  # of its first draw
     micro_batches: tuple[PackedBatch, ...]
+    fingerprint: int  # of this rank's share; the sum over ranks, modulo 2⁶⁴, is that of the whole batch
     masked_tokens: int
     sequences: int
     tokens: int
@@ -46,15 +49,19 @@ class Loader:
     ranks: int
     hidden_size: int
     vocabulary: MaskingVocabulary | None = None  # masks anew when given
+    passed_over: tuple[PassedOver, ...] = ()  # draws that are left out
     device: torch.device | None = None  # a GPU that the batches are for: they are pinned for it
 
     def batch_at(self, position: Position) -> GlobalBatch:
         """The global batch that starts at ``position``."""
         examples, passes = self.sampler.draw(position, self.batch_size)
         lengths, masked = self.examples.measure(examples)
-        shares = cut(lengths, self.ranks, self.micro_batches, self.hidden_size)
+        shares = [share[self.rank] for share in cut(lengths, self.ranks, self.micro_batches, self.hidden_size)]
+        micro_batches = tuple(self._pack(examples, passes, share) for share in shares)
         return GlobalBatch(
-            micro_batches=tuple(self._pack(examples, passes, share[self.rank]) for share in shares),
+            position=position,
+            micro_batches=tuple(self._placed(micro_batch) for micro_batch in micro_batches),
+            fingerprint=sum(map(_fingerprint, micro_batches, shares)),
             masked_tokens=int(masked.sum()),
             sequences=self.batch_size,
             tokens=int(lengths.sum()),
@@ -63,9 +70,12 @@ class Loader:
         )
 
     def _pack(self, examples: np.ndarray, passes: np.ndarray, chosen: np.ndarray) -> PackedBatch:
-        packed = self.examples.pack(
+        return self.examples.pack(
             examples[chosen], passes=passes[chosen], seed=self.sampler.seed, vocabulary=self.vocabulary
         )
+
+    def _placed(self, packed: PackedBatch) -> PackedBatch:
+        """The batch where the device takes it from."""
         if self.device is None:
             return packed
         with torch.cuda.device(self.device):  # a thread begins on GPU 0, which is another rank's
@@ -74,9 +84,19 @@ class Loader:
     def batches(self, position: Position, steps: int) -> Iterator[GlobalBatch]:
         """``steps`` consecutive global batches, without a thread."""
         for _ in range(steps):
-            batch = self.batch_at(position)
+            batch = self.batch_at(self.sampler.past(position, self.batch_size, self.passed_over))
             position = batch.next_position
             yield batch
+
+
+def _fingerprint(packed: PackedBatch, slots: np.ndarray) -> int:
+    """The micro-batch's part of its global batch's fingerprint; `slots`: where its examples stand there."""
+    tensors = (packed.masked_indices_m, packed.masked_labels_m, packed.is_random_next_s)
+    masked_indices, masked_labels, is_random_next = (
+        np.empty(0, np.int64) if tensor is None else tensor.numpy() for tensor in tensors
+    )
+    edges = packed.cu_seqlens.numpy()
+    return int(fingerprint(packed.input_ids_t.numpy(), edges, masked_indices, masked_labels, is_random_next, slots))
 
 
 def prefetch(loader: Loader, position: Position, steps: int, ahead: int) -> Generator[GlobalBatch]:

@@ -5,6 +5,7 @@ into range (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", 2002). I
 examples cost nothing at start-up and nothing per rank, where a shuffled index array costs 1.3 GB per rank and epoch.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,14 @@ class Position:
 
     epoch: int = 0
     index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Draws that a run leaves out: `count` of them from `start` on."""
+
+    start: Position
+    count: int
 
 
 def permute(indices: np.ndarray, size: int, key: tuple[int, ...]) -> np.ndarray:
@@ -107,6 +116,19 @@ class Sampler:
         """The position after ``count`` more draws."""
         epochs, index = divmod(position.index + count, self.epoch_size)
         return Position(position.epoch + epochs, index)
+
+    def past(self, position: Position, count: int, passed_over: Sequence[PassedOver]) -> Position:
+        """Where the next `count` draws may begin so that none of them is one of those that are passed over."""
+        begin = self._ordinal(position)
+        for one in sorted(passed_over, key=lambda one: self._ordinal(one.start)):
+            first = self._ordinal(one.start)
+            if first < begin + count and begin < first + one.count:
+                begin = first + one.count
+        return self.advance(Position(), begin)
+
+    def _ordinal(self, position: Position) -> int:
+        """Draws before a position, counted over all epochs."""
+        return position.epoch * self.epoch_size + position.index
 
     def _place(self, order: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Which set each slot of an epoch belongs to, and which example of it the slot holds."""

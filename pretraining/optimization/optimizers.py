@@ -34,6 +34,18 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Op
     return UncorrectedAdamW(groups, **settings)
 
 
+MOMENTS = ("exp_avg", "exp_avg_sq")  # what all of them keep for each parameter, besides a count of updates
+
+
+def fresh_state(optimizer: torch.optim.Optimizer, parameter: Tensor, updates: int) -> dict[str, Tensor]:
+    """The state that an optimiser of `build_optimizer` keeps for a parameter after `updates` updates, moments at 0."""
+    moments = {name: torch.zeros_like(parameter, memory_format=torch.preserve_format) for name in MOMENTS}
+    if isinstance(optimizer, UncorrectedAdamW):
+        return moments
+    device = "cpu" if isinstance(optimizer, Lamb) else parameter.device  # where each of them reads its count
+    return {"step": torch.tensor(float(updates), dtype=torch.float32, device=device), **moments}
+
+
 def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Matrices and embeddings, which decay; biases and LayerNorm, which do not."""
     undecayed = {

@@ -21,9 +21,10 @@ from pretraining.errors import PretrainingError
 from pretraining.optimization.lamb import Lamb
 from pretraining.optimization.lamb_layout import attach_lamb
 from pretraining.optimization.optimizers import build_optimizer
+from pretraining.run.health.finite import guard_stage_0
 from pretraining.run.ranks import RankEnvironment
 
-PROCESS_GROUP_TIMEOUT = timedelta(minutes=30)  # finite, so that a lost rank ends the run instead of hanging it
+PROCESS_GROUP_TIMEOUT = timedelta(minutes=30)  # the last resort: who is lost is found out long before
 
 
 def start_processes(environment: RankEnvironment) -> torch.device:
@@ -77,6 +78,8 @@ def start_engine(recipe: Recipe, model: nn.Module, ranks: int, micro_batches: in
     )
     if isinstance(optimizer, Lamb):
         attach_lamb(engine)
+    if recipe.stage == 0:
+        guard_stage_0(engine, recipe.training.clip_norm)
     return engine
 
 
@@ -87,9 +90,7 @@ def set_learning_rate(engine: Any, rate: float) -> None:
 
 
 def gradient_norm(engine: Any) -> float | None:
-    """Norm of the last reduced gradient before clipping; None where it was not finite, and at stage 0, where DeepSpeed
-    does not keep it.
-    """
+    """Norm of the last reduced gradient before clipping; None where it was not finite."""
     norm = engine.get_global_grad_norm()
     # DeepSpeed writes −1 for a norm that is infinite or not a number.
     return float(norm) if norm is not None and 0 <= float(norm) < math.inf else None

@@ -1,5 +1,6 @@
 """Held-out figures: masked-token loss and accuracy, next-sentence accuracy, in all and by source."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +41,18 @@ class HeldOut:
     def __len__(self) -> int:
         return sum(len(group) for group in self.by_source.values())
 
-    @torch.no_grad()
     def evaluate(self, engine: Any) -> dict[str, Figures]:
         """Figures under "all" and under each source's name; collective, equal on every rank."""
+        figures = self.evaluate_while(engine, lambda: True)
+        assert figures is not None  # noqa: S101: nobody broke it off
+        return figures
+
+    @torch.no_grad()
+    def evaluate_while(self, engine: Any, may_go_on: Callable[[], bool]) -> dict[str, Figures] | None:
+        """As `evaluate`; None when it was broken off.
+
+        `may_go_on` is asked after every micro-batch and must answer alike on all ranks.
+        """
         engine.eval()
         totals = torch.zeros(len(self.by_source), 6, dtype=torch.float64, device=engine.device)
         for row, group in enumerate(self.by_source.values()):
@@ -50,6 +60,9 @@ class HeldOut:
                 sums = engine(self.examples.pack(micro_batch).to(engine.device))
                 if counts:
                     totals[row] += torch.stack([torch.as_tensor(value).to(totals) for value in sums])
+                if not may_go_on():
+                    engine.train()
+                    return None
         engine.train()
         dist.all_reduce(totals)
         figures = {name: _figures(row) for name, row in zip(self.by_source, totals.tolist(), strict=True)}

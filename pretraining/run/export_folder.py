@@ -2,14 +2,13 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
 
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.huggingface import export_state
-from pretraining.run.checkpoint import engine_folder
+from pretraining.run.checkpoint.reader import CheckpointReader
 from pretraining.run.saved_run import SavedRun, require_whole
 
 
@@ -30,27 +29,10 @@ def export_checkpoint(run: SavedRun, tokenizer_folder: Path, target: Path) -> No
     require_whole(run.checkpoint)
     with torch.device("meta"):  # only its names are needed
         model = BertForPreTraining(run.model)
-    weights = checkpoint_weights(run)
+    weights = CheckpointReader(run.checkpoint).weights()
     # Tensors that stand in the model twice are saved once.
     weights |= {name: weights[first] for name, first in _shared_names(model).items() if name not in weights}
     write_export(weights, model, tokenizer_folder, target)
-
-
-def checkpoint_weights(run: SavedRun) -> dict[str, torch.Tensor]:
-    """The float32 weights of a checkpoint by our names, on the CPU.
-
-    Up to ZeRO stage 2 the model's own file has them, but for float16, whose float32 weights are with the optimiser,
-    cut over the ranks, as those of stage 3 are: DeepSpeed's own converter puts them together.
-    """
-    folder = engine_folder(run.checkpoint)
-    if run.recipe.stage < 3 and run.recipe.training.precision != "fp16":
-        contents: dict[str, Any] = torch.load(
-            folder / "mp_rank_00_model_states.pt", map_location="cpu", weights_only=True, mmap=True
-        )
-        return dict(contents["module"])
-    from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint
-
-    return dict(get_fp32_state_dict_from_zero_checkpoint(str(folder.parent), tag=folder.name))
 
 
 def write_export(

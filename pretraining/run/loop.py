@@ -12,6 +12,8 @@ from torch import Tensor
 from pretraining.data.loader import GlobalBatch
 from pretraining.optimization.schedules import Schedule
 from pretraining.run.engine import set_learning_rate
+from pretraining.run.health.finite import spoiling
+from pretraining.run.step_seed import seed_step
 from pretraining.run.trainer_state import TrainerState
 
 
@@ -34,16 +36,27 @@ class Step:
 
 
 def train(
-    engine: Any, batches: Iterator[GlobalBatch], schedule: Schedule, state: TrainerState, ranks: int, watcher: Watcher
+    engine: Any,
+    batches: Iterator[GlobalBatch],
+    schedule: Schedule,
+    state: TrainerState,
+    ranks: int,
+    seed: int,
+    watcher: Watcher,
 ) -> TrainerState:
-    """Runs until the schedule or the ``watcher`` ends it; returns the state after the last step."""
+    """Runs until the schedule or the ``watcher`` ends it; returns the state after the last step.
+
+    ``seed`` is that of dropout where it draws from torch's generators.
+    """
     engine.train()
+    rank = dist.get_rank()
     while not schedule.is_over(state.step, state.agreed_seconds):
         started = time.perf_counter()
         batch = next(batches)
         wait = time.perf_counter() - started
         rate = schedule.rate(state.step, state.agreed_seconds)
         set_learning_rate(engine, rate)
+        seed_step(seed, state.step, rank)
         sums = train_step(engine, batch, ranks)
         if schedule.config.seconds is not None and engine.device.type == "cuda":
             torch.cuda.synchronize()  # what is still queued belongs to this step's share of the time
@@ -68,13 +81,14 @@ def train_step(engine: Any, batch: GlobalBatch, ranks: int) -> Tensor:
 
     Every micro-batch is divided by counts of the whole global batch, so the gradient is that of the mean over the
     global batch however it is cut. DeepSpeed divides gradients by the number of ranks, which the factor ``ranks``
-    undoes, and would divide the loss by the accumulation steps, which ``scale_wrt_gas=False`` leaves out.
+    undoes, and would divide the loss by the accumulation steps, which ``scale_wrt_gas=False`` leaves out. A loss that
+    is not finite spoils the gradient, so that the update is left out on all ranks.
     """
     totals = torch.zeros(4, dtype=torch.float64, device=engine.device)
     for micro_batch in batch.micro_batches:
         sums = engine(micro_batch.to(engine.device, non_blocking=True))
         loss = sums.loss(batch.masked_tokens, batch.sequences)
-        engine.backward(loss * ranks, scale_wrt_gas=False)
+        engine.backward(loss * (ranks * spoiling(loss)), scale_wrt_gas=False)
         engine.step()
         totals += torch.stack([value.detach().double() for value in sums[:4]])
     return totals

@@ -14,6 +14,7 @@ from preprocessing.atomic_file import write_text
 from pretraining.model.config import BertConfig
 from pretraining.planning.flops import Work, training_flops
 from pretraining.run.loop import Step
+from pretraining.run.trainer_state import finite
 
 
 @dataclass
@@ -46,14 +47,14 @@ class Interval:
         """Time that was not training: an evaluation, a checkpoint."""
         self.started += seconds
 
-    def close(self, flags: tuple[float, ...] = ()) -> tuple[dict[str, Any], tuple[float, ...]]:
-        """Figures since the last call, and the sum over ranks of ``flags``; one all-reduce, equal on every rank."""
+    def close(self) -> dict[str, Any]:
+        """Figures since the last call; one all-reduce, equal on every rank."""
         if self.sums is None:
             raise RuntimeError("close() before any step")
-        extra = torch.tensor([self.wait_seconds, *flags], dtype=torch.float64, device=self.sums.device)
+        extra = torch.tensor([self.wait_seconds], dtype=torch.float64, device=self.sums.device)
         reduced = torch.cat([self.sums, extra])
         dist.all_reduce(reduced)
-        mlm_loss, nsp_loss, mlm_correct, nsp_correct, wait, *agreed = reduced.tolist()
+        mlm_loss, nsp_loss, mlm_correct, nsp_correct, wait = reduced.tolist()
         elapsed, work = time.perf_counter() - self.started, self.work
         flops = training_flops(self.config, work) / elapsed
         figures = {
@@ -72,7 +73,7 @@ class Interval:
             "memory_bytes": memory_bytes(),
         }
         self._clear()
-        return figures, tuple(agreed)
+        return figures
 
 
 def memory_bytes() -> int:
@@ -87,20 +88,33 @@ class MetricsLog:
 
     def __init__(self, folder: Path, *, tensorboard: bool, resumed_step: int) -> None:
         self.path = folder / "metrics.jsonl"
+        self._tensorboard = folder / "tensorboard" if tensorboard else None
         folder.mkdir(parents=True, exist_ok=True)
+        self._open(resumed_step)
+
+    def _open(self, resumed_step: int) -> None:
         # Lines from after the checkpoint will come again; a torn last line goes too.
         kept = [line for line in read_metrics(self.path) if line.get("step", 0) <= resumed_step and resumed_step]
         write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
         self._file = self.path.open("a", encoding="utf-8")
         self._writer: Any = None
-        if tensorboard:
+        if self._tensorboard is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=resumed_step + 1)
+            self._writer = SummaryWriter(str(self._tensorboard), purge_step=resumed_step + 1)
+
+    def go_back(self, step: int) -> None:
+        """Drops the lines from after ``step``."""
+        self.close()
+        self._open(step)
+
+    def has_evaluation(self, step: int) -> bool:
+        """True when held-out figures after ``step`` are there."""
+        return any(line.get("event") == "evaluation" and line["step"] == step for line in read_metrics(self.path))
 
     def write(self, line: dict[str, Any]) -> None:
         """One line; its numbers go to TensorBoard under ``train/`` or the event's name."""
-        self._file.write(json.dumps(line) + "\n")
+        self._file.write(json.dumps(finite(line), allow_nan=False) + "\n")
         self._file.flush()
         if self._writer is not None:
             group = line.get("event", "train") + ("" if line.get("source", "all") == "all" else f"-{line['source']}")

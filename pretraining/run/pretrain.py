@@ -1,6 +1,9 @@
 """One pretraining run from its recipe to its report: puts the parts together."""
 
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,90 +11,211 @@ import torch
 import torch.distributed as dist
 
 from preprocessing.shards import ShardSet
-from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.configuration.deepspeed import deepspeed_configuration
 from pretraining.configuration.tables import Recipe
 from pretraining.data.batching import micro_batches_per_rank
-from pretraining.data.dynamic_masking import MaskingVocabulary
+from pretraining.data.dynamic_masking import vocabulary_of
 from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Sampler
-from pretraining.optimization.schedules import build_schedule
+from pretraining.errors import PretrainingError
+from pretraining.model.bert import BertForPreTraining
+from pretraining.optimization.schedules import Schedule, build_schedule
 from pretraining.planning.flops import datasheet_tflops
 from pretraining.planning.measured_peak import measure_matmul_tflops
-from pretraining.run import checkpoint
+from pretraining.planning.memory import parameter_count
+from pretraining.run.checkpoint.files import checkpoint_steps, refuse_used
+from pretraining.run.checkpoint.identity import identity_of
+from pretraining.run.checkpoint.resume import load, newest_complete, take_over
 from pretraining.run.engine import full_weights, start_engine, start_processes
 from pretraining.run.evaluation import HeldOut
 from pretraining.run.export_folder import export_run
+from pretraining.run.health.bad_steps import Rewind
+from pretraining.run.health.folder_lock import FolderLock
+from pretraining.run.health.monitor import Monitor, Verdict
+from pretraining.run.health.stop import INTERRUPTED, StopRequest
+from pretraining.run.health.time_limit import TimeLimit, job_end
 from pretraining.run.initial_weights import initial_model
 from pretraining.run.loop import train
-from pretraining.run.random_state import seed_rank
 from pretraining.run.ranks import RankEnvironment
-from pretraining.run.stop import StopRequest
+from pretraining.run.rewind import go_back, write_passed_over
+from pretraining.run.state_file import StateFile, read_state
 from pretraining.run.trainer_state import TrainerState
 from pretraining.run.watcher import RunWatcher
 
-INTERRUPTED = 75  # exit code of a run that saved its state and wants to be started again (EX_TEMPFAIL)
+_SLOW_DISK = 50e6  # bytes a second that a disk writes at least: until a save was timed
 
 
 def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
-    """Trains as the recipe says; returns the exit code. Every rank calls it."""
+    """Trains as the recipe says; returns the exit code. Every rank calls it.
+
+    PretrainingError for what ends the run, the same one on all ranks; ``state.json`` says it as well.
+    """
     micro_batches = micro_batches_per_rank(
         recipe.training.batch_size, recipe.training.micro_batch_size, environment.world_size
     )
     if not recipe.checkpoint.resume:
-        checkpoint.refuse_used(_checkpoints(recipe))
+        refuse_used(_checkpoints(recipe))
     # Said before the ranks are joined, though the engine asks again.
     deepspeed_configuration(recipe, environment.world_size, micro_batches, on_cpu=not torch.cuda.is_available())
     schedule = build_schedule(recipe.schedule, recipe.optimizer.learning_rate, recipe.training.steps)
     sets = open_shard_sets(recipe.data.shards, recipe.data.sequence_length, recipe.model.vocab_size)
     prepare_torch(recipe, environment)
     model = initial_model(recipe, sets)
-    device = start_processes(environment)
-    examples = Examples(sets, "train", recipe.data.sequence_length)
-    sampler = Sampler.weighted(tuple(examples.set_sizes), recipe.data.weights, recipe.data.seed)
-    held_out = HeldOut(
-        Examples(sets, "heldout", recipe.data.sequence_length),
-        recipe.evaluation.examples,
-        recipe.training.micro_batch_size,
-    )
-    if recipe.model.compile:
-        model.compile(dynamic=True)  # the number of tokens changes with every micro-batch
-    engine = start_engine(recipe, model, environment.world_size, micro_batches, on_cpu=device.type == "cpu")
-    identity = checkpoint.Identity(
-        model=model.config.model_dump(),
-        data=",".join(shard_set.fingerprint for shard_set in sets),
-        population=f"{recipe.data.sequence_length} tokens, {sampler}",
-        optimizer=recipe.optimizer.model_dump(exclude={"learning_rate"}),
-        precision=recipe.training.precision,
-        stage=recipe.stage,
-        ranks=environment.world_size,
-    )
-    state = _resume(engine, identity, recipe)
-    loader = Loader(
-        examples=examples,
-        sampler=sampler,
-        batch_size=recipe.training.batch_size,
-        micro_batches=micro_batches,
-        rank=environment.rank,
-        ranks=environment.world_size,
-        hidden_size=model.config.hidden_size,
-        vocabulary=_masking_vocabulary(recipe, sets[0]),
-        device=device if device.type == "cuda" else None,
-    )
-    watcher = RunWatcher(recipe, engine, model, held_out, identity, stop, _peak_flops(recipe, device), state)
-    with watcher:
-        watcher.start(state)
-        if not watcher.is_at_stop(state):
+    status = StateFile(recipe.run_folder, recipe.training.steps)
+    with ExitStack() as stack:
+        lock = FolderLock(recipe.run_folder)
+        if environment.rank == 0:
+            stack.enter_context(lock)
+            _refuse_lost_checkpoints(recipe)
+        device = start_processes(environment)
+        health = recipe.health
+        monitor = Monitor(
+            environment, health.watchdog_seconds, health.lost_after_seconds, _concluder(status), lock.touch
+        )
+        try:
+            with monitor:
+                run = _Run(recipe, environment, stop, monitor, status, sets, model, device, micro_batches, schedule)
+                return run.train()
+        except BaseException as failure:
+            error = monitor.judge(failure)
+            if error is None:
+                raise
+            raise error from failure
+
+
+def _concluder(status: StateFile) -> Callable[[Verdict], None]:
+    def conclude(verdict: Verdict) -> None:
+        status.write("interrupted" if verdict.code == INTERRUPTED else "failed", verdict.reason)
+
+    return conclude
+
+
+@dataclass
+class _Run:
+    """The joined ranks of one run, and its parts in the order in which they are made."""
+
+    recipe: Recipe
+    environment: RankEnvironment
+    stop: StopRequest
+    monitor: Monitor
+    status: StateFile
+    sets: list[ShardSet]
+    model: BertForPreTraining
+    device: torch.device
+    micro_batches: int
+    schedule: Schedule
+
+    def __post_init__(self) -> None:
+        recipe, sets, ranks = self.recipe, self.sets, self.environment.world_size
+        self.examples = Examples(sets, "train", recipe.data.sequence_length)
+        self.sampler = Sampler.weighted(tuple(self.examples.set_sizes), recipe.data.weights, recipe.data.seed)
+        self.held_out = HeldOut(
+            Examples(sets, "heldout", recipe.data.sequence_length),
+            recipe.evaluation.examples,
+            recipe.training.micro_batch_size,
+        )
+        if recipe.model.compile:
+            self.model.compile(dynamic=True)  # the number of tokens changes with every micro-batch
+        self.engine = start_engine(recipe, self.model, ranks, self.micro_batches, on_cpu=self.device.type == "cpu")
+        self.identity = identity_of(
+            recipe,
+            self.model.config,
+            ",".join(shard_set.fingerprint for shard_set in sets),
+            f"{recipe.data.sequence_length} tokens, {self.sampler}",
+            ranks,
+            torch.get_num_threads(),
+        )
+
+    def train(self) -> int:
+        """From the newest checkpoint to the end, or to the next stop; returns the exit code."""
+        recipe = self.recipe
+        state, changes = self._resume()
+        watcher = self._watcher(state)
+        with watcher:
+            if changes:
+                watcher.note(state, {"event": "resumed with other settings", "settings": changes})
+            watcher.start(state)
+            if not watcher.is_at_stop(state) and not watcher.stopped_by:
+                state = self._train_on(state, watcher)
+            finished = watcher.finish(state, self.schedule.is_over(state.step, state.agreed_seconds))
+            if finished and recipe.output.export:
+                self.monitor.progress("the export", may_take_long=True)
+                export_run(full_weights(self.engine), self.model, self.sets[0].tokenizer_path, recipe.run_folder)
+            status = watcher.conclude(finished, state)
+        return INTERRUPTED if status == "interrupted" else 0
+
+    def _train_on(self, state: TrainerState, watcher: RunWatcher) -> TrainerState:
+        """The training loop, begun again after every rewind."""
+        recipe, rewinds = self.recipe, list[int]()
+        while True:
+            loader = self._loader(state)
             batches = prefetch(loader, state.position, recipe.training.steps - state.step, recipe.data.prefetch)
-            state = train(engine, batches, schedule, state, environment.world_size, watcher)
-            batches.close()
-        finished = schedule.is_over(state.step, state.agreed_seconds)
-        watcher.finish(state, finished)
-        if finished and recipe.output.export:
-            export_run(full_weights(engine), model, sets[0].tokenizer_path, recipe.run_folder)
-        status = watcher.conclude(state, finished)
-    return INTERRUPTED if status == "interrupted" else 0
+            try:
+                return train(self.engine, batches, self.schedule, state, loader.ranks, recipe.training.seed, watcher)
+            except Rewind as wish:
+                self.monitor.progress("going back", may_take_long=True)
+                state = go_back(
+                    self.engine, wish, _checkpoints(recipe), self.identity, state, rewinds, recipe.health.rewinds
+                )
+                rewinds.append(state.step)
+                write_passed_over(recipe.run_folder, wish, self.sampler, self.examples)
+                watcher.go_back(state, {"event": "rewind", "why": wish.why, "passed_over": len(wish.steps)})
+            finally:
+                batches.close()
+
+    def _loader(self, state: TrainerState) -> Loader:
+        recipe = self.recipe
+        return Loader(
+            examples=self.examples,
+            sampler=self.sampler,
+            batch_size=recipe.training.batch_size,
+            micro_batches=self.micro_batches,
+            rank=self.environment.rank,
+            ranks=self.environment.world_size,
+            hidden_size=self.model.config.hidden_size,
+            vocabulary=vocabulary_of(self.sets[0]) if recipe.data.masking == "dynamic" else None,
+            passed_over=state.passed_over,
+            device=self.device if self.device.type == "cuda" else None,
+        )
+
+    def _watcher(self, state: TrainerState) -> RunWatcher:
+        save_seconds = parameter_count(self.model.config) * 12 / _SLOW_DISK
+        return RunWatcher(
+            self.recipe,
+            self.engine,
+            self.model,
+            self.held_out,
+            self.identity,
+            self.stop,
+            self.monitor,
+            TimeLimit(job_end(), save_seconds),
+            self.status,
+            _peak_flops(self.recipe, self.device),
+            state,
+        )
+
+    def _resume(self) -> tuple[TrainerState, dict[str, list[Any]]]:
+        """The state of the newest whole checkpoint, loaded; a fresh one where there are no checkpoints."""
+        self.monitor.progress("resuming", may_take_long=True)
+        newest = newest_complete(_checkpoints(self.recipe))
+        if newest is None:
+            if self.recipe.init.moments:
+                take_over(self.engine, Path(self.recipe.init.from_ or ""), self.identity)
+            return TrainerState(), {}
+        state, changes = load(self.engine, newest, self.identity, self.recipe.checkpoint.allow)
+        self.status.saved_step = state.step
+        return state, changes
+
+
+def _refuse_lost_checkpoints(recipe: Recipe) -> None:
+    """PretrainingError when the run has saved checkpoints and none is there any more."""
+    saved = read_state(recipe.run_folder).get("saved_step")
+    if saved is not None and not checkpoint_steps(_checkpoints(recipe)):
+        raise PretrainingError(
+            f"{recipe.run_folder} has saved step {saved} and its checkpoints are gone; restore them, choose another "
+            "output.folder, or remove state.json to start again at step 0"
+        )
 
 
 def prepare_torch(recipe: Recipe, environment: RankEnvironment) -> None:
@@ -107,35 +231,6 @@ def prepare_torch(recipe: Recipe, environment: RankEnvironment) -> None:
 
 def _checkpoints(recipe: Recipe) -> Path:
     return recipe.run_folder / "checkpoints"
-
-
-def _resume(engine: Any, identity: checkpoint.Identity, recipe: Recipe) -> TrainerState:
-    """The state of the newest complete checkpoint, loaded; a fresh one where there are no checkpoints."""
-    newest = checkpoint.newest_complete(_checkpoints(recipe))
-    if newest is not None:
-        return checkpoint.load(engine, newest, identity, recipe.training.seed)
-    seed_rank(recipe.training.seed, dist.get_rank())
-    return TrainerState()
-
-
-def _masking_vocabulary(recipe: Recipe, shard_set: ShardSet) -> MaskingVocabulary | None:
-    if recipe.data.masking == "static":
-        return None
-    tokenizer = Tokenizer.load(shard_set.tokenizer_path)
-    return MaskingVocabulary(
-        mask_id=tokenizer.mask_id,
-        ordinary_ids=tokenizer.ordinary_ids,
-        is_continuation=tokenizer.is_continuation,
-        whole_words=bool(_setting(shard_set.manifest.configuration, "whole_word_masking")),
-    )
-
-
-def _setting(configuration: dict[str, Any], name: str) -> Any:
-    """A setting of the build, in whichever table it stands; None when there is none."""
-    if name in configuration:
-        return configuration[name]
-    tables = (value for value in configuration.values() if isinstance(value, dict))
-    return next((found for table in tables if (found := _setting(table, name)) is not None), None)
 
 
 def _peak_flops(recipe: Recipe, device: torch.device) -> float | None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pretraining.configuration.tables import Recipe
 from pretraining.errors import PretrainingError
 from pretraining.model.config import BertConfig
-from pretraining.run.checkpoint import checkpoint_steps, damaged_file
+from pretraining.run.checkpoint.files import checkpoint_steps, damaged_file
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SavedRun:
 
 def read_run(folder: Path, step: int | None = None) -> SavedRun:
     """The run in `folder` with its checkpoint of `step`, or the newest; PretrainingError where there is none."""
-    recipe = _read(folder / "recipe.json", f"{folder} is no folder of a run")
+    recipe = read_recipe(folder)
     steps = checkpoint_steps(folder / "checkpoints")
     if not steps:
         raise PretrainingError(f"{folder} has no checkpoint yet; train on, until checkpoint.every or a stop writes one")
@@ -37,8 +37,16 @@ def read_run(folder: Path, step: int | None = None) -> SavedRun:
     identity = _read(checkpoint / "trainer.json", f"{checkpoint} is damaged")["identity"]
     try:
         model = BertConfig.model_validate(identity["model"])
-        return SavedRun(folder, Recipe.model_validate(recipe), checkpoint, model, int(identity["ranks"]))
+        return SavedRun(folder, recipe, checkpoint, model, int(identity["ranks"]))
     except (ValidationError, KeyError) as error:
+        raise PretrainingError(f"{folder} was written by another version of this program: {error}") from error
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe of the run in `folder`; PretrainingError where there is none."""
+    try:
+        return Recipe.model_validate(_read(folder / "recipe.json", f"{folder} is no folder of a run"))
+    except ValidationError as error:
         raise PretrainingError(f"{folder} was written by another version of this program: {error}") from error
 
 

@@ -1,11 +1,12 @@
 """What a run knows about itself between steps: plain data that goes into every checkpoint."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pretraining.data.loader import GlobalBatch
-from pretraining.data.sampler import Position
+from pretraining.data.sampler import PassedOver, Position
 
 START = Position()
 
@@ -20,6 +21,9 @@ class TrainerState:
     tokens: int = 0
     seconds: float = 0.0  # of training so far, over all restarts
     agreed_seconds: float = 0.0  # the same as rank 0 measured it, for schedules bounded by time
+    ledger: str = ""  # digest of all examples so far, in their order
+    passed_over: tuple[PassedOver, ...] = ()  # draws that are left out, because they made steps bad
+    held_out_loss: float | None = None  # after this very step
 
     def after(self, batch: GlobalBatch, seconds: float) -> "TrainerState":
         """The state after a step on ``batch``."""
@@ -30,6 +34,7 @@ class TrainerState:
             sequences=self.sequences + batch.sequences,
             tokens=self.tokens + batch.tokens,
             seconds=self.seconds + seconds,
+            held_out_loss=None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -37,9 +42,21 @@ class TrainerState:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "TrainerState":
-        return cls(**{**data, "position": Position(**data["position"])})
+        passed_over = tuple(PassedOver(Position(**one["start"]), one["count"]) for one in data.get("passed_over", ()))
+        return cls(**{**data, "position": Position(**data["position"]), "passed_over": passed_over})
 
 
 def dump(data: Any) -> str:
-    """JSON as this package writes it."""
-    return json.dumps(data, indent=2, sort_keys=True) + "\n"
+    """JSON as this package writes it; numbers that are not finite become null, as JSON has none."""
+    return json.dumps(finite(data), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def finite(data: Any) -> Any:
+    """The same data with None for every number that is not finite."""
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, dict):
+        return {key: finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [finite(value) for value in data]
+    return data

@@ -14,10 +14,10 @@ import torch.distributed as dist
 from pretraining.configuration.recipe import load_recipe
 from pretraining.errors import PretrainingError
 from pretraining.run.engine import start_processes
+from pretraining.run.health.stop import StopRequest
 from pretraining.run.metrics import memory_bytes
 from pretraining.run.pretrain import run
 from pretraining.run.ranks import read_environment
-from pretraining.run.stop import StopRequest
 
 
 def main() -> None:

@@ -25,11 +25,11 @@ from pretraining.model.config import BertConfig
 from pretraining.model.huggingface import to_huggingface_names
 from pretraining.optimization.optimizers import build_optimizer
 from pretraining.run.engine import full_weights, set_learning_rate, start_engine, start_processes
+from pretraining.run.health.stop import StopRequest
 from pretraining.run.loop import train_step
 from pretraining.run.metrics import read_metrics
 from pretraining.run.pretrain import run
 from pretraining.run.ranks import read_environment
-from pretraining.run.stop import StopRequest
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 

@@ -9,7 +9,7 @@ import pytest
 from pretraining.errors import PretrainingError
 from pretraining.main import main, require_writable
 from pretraining.run import pretrain
-from pretraining.run.stop import StopRequest
+from pretraining.run.health.stop import StopRequest
 
 RECIPE = Path(__file__).parents[3] / "pretraining" / "recipes" / "demo-phase1.toml"
 

@@ -1,0 +1,105 @@
+"""One run per folder: a second one is refused while the first lives, on whichever host.
+
+``RUN/run.lock`` is locked by rank 0 (`flock`, which ends with the process, however it ends) and says who holds it.
+Where the file system keeps such locks to one host, the time of the file tells: its holder touches it every second.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pretraining.errors import PretrainingError
+
+WAIT_SECONDS = 30.0  # for a run that is about to end: one whose launcher was killed writes its checkpoint first
+STALE_SECONDS = 60.0  # after which a holder on another host that has not touched its lock is taken for dead
+
+
+class FolderLock:
+    """Holds a run's folder; a context manager."""
+
+    def __init__(self, folder: Path, wait: float | None = None) -> None:
+        self.path = folder / "run.lock"
+        self._wait = WAIT_SECONDS if wait is None else wait
+        self._file: int | None = None
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        deadline, announced = time.monotonic() + self._wait, False
+        while (holder := self._holder()) is not None:
+            if time.monotonic() > deadline:
+                os.close(self._file)
+                self._file = None
+                raise PretrainingError(
+                    f"{self.path.parent} is in use by {holder}; wait until it has ended, stop it, or choose another "
+                    "output.folder"
+                )
+            if not announced:
+                print(f"{self.path.parent} is in use by {holder}: waiting for it to end", file=sys.stderr, flush=True)
+                announced = True
+            time.sleep(0.2)
+        self._write(
+            {"host": socket.gethostname(), "process": os.getpid(), "started": time.strftime("%Y-%m-%d %H:%M:%S")}
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            os.ftruncate(self._file, 0)  # nobody holds it; the file stays, as removing it could remove another's
+            os.close(self._file)
+            self._file = None
+
+    def touch(self) -> None:
+        """Says that the holder lives."""
+        if self._file is not None:
+            os.utime(self._file)
+
+    def _holder(self) -> str | None:
+        """Who holds the folder, in words; None when this process does now."""
+        assert self._file is not None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._named(self._read())
+        except OSError:
+            pass  # a file system without locks: what is written in the file must do
+        found = self._read()
+        if found and found.get("host") != socket.gethostname() and self._age() < STALE_SECONDS:
+            return self._named(found)
+        return None
+
+    def _age(self) -> float:
+        """Seconds since the holder touched the file, both by the file system's clock."""
+        assert self._file is not None
+        probe = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        probe.touch()
+        now = probe.stat().st_mtime
+        probe.unlink()
+        return now - os.fstat(self._file).st_mtime
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads(self.path.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return {}
+
+    def _write(self, contents: dict[str, Any]) -> None:
+        assert self._file is not None
+        data = json.dumps(contents).encode()
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, data, 0)
+        os.fsync(self._file)
+
+    @staticmethod
+    def _named(holder: dict[str, Any]) -> str:
+        if not holder:
+            return "another run"
+        return f"process {holder['process']} on {holder['host']}, since {holder['started']}"

@@ -1,0 +1,233 @@
+"""A thread on every rank that ends the run on all of them when one is lost, stuck or in trouble.
+
+Collectives wait for a lost rank for minutes, some for ever, so nobody relies on them. Every rank says in the process
+group's store that it lives, and watches the next one; whoever finds trouble writes a verdict there, which all ranks
+read within a second. The main thread may be stuck anywhere meanwhile.
+"""
+
+import faulthandler
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import torch.distributed as dist
+
+from pretraining.errors import PretrainingError, RetryablePretrainingError
+from pretraining.run.health.stop import INTERRUPTED
+from pretraining.run.ranks import RankEnvironment
+
+_TICK = 0.5  # seconds between looks
+_GRACE = 3.0  # for the main thread to end by itself, once there is a verdict
+_PATIENCE = 6  # a save or an export may take so many times longer than a step
+_VERDICT = "verdict"
+_starts = 0  # of runs in this process: each has keys of its own in the store
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why the run ends on all ranks."""
+
+    code: int
+    reason: str
+    rank: int  # that found it
+    is_stuck: bool = False  # where everybody hangs is worth knowing
+
+
+class Monitor:
+    """Watches this rank and the next; a context manager around everything that ranks do together.
+
+    `conclude` writes down why the run ends (``state.json``); one rank calls it.
+    """
+
+    def __init__(
+        self,
+        environment: RankEnvironment,
+        watchdog_seconds: float,
+        lost_after_seconds: float,
+        conclude: Callable[[Verdict], None],
+        sign_of_life: Callable[[], None] = lambda: None,
+    ) -> None:
+        global _starts
+        self._rank, self._ranks = environment.rank, environment.world_size
+        self._address = environment.master_address, environment.master_port
+        self._watchdog, self._lost_after = watchdog_seconds, lost_after_seconds
+        self._conclude, self._sign_of_life = conclude, sign_of_life
+        self._store: Any = None
+        self._prefix = f"run{_starts}/"
+        _starts += 1
+        self._ending = threading.Lock()
+        self._closing = threading.Event()
+        self._phase, self._allowed, self._since = "starting", watchdog_seconds * _PATIENCE, time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self._ranks > 1:
+            # A client of its own: the process group's is taken while the main thread waits in it.
+            host, port = self._address
+            patience = timedelta(seconds=max(10.0, self._lost_after / 2))
+            store = dist.TCPStore(host, port, is_master=False, wait_for_workers=False, timeout=patience)
+            self._store = dist.PrefixStore(self._prefix, store)
+            self._store.set(f"host/{self._rank}", socket.gethostname())
+            self._store.set(f"alive/{self._rank}", "0")
+            dist.barrier()
+        self._thread = threading.Thread(target=self._watch, name="health", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if failure is not None:
+            return  # others still look for signs of life of this rank while it finds out why: `judge` ends that
+        self._closing.set()  # from here on others may be gone, and that is no trouble
+        self._thread.join(timeout=_GRACE)
+        if self._ranks > 1:
+            dist.barrier()  # the store lives on rank 0: nobody leaves before all have stopped looking
+
+    def progress(self, phase: str, *, may_take_long: bool = False) -> None:
+        """The main thread says what it begins now; it must say so again within the watchdog's time."""
+        self._allowed = self._watchdog * (_PATIENCE if may_take_long else 1)
+        self._phase, self._since = phase, time.monotonic()
+
+    def judge(self, failure: BaseException) -> PretrainingError | None:
+        """What an error of the main thread means for all ranks, told to them; None for one that nobody expected.
+
+        A lost connection is somebody else's trouble: their verdict is waited for.
+        """
+        with self._ending:
+            known = self._read_verdict()
+            if known is None and _is_lost_connection(failure):
+                known = self._await_verdict() or Verdict(INTERRUPTED, self._lost_sentence(), self._rank)
+            elif known is None:
+                known = self._own_verdict(failure)
+            known = self._publish(known)
+            self._closing.set()
+            self._write_down(known)
+        if known.rank == self._rank and not isinstance(failure, PretrainingError) and known.code == 1:
+            return None
+        error = (RetryablePretrainingError if known.code == INTERRUPTED else PretrainingError)(known.reason)
+        error.exit_code = known.code
+        return error
+
+    def _own_verdict(self, failure: BaseException) -> Verdict:
+        if isinstance(failure, PretrainingError):
+            return Verdict(failure.exit_code, str(failure), self._rank)
+        return Verdict(1, f"rank {self._rank} failed: {type(failure).__name__}: {failure}", self._rank)
+
+    def _watch(self) -> None:
+        beats, seen, changed = 0, "", time.monotonic()
+        following = (self._rank + 1) % self._ranks
+        while not self._closing.wait(_TICK):
+            self._sign_of_life()
+            now = time.monotonic()
+            if now - self._since > self._allowed:
+                reason = f"no step for {now - self._since:.0f} seconds (rank {self._rank} was at: {self._phase})"
+                self._end(Verdict(INTERRUPTED, reason, self._rank, is_stuck=True))
+            if self._store is None:
+                continue
+            try:
+                beats += 1
+                self._store.set(f"alive/{self._rank}", str(beats))
+                beat = self._store.get(f"alive/{following}").decode()
+                known = self._read_verdict()
+            except RuntimeError:
+                self._end(Verdict(INTERRUPTED, "rank 0 is lost: its store does not answer", self._rank))
+                continue
+            if beat != seen:
+                seen, changed = beat, time.monotonic()
+            elif time.monotonic() - changed > self._lost_after:
+                where = self._store.get(f"host/{following}").decode()
+                reason = f"rank {following} on {where} gave no sign of life for {self._lost_after:.0f} seconds"
+                self._end(Verdict(INTERRUPTED, reason, self._rank, is_stuck=True))
+            if known is not None:
+                self._closing.wait(_GRACE)  # most errors are found by all ranks
+                self._end(known)
+
+    def _end(self, verdict: Verdict) -> None:
+        """Ends this process, whatever the main thread is doing; does nothing when that is ending by itself."""
+        if self._closing.is_set():
+            return
+        with self._ending:
+            if self._closing.is_set():
+                return
+            verdict = self._publish(verdict)
+            if verdict.is_stuck:
+                print(f"rank {self._rank}: {verdict.reason}; every thread of it:", file=sys.stderr, flush=True)
+                faulthandler.dump_traceback(sys.stderr, all_threads=True)
+            if self._write_down(verdict):
+                print(f"error: {verdict.reason}", file=sys.stderr, flush=True)
+            sys.stdout.flush()
+            os._exit(verdict.code)
+
+    def _write_down(self, verdict: Verdict) -> bool:
+        """True on the rank that wrote the verdict down: rank 0, or the next one where that is lost."""
+        writer = 0 if self._store is None or self._read_beat(0) is not None else 1
+        if self._rank != writer:
+            return False
+        self._conclude(verdict)
+        return True
+
+    def _publish(self, verdict: Verdict) -> Verdict:
+        """Writes a verdict for all, unless there is one; returns the one that holds."""
+        if self._store is None:
+            return verdict
+        try:
+            held = self._store.compare_set(_VERDICT, "", json.dumps(asdict(verdict)))
+        except RuntimeError:
+            return verdict
+        return Verdict(**json.loads(held))
+
+    def _read_verdict(self) -> Verdict | None:
+        if self._store is None:
+            return None
+        try:
+            if self._store.check([_VERDICT]):
+                return Verdict(**json.loads(self._store.get(_VERDICT)))
+        except RuntimeError:
+            return None
+        return None
+
+    def _await_verdict(self) -> Verdict | None:
+        deadline = time.monotonic() + _GRACE
+        while time.monotonic() < deadline:
+            if (known := self._read_verdict()) is not None:
+                return known
+            time.sleep(_TICK / 5)
+        return None
+
+    def _lost_sentence(self) -> str:
+        """Which ranks are lost: those whose sign of life stands still."""
+        before = [self._read_beat(rank) for rank in range(self._ranks)]
+        time.sleep(3 * _TICK)
+        after = [self._read_beat(rank) for rank in range(self._ranks)]
+        lost = [rank for rank in range(self._ranks) if before[rank] == after[rank] and rank != self._rank]
+        if before[0] is None:
+            return "rank 0 ended without a word"
+        if not lost:
+            return "the connection to another rank broke"
+        hosts = sorted({self._store.get(f"host/{rank}").decode() for rank in lost})
+        ranks = ", ".join(map(str, lost[:8])) + (", …" if len(lost) > 8 else "")
+        return f"rank {ranks} on {', '.join(hosts)} ended without a word"
+
+    def _read_beat(self, rank: int) -> str | None:
+        try:
+            return str(self._store.get(f"alive/{rank}").decode())
+        except RuntimeError:
+            return None
+
+
+def _is_lost_connection(failure: BaseException) -> bool:
+    """True for what torch raises when another rank is gone. gloo has no class of its own for it."""
+    if isinstance(failure, dist.DistError):
+        return True
+    text = str(failure)
+    return isinstance(failure, RuntimeError) and any(
+        word in text for word in ("gloo", "NCCL", "Connection", "Timed out")
+    )

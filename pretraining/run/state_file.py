@@ -1,0 +1,35 @@
+"""``state.json``, which scripts decide by: launchers lose exit codes on the way."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from preprocessing.atomic_file import write_text
+from pretraining.run.trainer_state import dump
+
+
+class StateFile:
+    """How a run stands. Written by rank 0, or by the next one when that is lost.
+
+    ``status`` is ``running``, ``finished``, ``stopped`` (at ``training.stop_at``: the same command does nothing more),
+    ``interrupted`` (the same command goes on) or ``failed`` (something must be mended first); ``saved_step`` is that
+    of the last checkpoint, null before the first.
+    """
+
+    def __init__(self, folder: Path, steps: int) -> None:
+        self.folder, self.steps = folder, steps
+        self.step = 0
+        self.saved_step: int | None = None
+
+    def write(self, status: str, reason: str | None = None, signal: str | None = None) -> None:
+        """Replaces the file."""
+        contents = {"status": status, "step": self.step, "steps": self.steps, "saved_step": self.saved_step}
+        write_text(self.folder / "state.json", dump({**contents, "reason": reason, "signal": signal}))
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """What a run last wrote; empty where there is nothing to read."""
+    try:
+        return dict(json.loads((folder / "state.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
