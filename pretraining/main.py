@@ -19,6 +19,7 @@ from pretraining.run.ranks import read_environment
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one rank; returns the exit code."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # a lost rank is one sentence of ours, not a stack of theirs
     with StopRequest() as stop:  # before torch is imported, which takes seconds in which a signal would kill the rank
         return _run(arguments, stop)
 

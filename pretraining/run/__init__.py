@@ -2,20 +2,23 @@
 
 In: a recipe, and which rank this process is. Out: the run's folder: metrics, checkpoints, report, the exported model.
 Open first: `pretrain.py`, which puts the parts together, then `loop.py`, the training loop. `engine.py` starts
-DeepSpeed, `checkpoint.py` saves and resumes (`random_state.py`, `trainer_state.py`), `watcher.py` is what happens
-around the steps: `metrics.py`, `evaluation.py`, `progress.py`, `stop.py`, `report_page.py`. `saved_run.py` reads
-a run's folder back, for a report or an export of it; `exported_model.py` evaluates what was exported.
+DeepSpeed, `checkpoint/` saves and resumes (`trainer_state.py`), `health/` decides when to go on, go back, stop or give
+up; `watcher.py` is what happens around the steps: `metrics.py`, `ledger.py`, `evaluation.py`, `progress.py`,
+`state_file.py`, `report_page.py`. `saved_run.py` reads a run's folder back, for a report, an export or a check of its
+ledger (`ledger_check.py`); `exported_model.py` evaluates what was exported.
 """
 
 __all__ = [
+    "checkpoint",
     "engine",
     "evaluation",
     "export_folder",
     "exported_model",
+    "health",
+    "ledger_check",
     "loop",
     "pretrain",
     "ranks",
     "report_page",
     "saved_run",
-    "stop",
 ]

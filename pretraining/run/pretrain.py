@@ -33,12 +33,12 @@ from pretraining.run.export_folder import export_run
 from pretraining.run.health.bad_steps import Rewind
 from pretraining.run.health.folder_lock import FolderLock
 from pretraining.run.health.monitor import Monitor, Verdict
+from pretraining.run.health.rewind import go_back, write_passed_over
 from pretraining.run.health.stop import INTERRUPTED, StopRequest
 from pretraining.run.health.time_limit import TimeLimit, job_end
 from pretraining.run.initial_weights import initial_model
 from pretraining.run.loop import train
 from pretraining.run.ranks import RankEnvironment
-from pretraining.run.rewind import go_back, write_passed_over
 from pretraining.run.state_file import StateFile, read_state
 from pretraining.run.trainer_state import TrainerState
 from pretraining.run.watcher import RunWatcher

@@ -2,7 +2,8 @@
 
 In: signals, the other ranks' signs of life, each step's numbers. Out: one decision that all ranks share: go on, stop
 with a checkpoint, go back to one, or end with a sentence and an exit code. Open first: `stop.py` (signals) with
-`agreement.py` (all ranks at the same step), then `monitor.py` (lost and stuck ranks) and `bad_steps.py`.
+`agreement.py` (all ranks at the same step), then `monitor.py` (lost and stuck ranks) and `bad_steps.py` with
+`rewind.py` (back to a checkpoint).
 """
 
 __all__ = [
@@ -10,7 +11,9 @@ __all__ = [
     "bad_steps",
     "finite",
     "folder_lock",
+    "launcher",
     "monitor",
+    "rewind",
     "stop",
     "time_limit",
 ]

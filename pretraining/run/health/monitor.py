@@ -40,6 +40,11 @@ class Verdict:
     rank: int  # that found it
     is_stuck: bool = False  # where everybody hangs is worth knowing
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what to do."""
+        return f"{self.reason}; start the same command again" if self.code == INTERRUPTED else self.reason
+
 
 class Monitor:
     """Watches this rank and the next; a context manager around everything that ranks do together.
@@ -61,6 +66,8 @@ class Monitor:
         self._watchdog, self._lost_after = watchdog_seconds, lost_after_seconds
         self._conclude, self._sign_of_life = conclude, sign_of_life
         self._store: Any = None
+        self._store_is_lost = False
+        self._heard: Verdict | None = None
         self._prefix = f"run{_starts}/"
         _starts += 1
         self._ending = threading.Lock()
@@ -77,8 +84,13 @@ class Monitor:
             self._store.set(f"host/{self._rank}", socket.gethostname())
             self._store.set(f"alive/{self._rank}", "0")
             dist.barrier()
-        self._thread = threading.Thread(target=self._watch, name="health", daemon=True)
-        self._thread.start()
+            self._hosts = tuple(self._host_of(rank) for rank in (0, (self._rank + 1) % self._ranks))
+        self._answered = self._next_lived = time.monotonic()
+        self._threads = [threading.Thread(target=self._watch, name="health", daemon=True)]
+        if self._store is not None:
+            self._threads.append(threading.Thread(target=self._speak, name="signs of life", daemon=True))
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
@@ -87,7 +99,8 @@ class Monitor:
         if failure is not None:
             return  # others still look for signs of life of this rank while it finds out why: `judge` ends that
         self._closing.set()  # from here on others may be gone, and that is no trouble
-        self._thread.join(timeout=_GRACE)
+        for thread in self._threads:
+            thread.join(timeout=_GRACE)
         if self._ranks > 1:
             dist.barrier()  # the store lives on rank 0: nobody leaves before all have stopped looking
 
@@ -102,7 +115,7 @@ class Monitor:
         A lost connection is somebody else's trouble: their verdict is waited for.
         """
         with self._ending:
-            known = self._read_verdict()
+            known = self._heard
             if known is None and _is_lost_connection(failure):
                 known = self._await_verdict() or Verdict(INTERRUPTED, self._lost_sentence(), self._rank)
             elif known is None:
@@ -112,7 +125,7 @@ class Monitor:
             self._write_down(known)
         if known.rank == self._rank and not isinstance(failure, PretrainingError) and known.code == 1:
             return None
-        error = (RetryablePretrainingError if known.code == INTERRUPTED else PretrainingError)(known.reason)
+        error = (RetryablePretrainingError if known.code == INTERRUPTED else PretrainingError)(known.sentence)
         error.exit_code = known.code
         return error
 
@@ -121,9 +134,25 @@ class Monitor:
             return Verdict(failure.exit_code, str(failure), self._rank)
         return Verdict(1, f"rank {self._rank} failed: {type(failure).__name__}: {failure}", self._rank)
 
+    def _speak(self) -> None:
+        """Says that this rank lives, and hears of the next one and of verdicts. The store may hang: only this thread."""
+        beats, seen = 0, ""
+        following = f"alive/{(self._rank + 1) % self._ranks}"
+        while not self._closing.wait(_TICK):
+            try:
+                beats += 1
+                self._store.set(f"alive/{self._rank}", str(beats))
+                beat = self._store.get(following).decode()
+                if beat != seen:
+                    seen, self._next_lived = beat, time.monotonic()
+                self._heard = self._read_verdict()
+            except RuntimeError:
+                self._store_is_lost = True
+                return
+            self._answered = time.monotonic()
+
     def _watch(self) -> None:
-        beats, seen, changed = 0, "", time.monotonic()
-        following = (self._rank + 1) % self._ranks
+        """Looks at the clock; waits for nothing."""
         while not self._closing.wait(_TICK):
             self._sign_of_life()
             now = time.monotonic()
@@ -132,23 +161,18 @@ class Monitor:
                 self._end(Verdict(INTERRUPTED, reason, self._rank, is_stuck=True))
             if self._store is None:
                 continue
-            try:
-                beats += 1
-                self._store.set(f"alive/{self._rank}", str(beats))
-                beat = self._store.get(f"alive/{following}").decode()
-                known = self._read_verdict()
-            except RuntimeError:
-                self._end(Verdict(INTERRUPTED, "rank 0 is lost: its store does not answer", self._rank))
-                continue
-            if beat != seen:
-                seen, changed = beat, time.monotonic()
-            elif time.monotonic() - changed > self._lost_after:
-                where = self._store.get(f"host/{following}").decode()
-                reason = f"rank {following} on {where} gave no sign of life for {self._lost_after:.0f} seconds"
+            if now - self._answered > self._lost_after:
+                self._store_is_lost = True
+            if self._store_is_lost:
+                reason = f"rank 0 on {self._hosts[0]} is lost: it does not answer"
                 self._end(Verdict(INTERRUPTED, reason, self._rank, is_stuck=True))
-            if known is not None:
+            elif now - self._next_lived > self._lost_after:
+                lost = (self._rank + 1) % self._ranks
+                reason = f"rank {lost} on {self._hosts[1]} gave no sign of life for {self._lost_after:.0f} seconds"
+                self._end(Verdict(INTERRUPTED, reason, self._rank, is_stuck=True))
+            elif self._heard is not None:
                 self._closing.wait(_GRACE)  # most errors are found by all ranks
-                self._end(known)
+                self._end(self._heard)
 
     def _end(self, verdict: Verdict) -> None:
         """Ends this process, whatever the main thread is doing; does nothing when that is ending by itself."""
@@ -162,13 +186,13 @@ class Monitor:
                 print(f"rank {self._rank}: {verdict.reason}; every thread of it:", file=sys.stderr, flush=True)
                 faulthandler.dump_traceback(sys.stderr, all_threads=True)
             if self._write_down(verdict):
-                print(f"error: {verdict.reason}", file=sys.stderr, flush=True)
+                print(f"error: {verdict.sentence}", file=sys.stderr, flush=True)
             sys.stdout.flush()
             os._exit(verdict.code)
 
     def _write_down(self, verdict: Verdict) -> bool:
         """True on the rank that wrote the verdict down: rank 0, or the next one where that is lost."""
-        writer = 0 if self._store is None or self._read_beat(0) is not None else 1
+        writer = 1 if self._store_is_lost else 0
         if self._rank != writer:
             return False
         self._conclude(verdict)
@@ -176,51 +200,44 @@ class Monitor:
 
     def _publish(self, verdict: Verdict) -> Verdict:
         """Writes a verdict for all, unless there is one; returns the one that holds."""
-        if self._store is None:
+        if self._store is None or self._store_is_lost:
             return verdict
         try:
             held = self._store.compare_set(_VERDICT, "", json.dumps(asdict(verdict)))
         except RuntimeError:
+            self._store_is_lost = True
             return verdict
         return Verdict(**json.loads(held))
 
     def _read_verdict(self) -> Verdict | None:
-        if self._store is None:
-            return None
-        try:
-            if self._store.check([_VERDICT]):
-                return Verdict(**json.loads(self._store.get(_VERDICT)))
-        except RuntimeError:
-            return None
-        return None
+        found = self._store is not None and self._store.check([_VERDICT])
+        return Verdict(**json.loads(self._store.get(_VERDICT))) if found else None
 
     def _await_verdict(self) -> Verdict | None:
         deadline = time.monotonic() + _GRACE
-        while time.monotonic() < deadline:
-            if (known := self._read_verdict()) is not None:
-                return known
+        while self._heard is None and not self._store_is_lost and time.monotonic() < deadline:
             time.sleep(_TICK / 5)
-        return None
+        return self._heard
 
     def _lost_sentence(self) -> str:
         """Which ranks are lost: those whose sign of life stands still."""
-        before = [self._read_beat(rank) for rank in range(self._ranks)]
-        time.sleep(3 * _TICK)
-        after = [self._read_beat(rank) for rank in range(self._ranks)]
+        try:
+            if not self._store_is_lost:
+                before = [self._store.get(f"alive/{rank}") for rank in range(self._ranks)]
+                time.sleep(3 * _TICK)
+                after = [self._store.get(f"alive/{rank}") for rank in range(self._ranks)]
+        except RuntimeError:
+            self._store_is_lost = True
+        if self._store_is_lost:
+            return f"rank 0 on {self._hosts[0]} ended without a word"
         lost = [rank for rank in range(self._ranks) if before[rank] == after[rank] and rank != self._rank]
-        if before[0] is None:
-            return "rank 0 ended without a word"
         if not lost:
             return "the connection to another rank broke"
-        hosts = sorted({self._store.get(f"host/{rank}").decode() for rank in lost})
-        ranks = ", ".join(map(str, lost[:8])) + (", …" if len(lost) > 8 else "")
-        return f"rank {ranks} on {', '.join(hosts)} ended without a word"
+        hosts = ", ".join(sorted({self._host_of(rank) for rank in lost}))
+        return f"rank {', '.join(map(str, lost[:8]))}{', …' if len(lost) > 8 else ''} on {hosts} ended without a word"
 
-    def _read_beat(self, rank: int) -> str | None:
-        try:
-            return str(self._store.get(f"alive/{rank}").decode())
-        except RuntimeError:
-            return None
+    def _host_of(self, rank: int) -> str:
+        return str(self._store.get(f"host/{rank}").decode())
 
 
 def _is_lost_connection(failure: BaseException) -> bool:
