@@ -193,10 +193,13 @@ class RunWatcher:
         return bool(found.item())
 
     def conclude(self, finished: bool, state: TrainerState) -> str:
-        """Writes the report and, last, the state; returns its status."""
+        """Writes the report and, last, the state; returns its status.
+
+        No report of a run that was told to stop: seconds count then, and python -m pretraining.report writes it.
+        """
         self.monitor.progress("the report", may_take_long=True)
         status = "finished" if finished else "stopped" if self.is_at_stop(state) else "interrupted"
-        if dist.get_rank() == 0:
+        if dist.get_rank() == 0 and status != "interrupted":
             write_report(self.recipe.run_folder, self.recipe, self.model.config, self.identity.ranks)
         reason = wish_named(self.stopped_by) if status == "interrupted" else None
         self._write_state(status, reason)

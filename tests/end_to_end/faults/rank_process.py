@@ -1,7 +1,6 @@
 """One rank of a run as a process that can be hurt: forked from a server that has imported everything.
 
-A start costs a second instead of ten; signals and exit codes are those of real processes. ``faults`` are put in at exact
-places:
+A start costs seconds less; signals and exit codes are those of real processes. ``faults`` are put in at exact places:
 
 - ``step_seconds``: every step takes so long more;
 - ``evaluation_seconds``: every micro-batch of an evaluation does;
@@ -21,9 +20,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+# Imported here so that no rank needs to.
+import matplotlib.backends.backend_svg  # noqa: F401
 import torch
+import torch.utils.tensorboard
 
-import pretraining.run.pretrain
+import pretraining.run.pretrain  # noqa: F401
 from pretraining.data.examples import Examples
 from pretraining.main import main
 from pretraining.run import loop
@@ -112,6 +114,3 @@ def kill() -> None:
 
 def full() -> None:
     raise OSError(28, "No space left on device", "a file of the checkpoint")
-
-
-assert pretraining.run.pretrain  # imported here so that no rank needs to
