@@ -177,6 +177,6 @@ def summary(findings: Sequence[Exchanges]) -> str:
     slowest = min(pairs, key=lambda pair: pair.bandwidth)
     median = statistics.median(pair.bandwidth for pair in pairs)
     return (
-        f"{len(pairs)} of nodes, each sum right, median {median / 1e9:.2f} GB/s each way, slowest "
+        f"{len(pairs)} between nodes, each sum right, median {median / 1e9:.2f} GB/s each way, slowest "
         f"{slowest.bandwidth / 1e9:.2f} ({listed(slowest.hosts)})"
     )

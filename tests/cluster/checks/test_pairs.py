@@ -33,7 +33,7 @@ def test_right_exchanges() -> None:
     found = findings(4, n2_n3={"bandwidth": 8e9})
     assert faults(found, 0.33) == []
     assert len(joined(found)) == 6
-    assert summary(found) == "6 of nodes, each sum right, median 10.00 GB/s each way, slowest 8.00 (n2 and n3)"
+    assert summary(found) == "6 between nodes, each sum right, median 10.00 GB/s each way, slowest 8.00 (n2 and n3)"
     assert summary(findings(1)) == "one node"
     assert faults(findings(1), 0.33) == []
 
