@@ -8,7 +8,8 @@ import torch
 
 from cluster.checks.meeting import Finding
 
-REPEATS = 5
+REPEATS, SECONDS = 5, 0.3
+"""The best of so many timings, over so long at least: an idle device needs some time to come up to its clock."""
 SAMPLED = 64
 """Rows and columns of the product that are compared, spread over all of it."""
 
@@ -40,8 +41,9 @@ def measure(host: str, rank: int, device: torch.device) -> Product:
     left, right = (
         torch.randint(-2, 3, (size, size), generator=generator, dtype=torch.int8).to(device, dtype) for _ in range(2)
     )
-    product, seconds = left @ right, []
-    for _ in range(REPEATS):
+    product = left @ right
+    seconds: list[float] = []
+    while len(seconds) < REPEATS or sum(seconds) < SECONDS:
         _synchronize(device)
         started = time.perf_counter()
         product = left @ right

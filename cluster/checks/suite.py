@@ -102,6 +102,7 @@ def _examine(meeting: Meeting, options: Options, device: torch.device, report: R
 
     products = meeting.gather("matrices", matrices.measure(host, rank, device))
     patterns = meeting.gather("memory", memory.measure(free_here, device, options.memory_gib))
+    torch.cuda.empty_cache()  # NCCL takes its memory past torch's; does nothing without a GPU
     if first:
         report.add("matrices", matrices.faults(products, options.slow_device), lambda: matrices.summary(products))
         found = memory.faults(free, patterns, options.memory_gib)

@@ -110,4 +110,4 @@ def summary(findings: Sequence[Sum]) -> str:
     if ranks == 1:
         return "one rank"
     bandwidth = 2 * (ranks - 1) / ranks * findings[0].bytes / max(slowest, 1e-9) / 1e9
-    return f"{findings[0].bytes / MEBIBYTE:.0f} MiB over {ranks} ranks, right everywhere, {bandwidth:.2f} GB/s"
+    return f"{findings[0].bytes / MEBIBYTE:.3g} MiB over {ranks} ranks, right everywhere, {bandwidth:.2f} GB/s"
