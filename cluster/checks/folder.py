@@ -105,24 +105,21 @@ def faults(findings: Sequence[Folder], output: Path, needed_gib: float) -> list[
     blind = [finding.host for finding in findings if not finding.sees_rank_0]
     if blind:
         sentences.append(
-            f"{named(blind, hosts)}: what {first.host} wrote to {output} is not seen there; give a folder on a "
-            "file system that "
-            "all nodes share, or mount it there"
+            f"{named(blind, hosts)}: what {first.host} wrote to {output} is not seen there; give a folder on a file "
+            "system that all nodes share, or mount it there"
         )
     unseen = [found.host for found in findings if found.sees_rank_0 and not found.error and not found.seen_by_rank_0]
     if unseen:
         sentences.append(
-            f"{named(unseen, hosts)}: what was written to {output} there is not seen by {first.host}; give a "
-            "folder on a file "
-            "system that all nodes share, or mount it there"
+            f"{named(unseen, hosts)}: what was written to {output} there is not seen by {first.host}; give a folder on "
+            "a file system that all nodes share, or mount it there"
         )
     full = [found for found in findings if found.sees_rank_0 and not found.error and found.free_gib < needed_gib]
     if full:
         least = min(found.free_gib for found in full)
         sentences.append(
-            f"{named([found.host for found in full], hosts)}: {least:.1f} GiB are free in {output} and "
-            f"{needed_gib:g} needed; "
-            "remove what is not needed there, or give another folder"
+            f"{named([found.host for found in full], hosts)}: {least:.1f} GiB are free in {output} and {needed_gib:g} "
+            "needed; remove what is not needed there, or give another folder"
         )
     return sentences
 

@@ -86,10 +86,9 @@ def faults(findings: Sequence[Product], slow: float) -> list[str]:
     ]
     median = statistics.median(product.tflops for product in findings)
     return sentences + [
-        f"{product.host}, {product.device}: {product.tflops:.3g} TFLOP/s, {product.tflops / median:.0%} of the "
-        "median of all "
-        f"devices ({median:.3g}); see whether it is hot, throttled or used by another program, or leave the node out "
-        f"(`--exclude={product.host}`)"
+        f"{product.host}, {product.device}: {product.tflops:.3g} TFLOP/s, {product.tflops / median:.0%} of the median "
+        f"of all devices ({median:.3g}); see whether it is hot, throttled or used by another program, or leave the "
+        f"node out (`--exclude={product.host}`)"
         for product in findings
         if product.tflops < slow * median
     ]
@@ -100,8 +99,8 @@ def summary(findings: Sequence[Product]) -> str:
     slowest = min(findings, key=lambda product: product.tflops)
     median = statistics.median(product.tflops for product in findings)
     return (
-        f"{slowest.dtype} {slowest.size}³, median {median:.3g} TFLOP/s, slowest {slowest.tflops:.3g} "
-        f"({slowest.host}, {slowest.device})"
+        f"{slowest.dtype} {slowest.size}³, median {median:.3g} TFLOP/s, slowest {slowest.tflops:.3g} ({slowest.host}, "
+        f"{slowest.device})"
     )
 
 

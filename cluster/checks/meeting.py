@@ -122,9 +122,8 @@ class Meeting:
     def _silent(self, ranks: Sequence[int], check: str) -> str:
         where = listed(distinct([self.hosts[rank] for rank in ranks]))
         return (
-            f"{where}: {_ranks(ranks)} came, but gave no answer for {self.patience:g} s in the check of "
-            f"{check}; see in the "
-            "job's log what became of it there"
+            f"{where}: {_ranks(ranks)} came, but gave no answer for {self.patience:g} s in the check of {check}; see "
+            "in the job's log what became of it there"
         )
 
 
@@ -148,14 +147,14 @@ def join(
             reason = f"cannot listen at {address}:{port}, which may be in use; set MASTER_PORT to a free port"
         else:
             reason = (
-                f"found nobody at {address}:{port} for {patience:g} s; see whether rank 0 was started there, "
-                "and whether "
-                "this node reaches that one (name, route, firewall)"
+                f"found nobody at {address}:{port} for {patience:g} s; see whether rank 0 was started there, and "
+                "whether this node reaches that one (name, route, firewall)"
             )
         raise ClusterError(f"{host}: rank {rank} {reason}") from error
     store = dist.PrefixStore(f"preflight/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
-    store.set(f"host/{rank}", host)
-    store.add("here", 1)
+    with _in_sight_of_rank_0(rank):
+        store.set(f"host/{rank}", host)
+        store.add("here", 1)
     if rank != 0:
         return Meeting(rank, _what_rank_0_said(store, "hosts", rank, patience), store, patience)
     deadline = time.monotonic() + patience
@@ -178,14 +177,13 @@ def missing(here: dict[int, str], world_size: int, nodes: Sequence[str], seconds
     empty = [node for node in nodes if node not in hosts]
     if empty:
         return (
-            f"{listed(empty)}: {_ranks(absent)} of {world_size} did not come within {seconds:g} s, and no rank "
-            "came from there; "
-            f"see whether the node is up and the program starts there, or leave it out (`--exclude={','.join(empty)}`)"
+            f"{listed(empty)}: {_ranks(absent)} of {world_size} did not come within {seconds:g} s, and no rank came "
+            "from there; see whether the node is up and the program starts there, or leave it out "
+            f"(`--exclude={','.join(empty)}`)"
         )
     return (
-        f"{_ranks(absent)} of {world_size} did not come within {seconds:g} s; ranks came from {listed(hosts)}; "
-        "see in the job's "
-        "log what became of the others"
+        f"{_ranks(absent)} of {world_size} did not come within {seconds:g} s; ranks came from {listed(hosts)}; see in "
+        "the job's log what became of the others"
     )
 
 

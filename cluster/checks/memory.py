@@ -108,9 +108,8 @@ def faults(free: Sequence[Free], patterns: Sequence[Pattern], needed_gib: float)
             )
         if pattern.wrong_blocks:
             sentences[
-                f"{place}: memory did not give back what was written, in {pattern.wrong_blocks} blocks of 64 "
-                "MiB; leave the "
-                f"node out (`--exclude={pattern.host}`) and have it examined"
+                f"{place}: memory did not give back what was written, in {pattern.wrong_blocks} blocks of 64 MiB; "
+                f"leave the node out (`--exclude={pattern.host}`) and have it examined"
             ] = None
     return list(sentences)
 

@@ -120,26 +120,23 @@ def faults(findings: Sequence[Exchanges], slow: float) -> list[str]:
     pairs = joined(findings)
     first = min((pair.round for pair in pairs if pair.error), default=None)  # later ones fail because of these
     sentences = [
-        f"{listed(pair.hosts)}: the two could not exchange anything ({pair.error}); see whether they reach "
-        "each other, or leave "
-        "one of them out"
+        f"{listed(pair.hosts)}: the two could not exchange anything ({pair.error}); see whether they reach each other, "
+        "or leave one of them out"
         for pair in pairs
         if pair.error and pair.round == first
     ]
     wrong = [pair for pair in pairs if pair.wrong]
     sentences += [
-        f"{listed(pair.hosts)}: the sum of what the two exchanged is wrong ({pair.wrong}); look at the node "
-        "that is named in most "
-        "of these, or at the network between them"
+        f"{listed(pair.hosts)}: the sum of what the two exchanged is wrong ({pair.wrong}); look at the node that is "
+        "named in most of these, or at the network between them"
         for pair in wrong
     ]
     counts = Counter(host for pair in wrong for host in pair.hosts).most_common(2)
     if len(wrong) > 1 and (len(counts) < 2 or counts[0][1] > counts[1][1]):
         host, count = counts[0]
         sentences.append(
-            f"{host}: it is in {count} of the {len(wrong)} pairs with a wrong sum; leave it out "
-            f"(`--exclude={host}`) and have its "
-            "memory and network examined"
+            f"{host}: it is in {count} of the {len(wrong)} pairs with a wrong sum; leave it out (`--exclude={host}`) "
+            "and have its memory and network examined"
         )
     if first is None and slow:
         sentences += slow_nodes(bandwidths(pairs), slow)
@@ -162,8 +159,8 @@ def slow_nodes(of_host: dict[str, float], slow: float) -> list[str]:
     median = statistics.median(of_host.values()) if of_host else 0.0
     return [
         f"{host}: {bandwidth / 1e9:.3g} GB/s to the other nodes, {bandwidth / median:.0%} of the median of all "
-        f"({median / 1e9:.3g}); "
-        f"see its network (cable, port, a fallback to TCP: NCCL_DEBUG=INFO), or leave it out (`--exclude={host}`)"
+        f"({median / 1e9:.3g}); see its network (cable, port, a fallback to TCP: NCCL_DEBUG=INFO), or leave it out "
+        f"(`--exclude={host}`)"
         for host, bandwidth in of_host.items()
         if bandwidth < slow * median
     ]

@@ -103,9 +103,8 @@ def changed(files: Sequence[File]) -> Iterator[str]:
             continue
         if digest != file.sha256 and size == file.bytes:
             yield (
-                f"{file.path} is not as it was written (sha256 {digest[:12]}…, the manifest says "
-                f"{file.sha256[:12]}…); copy it "
-                "anew, or run `python -m preprocessing.verify` and build what is corrupt again"
+                f"{file.path} is not as it was written (sha256 {digest[:12]}…, the manifest says {file.sha256[:12]}…); "
+                "copy it anew, or run `python -m preprocessing.verify` and build what is corrupt again"
             )
 
 
@@ -117,14 +116,15 @@ def faults(findings: Sequence[Shards]) -> list[str]:
         for sentence in finding.broken:
             seen_by.setdefault(sentence, []).append(finding.host)
     sentences = [f"{named(where, hosts)}: {sentence}" for sentence, where in seen_by.items()]
+    of_rank = {finding.rank: finding.host for finding in findings}
     for folder in distinct([folder for finding in findings for folder in finding.fingerprints]):
         prints = {finding.rank: finding.fingerprints[folder] for finding in findings if folder in finding.fingerprints}
         usual, odd = odd_ones(prints)
-        of_rank = {finding.rank: finding.host for finding in findings}
+        others = listed(distinct([of_rank[rank] for rank, fingerprint in prints.items() if fingerprint == usual]))
         for fingerprint, ranks in odd.items():
             sentences.append(
                 f"{listed(distinct([of_rank[rank] for rank in ranks]))}: {folder} holds other shards (fingerprint "
-                f"{fingerprint[:12]}…) than on most nodes ({usual[:12]}…); copy the same shards to every node"
+                f"{fingerprint[:12]}…) than on {others} ({usual[:12]}…); copy the same shards to every node"
             )
     return sentences
 

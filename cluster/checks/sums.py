@@ -89,17 +89,15 @@ def faults(findings: Sequence[Sum]) -> list[str]:
     if failed:
         where = named([finding.host for finding in failed], hosts)
         sentences.append(
-            f"{where}: the sum over all ranks failed ({failed[0].error}); see whether the nodes reach each "
-            "other, and name the "
-            "network that they share in NCCL_SOCKET_IFNAME, without GPUs in GLOO_SOCKET_IFNAME"
+            f"{where}: the sum over all ranks failed ({failed[0].error}); see whether the nodes reach each other, and "
+            "name the network that they share in NCCL_SOCKET_IFNAME, without GPUs in GLOO_SOCKET_IFNAME"
         )
     wrong = [finding for finding in findings if finding.wrong]
     if wrong:
         where = named([finding.host for finding in wrong], hosts)
         sentences.append(
-            f"{where}: the sum over all {len(findings)} ranks is wrong (rank {wrong[0].rank}: "
-            f"{wrong[0].wrong}); leave out the "
-            "node that the pairs of nodes name, or try half of the nodes at a time"
+            f"{where}: the sum over all {len(findings)} ranks is wrong (rank {wrong[0].rank}: {wrong[0].wrong}); leave "
+            "out the node that the pairs of nodes name, or try half of the nodes at a time"
         )
     return sentences
 

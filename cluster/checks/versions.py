@@ -54,17 +54,19 @@ def faults(findings: Sequence[Versions]) -> list[str]:
     hosts = {finding.rank: finding.host for finding in findings}
     sentences = []
     for name in _names(findings):
-        usual, odd = odd_ones({finding.rank: finding.versions.get(name, "none") for finding in findings})
+        values = {finding.rank: finding.versions.get(name, "none") for finding in findings}
+        usual, odd = odd_ones(values)
+        others = listed(distinct([hosts[rank] for rank, value in values.items() if value == usual]))
         for value, ranks in odd.items():
             where = listed(distinct([hosts[rank] for rank in ranks]))
             if name == SOURCES:
-                said = f"other sources of this project (hash {value}) than most ranks ({usual})"
+                said = f"other sources of this project (hash {value}) than on {others} ({usual})"
                 sentences.append(f"{where}: {said}; bring the checkout there to the same commit")
             elif name == "device":
-                said = f"works on {_device(value)}, most ranks on {_device(usual)}"
+                said = f"works on {_device(value)}, unlike {others} on {_device(usual)}"
                 sentences.append(f"{where}: {said}; see whether `nvidia-smi` finds the GPUs there")
             else:
-                said = f"{name} {value}, most ranks have {usual}"
+                said = f"{name} {value}, but {usual} on {others}"
                 sentences.append(f"{where}: {said}; install the same versions on every node (`make setup`)")
     return sentences
 
