@@ -17,12 +17,11 @@ from torch import nn
 
 from pretraining.configuration.deepspeed import deepspeed_configuration
 from pretraining.configuration.tables import Recipe
-from pretraining.errors import PretrainingError
 from pretraining.optimization.lamb import Lamb
 from pretraining.optimization.lamb_layout import attach_lamb
 from pretraining.optimization.optimizers import build_optimizer
 from pretraining.run.health.finite import guard_stage_0
-from pretraining.run.ranks import RankEnvironment
+from pretraining.run.ranks import RankEnvironment, gpu_of
 
 PROCESS_GROUP_TIMEOUT = timedelta(minutes=30)  # the last resort: who is lost is found out long before
 
@@ -50,21 +49,6 @@ def start_processes(environment: RankEnvironment) -> torch.device:
         world_size=environment.world_size,
     )
     return torch.device("cuda", gpu) if on_gpu else torch.device("cpu")
-
-
-def gpu_of(environment: RankEnvironment, visible: int) -> int:
-    """The number of this rank's GPU among the visible ones; PretrainingError when there are too few.
-
-    Slurm's `--gpus-per-task=1` shows every task one GPU, which is number 0 to each of them.
-    """
-    if visible == 1:
-        return 0
-    if environment.local_rank >= visible:
-        raise PretrainingError(
-            f"rank {environment.rank} is number {environment.local_rank} on its node, which shows it {visible} GPUs; "
-            "start one task per GPU"
-        )
-    return environment.local_rank
 
 
 def start_engine(recipe: Recipe, model: nn.Module, ranks: int, micro_batches: int, *, on_cpu: bool) -> Any:

@@ -63,6 +63,21 @@ def read_environment(environment: Mapping[str, str] = os.environ) -> RankEnviron
     return RankEnvironment(0, 1, 0, 1, "127.0.0.1", port)
 
 
+def gpu_of(environment: RankEnvironment, visible: int) -> int:
+    """The number of this rank's GPU among the visible ones; PretrainingError when there are too few.
+
+    Slurm's `--gpus-per-task=1` shows every task one GPU, which is number 0 to each of them.
+    """
+    if visible == 1:
+        return 0
+    if environment.local_rank >= visible:
+        raise PretrainingError(
+            f"rank {environment.rank} is number {environment.local_rank} on its node, which shows it {visible} GPUs; "
+            "start one task per GPU"
+        )
+    return environment.local_rank
+
+
 def first_host(node_list: str) -> str:
     """The first host of Slurm's compressed list: ``gpu[003-006,9],cpu1`` gives ``gpu003``."""
     match = re.match(r"([^,\[]+)(?:\[([^\]]+)\])?([^,\[]*)", node_list)

@@ -23,7 +23,8 @@ def slurm(tmp_path: Path, repository: Path) -> dict[str, str]:
     commands = tmp_path / "bin"
     commands.mkdir()
     calls = tmp_path / "calls"
-    answers = {"srun": "exit ${SRUN_CODE:-0}", "sbatch": f"echo $(wc -l < {calls})", "scontrol": "echo n1; echo n2"}
+    srun = '[[ "$*" == *cluster.preflight* ]] && exit ${PREFLIGHT_CODE:-0}; exit ${SRUN_CODE:-0}'
+    answers = {"srun": srun, "sbatch": f"echo $(wc -l < {calls})", "scontrol": "echo n1; echo n2"}
     for name, answer in answers.items():
         script = commands / name
         script.write_text(f'#!/bin/bash\necho {name} "$@" >> {calls}\n{answer}\n')
@@ -77,12 +78,46 @@ def test_preprocessing_on_several_nodes_brings_its_dask(repository: Path, slurm:
     assert calls[-1].endswith("--engine dask --dask_scheduler_file .dask-4711.json --output shards")
 
 
-def test_pretraining_is_one_srun(repository: Path, slurm: dict[str, str]) -> None:
+def test_pretraining_is_one_srun_after_that_of_the_preflight(repository: Path, slurm: dict[str, str]) -> None:
     code, calls = run(repository, slurm, "pretrain.sbatch", "--config", "recipe.toml")
     assert code == 0
     assert [call for call in calls if call.startswith("srun")] == [
-        "srun --kill-on-bad-exit=1 python pretraining/main.py --config recipe.toml"
+        "srun --kill-on-bad-exit=0 python -m cluster.preflight",
+        "srun --kill-on-bad-exit=1 python pretraining/main.py --config recipe.toml",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "looked_at"),
+    [
+        (("--data.shards=a,b", "--output.folder=runs/x"), "--shards a,b --output runs/x"),
+        (("--output.folder", "runs/x", "--config", "c", "--data.shards", "a"), "--output runs/x --shards a"),
+        (("--shards=a", "--folder", "x"), "--shards a --output x"),
+        (("--config", "--data.shards.toml"), ""),
+    ],
+)
+def test_the_preflight_looks_at_the_folders_of_the_run(
+    repository: Path, slurm: dict[str, str], arguments: tuple[str, ...], looked_at: str
+) -> None:
+    environment = {**slurm, "PREFLIGHT_OPTIONS": "--memory-gib 60 --disk-gib 200"}
+    _, calls = run(repository, environment, "pretrain.sbatch", *arguments)
+    words = f"srun --kill-on-bad-exit=0 python -m cluster.preflight {looked_at} --memory-gib 60 --disk-gib 200"
+    assert " ".join(calls[0].split()) == " ".join(words.split())
+    assert calls[-1].endswith(f"pretraining/main.py {' '.join(arguments)}")
+
+
+def test_the_preflight_may_be_left_out(repository: Path, slurm: dict[str, str]) -> None:
+    _, calls = run(repository, {**slurm, "PREFLIGHT": "0"}, "pretrain.sbatch", "--config", "recipe.toml")
+    assert calls == ["srun --kill-on-bad-exit=1 python pretraining/main.py --config recipe.toml"]
+
+
+@pytest.mark.parametrize("preflight_code", ["1", "2", "75", "137"])
+def test_a_failed_preflight_starts_nothing_and_is_not_requeued(
+    repository: Path, slurm: dict[str, str], preflight_code: str
+) -> None:
+    code, calls = run(repository, {**slurm, "PREFLIGHT_CODE": preflight_code}, "pretrain.sbatch", "--config", "c")
+    assert code == 2
+    assert calls == ["srun --kill-on-bad-exit=0 python -m cluster.preflight"]
 
 
 def test_pretraining_that_was_interrupted_is_requeued(repository: Path, slurm: dict[str, str]) -> None:
@@ -95,6 +130,12 @@ def test_pretraining_that_failed_is_not_requeued(repository: Path, slurm: dict[s
     code, calls = run(repository, {**slurm, "SRUN_CODE": "2"}, "pretrain.sbatch")
     assert code == 2
     assert not any("requeue" in call for call in calls)
+
+
+def test_a_preflight_that_was_interrupted_is_requeued(repository: Path, slurm: dict[str, str]) -> None:
+    code, calls = run(repository, {**slurm, "PREFLIGHT_CODE": "143"}, "pretrain.sbatch", "--config", "c")
+    assert code == 0
+    assert calls[1:] == ["scontrol requeue 4711"]
 
 
 def test_fine_tuning_alone_or_as_a_task_of_an_array(repository: Path, slurm: dict[str, str]) -> None:

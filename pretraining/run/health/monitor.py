@@ -135,7 +135,7 @@ class Monitor:
         return Verdict(1, f"rank {self._rank} failed: {type(failure).__name__}: {failure}", self._rank)
 
     def _speak(self) -> None:
-        """Says that this rank lives, hears of the next one and of verdicts. Where the store hangs, only this thread does."""
+        """Says that this rank lives, hears of the next one and of verdicts. The store may hang, and this with it."""
         beats, seen = 0, ""
         following = f"alive/{(self._rank + 1) % self._ranks}"
         while not self._closing.wait(_TICK):

@@ -3,8 +3,7 @@
 import pytest
 
 from pretraining.errors import PretrainingError
-from pretraining.run.engine import gpu_of
-from pretraining.run.ranks import RankEnvironment, first_host, read_environment
+from pretraining.run.ranks import RankEnvironment, first_host, gpu_of, read_environment
 
 
 def test_torch_style() -> None:
