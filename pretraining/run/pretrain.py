@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,30 +63,29 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
     prepare_torch(recipe, environment)
     model = initial_model(recipe, sets)
     status = StateFile(recipe.run_folder, recipe.training.steps)
-    with ExitStack() as stack:
-        lock = FolderLock(recipe.run_folder)
-        if environment.rank == 0:
-            stack.enter_context(lock)
-            _refuse_lost_checkpoints(recipe)
-        device = start_processes(environment)
-        health = recipe.health
-        monitor = Monitor(
-            environment, health.watchdog_seconds, health.lost_after_seconds, _concluder(status), lock.touch
-        )
-        try:
-            with monitor:
-                run = _Run(recipe, environment, stop, monitor, status, sets, model, device, micro_batches, schedule)
-                return run.train()
-        except BaseException as failure:
-            error = monitor.judge(failure)
-            if error is None:
-                raise
-            raise error from failure
+    lock = FolderLock(recipe.run_folder)
+    device = start_processes(environment)
+    health = recipe.health
+    monitor = Monitor(environment, health.watchdog_seconds, health.lost_after_seconds, _concluder(status), lock.touch)
+    try:
+        with monitor, lock if environment.rank == 0 else nullcontext():
+            if environment.rank == 0:
+                _refuse_lost_checkpoints(recipe)
+            dist.barrier()  # the folder is this run's
+            status.is_ours = True
+            run = _Run(recipe, environment, stop, monitor, status, sets, model, device, micro_batches, schedule)
+            return run.train()
+    except BaseException as failure:
+        error = monitor.judge(failure)
+        if error is None:
+            raise
+        raise error from failure
 
 
 def _concluder(status: StateFile) -> Callable[[Verdict], None]:
     def conclude(verdict: Verdict) -> None:
-        status.write("interrupted" if verdict.code == INTERRUPTED else "failed", verdict.reason)
+        if status.is_ours:
+            status.write("interrupted" if verdict.code == INTERRUPTED else "failed", verdict.reason)
 
     return conclude
 

@@ -105,9 +105,9 @@ class RunWatcher:
         self._begin_at(state)
         if self.log is not None:
             self.log.go_back(state.step)
-        self.note(state, event)
         self.saved_step = -1
         self._save(state)
+        self.note(state, event)
 
     def note(self, state: TrainerState, event: dict[str, Any]) -> None:
         """A line about something that happened; on rank 0."""

@@ -121,8 +121,9 @@ class Monitor:
             elif known is None:
                 known = self._own_verdict(failure)
             known = self._publish(known)
-            self._closing.set()
             self._write_down(known)
+            self._let_others_hear()
+            self._closing.set()
         if known.rank == self._rank and not isinstance(failure, PretrainingError) and known.code == 1:
             return None
         error = (RetryablePretrainingError if known.code == INTERRUPTED else PretrainingError)(known.sentence)
@@ -146,6 +147,8 @@ class Monitor:
                 if beat != seen:
                     seen, self._next_lived = beat, time.monotonic()
                 self._heard = self._read_verdict()
+                if self._heard is not None:
+                    self._store.set(f"heard/{self._rank}", "")
             except RuntimeError:
                 self._store_is_lost = True
                 return
@@ -188,6 +191,7 @@ class Monitor:
             if self._write_down(verdict):
                 print(f"error: {verdict.sentence}", file=sys.stderr, flush=True)
             sys.stdout.flush()
+            self._let_others_hear()
             os._exit(verdict.code)
 
     def _write_down(self, verdict: Verdict) -> bool:
@@ -208,6 +212,14 @@ class Monitor:
             self._store_is_lost = True
             return verdict
         return Verdict(**json.loads(held))
+
+    def _let_others_hear(self) -> None:
+        """The store ends with rank 0, which therefore stays until everybody that lives has read the verdict there."""
+        if self._store is None or self._rank != 0:
+            return
+        others, deadline = [f"heard/{rank}" for rank in range(1, self._ranks)], time.monotonic() + _GRACE
+        while time.monotonic() < deadline and not self._store.check(others):
+            time.sleep(_TICK / 5)
 
     def _read_verdict(self) -> Verdict | None:
         found = self._store is not None and self._store.check([_VERDICT])

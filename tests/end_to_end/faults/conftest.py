@@ -30,7 +30,7 @@ sequence_length = 32
 [training]
 steps = 12
 batch_size = 24
-micro_batch_size = 4
+micro_batch_size = 12
 [optimizer]
 learning_rate = 1e-3
 [evaluation]

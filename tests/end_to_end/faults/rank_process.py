@@ -7,6 +7,7 @@ A start costs seconds less; signals and exit codes are those of real processes. 
 - ``bad_gradient``: steps (by the index of their first draw) whose gradient is not a number on this rank;
 - ``bad_loss``: steps whose loss is infinite on this rank;
 - ``bad_weight``: after this step (from 1) a weight is infinite;
+- ``lock_seconds``: how long it waits for a folder that is in use;
 - ``kill``: [module, function, call]: SIGKILL when that function is called for the nth time;
 - ``full``: the same, "No space left on device" instead.
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 # Imported here so that no rank needs to.
+import deepspeed.runtime.zero.muon.muon_optimizer  # noqa: F401
 import matplotlib.backends.backend_svg  # noqa: F401
 import torch
 import torch.utils.tensorboard
@@ -29,6 +31,7 @@ import pretraining.run.pretrain  # noqa: F401
 from pretraining.data.examples import Examples
 from pretraining.main import main
 from pretraining.run import loop
+from pretraining.run.health import folder_lock
 
 
 def run_rank(environment: dict[str, str], arguments: list[str], log: str, faults: dict[str, Any]) -> None:
@@ -58,6 +61,7 @@ def put_in(faults: dict[str, Any]) -> None:
         if action in faults:
             module, function, call = faults[action]
             on_call(module, function, call, what)
+    folder_lock.WAIT_SECONDS = faults.get("lock_seconds", folder_lock.WAIT_SECONDS)
     plain, spoiling, current = loop.train_step, loop.spoiling, [-1]
 
     def train_step(engine: Any, batch: Any, ranks: int) -> torch.Tensor:
@@ -91,7 +95,7 @@ def ruin(engine: Any) -> None:
     """Makes a weight infinite where the optimiser keeps it."""
     groups = getattr(engine.optimizer, "single_partition_of_fp32_groups", None)
     if groups is not None:
-        groups[0].view(-1)[0] = float("inf")
+        groups[0].data.view(-1)[0] = float("inf")
 
 
 def on_call(module: str, function: str, call: int, what: Callable[[], None]) -> None:

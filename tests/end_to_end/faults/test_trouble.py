@@ -1,0 +1,279 @@
+"""Bad numbers, lost and frozen ranks, full disks, a folder in use: each ends as the documentation says."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pretraining.run.metrics import read_metrics
+
+pytestmark = pytest.mark.slow
+
+EVERY_STEP = "--output.log_every=1"
+SLOWLY = {rank: {"step_seconds": 0.05} for rank in (0, 1)}
+ZERO = "--deepspeed.zero_optimization.stage={}"
+
+
+def finite_weights(helpers: Any, folder: Path) -> bool:
+    return all(bool(weight.isfinite().all()) for weight in helpers.weights_of(folder).values())
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+@pytest.mark.parametrize("what", ["bad_gradient", "bad_loss"])
+def test_one_bad_step_changes_nothing(start: Any, helpers: Any, tmp_path: Path, stage: int, what: str) -> None:
+    """On one rank: the update is left out on all, and counted."""
+    folder = tmp_path / "run"
+    run = start(folder, EVERY_STEP, ZERO.format(stage), "--training.steps=5", faults={1: {what: [48]}})
+    assert run.wait() == [0, 0], run.said
+    lines = helpers.steps_of(folder)
+    assert [line["skipped_updates"] for line in lines] == [0, 0, 1, 0, 0]
+    assert [line["gradient_norm"] is None for line in lines] == [False, False, True, False, False]
+    assert finite_weights(helpers, folder)
+    for line in (folder / "metrics.jsonl").read_text().splitlines():
+        json.loads(line, parse_constant=pytest.fail)  # NaN and Infinity are no JSON
+
+
+def test_bad_steps_in_a_row_are_gone_back_over(start: Any, helpers: Any, tmp_path: Path) -> None:
+    """Draws 96 to 143 spoil every gradient: the run goes on without them, and says which examples they are."""
+    folder = tmp_path / "run"
+    often = (EVERY_STEP, "--checkpoint.every=2", "--health.rewind_after=2")
+    bad = {rank: {"bad_gradient": [96, 120]} for rank in (0, 1)}
+    run = start(folder, *often, faults=bad)
+    assert run.wait() == [0, 0], run.said
+    lines = helpers.steps_of(folder)
+    assert [line["step"] for line in lines] == list(range(1, 13))
+    assert sum(line["skipped_updates"] for line in lines) == 0
+    (event,) = helpers.events_of(folder, "rewind")
+    assert (event["step"], event["passed_over"]) == (4, 2)
+    passed_over = [json.loads(line) for line in (folder / "passed_over.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["index"], len(line["examples"])) for line in passed_over] == [(5, 96, 24), (6, 120, 24)]
+    assert all(Path(path).is_file() and row >= 0 for line in passed_over for path, row in line["examples"])
+    # Another start that meets nothing bad goes by the same examples: what is passed over was saved at once.
+    other = tmp_path / "killed"
+    run = start(other, *often, faults={0: {**bad[0], "step_seconds": 0.05}, 1: bad[1]})
+    run.until(lambda: bool(helpers.events_of(other, "rewind")))
+    run.signal(signal.SIGKILL)
+    run.wait()
+    assert start(other, *often).wait() == [0, 0]
+    assert helpers.same_weights(folder, other)
+    assert ledger_says(folder) == 0
+
+
+def ledger_says(*runs: Path) -> int:
+    from pretraining import ledger
+
+    return ledger.main([str(run) for run in runs])
+
+
+def test_going_back_helps_only_so_often(start: Any, helpers: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    bad = {rank: {"bad_gradient": list(range(72, 2000))} for rank in (0, 1)}
+    run = start(folder, "--checkpoint.every=2", "--health.rewind_after=1", "--health.rewinds=2", faults=bad)
+    assert run.wait() == [2, 2], run.said
+    state = helpers.state_of(folder)
+    assert state["status"] == "failed"
+    assert "the gradient was not finite in 1 steps in a row" in state["reason"]
+    assert "after going back to step2 2 times" in state["reason"]
+
+
+def test_without_a_checkpoint_there_is_nothing_to_go_back_to(start: Any, helpers: Any, tmp_path: Path) -> None:
+    bad = {rank: {"bad_gradient": list(range(2000))} for rank in (0, 1)}
+    run = start(tmp_path / "run", "--health.rewind_after=3", faults=bad)
+    assert run.wait() == [2, 2], run.said
+    assert "there is no checkpoint to go back to" in helpers.state_of(tmp_path / "run")["reason"]
+
+
+@pytest.mark.parametrize("step", [4, 12], ids=["at a save", "in the last update"])
+def test_weights_that_are_not_finite_are_never_saved(start: Any, helpers: Any, tmp_path: Path, step: int) -> None:
+    folder = tmp_path / "run"
+    often = ("--output.log_every=25", "--checkpoint.every=2", "--checkpoint.keep=1", "--output.export=true")
+    run = start(folder, *often, faults={0: {"bad_weight": step}})
+    assert run.wait() == [2, 2], run.said
+    state = helpers.state_of(folder)
+    assert state["status"] == "failed"
+    assert f"after step {step} the weight of" in state["reason"]
+    assert len([line for line in run.logs[0].read_text().splitlines() if line.startswith("error")]) == 1
+    assert not (folder / "export").exists()
+    assert finite_weights(helpers, folder)
+    run = start(folder, *often)  # whatever ruined them is mended
+    assert run.wait() == [0, 0], run.said
+    assert (folder / "export" / "config.json").is_file()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_frozen_rank(start: Any, helpers: Any, tmp_path: Path, rank: int) -> None:
+    folder = tmp_path / "run"
+    run = start(folder, EVERY_STEP, "--health.lost_after_seconds=5", "--training.steps=100000", faults=SLOWLY)
+    run.until_step(3)
+    run.signal(signal.SIGSTOP, rank)
+    before = time.monotonic()
+    assert run.wait(60, ranks=[1 - rank]) == [75], run.said
+    seconds = time.monotonic() - before
+    assert seconds > 4
+    said = run.logs[1 - rank].read_text()
+    assert f"rank {rank} on" in helpers.state_of(folder)["reason"]
+    assert helpers.state_of(folder)["status"] == "interrupted"
+    assert "every thread of it" in said
+    assert "train_step" in said  # where it hangs
+
+
+def test_no_step_for_too_long(start: Any, helpers: Any, tmp_path: Path) -> None:
+    """Both ranks live and neither gets on: a deadlock, a device that hangs."""
+    folder = tmp_path / "run"
+    stuck = {1: {"step_seconds": 1000.0}}
+    run = start(folder, "--health.watchdog_seconds=3", "--evaluation.examples=0", faults=stuck)
+    assert run.wait(90) == [75, 75], run.said
+    assert "no step for" in helpers.state_of(folder)["reason"]
+    assert all("every thread of it" in log.read_text() for log in run.logs)
+    assert "rank_process.py" in run.logs[1].read_text()
+
+
+def test_two_runs_in_one_folder(start: Any, helpers: Any, undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    first = start(folder, EVERY_STEP, faults={rank: {"step_seconds": 0.5} for rank in (0, 1)})
+    first.until_step(1)
+    second = start(folder, ranks=1, faults={0: {"lock_seconds": 1.0}})
+    assert second.wait(60) == [2], second.said
+    pid = first.processes[0].pid
+    assert f"is in use by process {pid} on" in second.logs[0].read_text()
+    assert first.wait() == [0, 0], first.said
+    assert helpers.same_weights(folder, undisturbed)
+
+
+def test_the_next_start_waits_for_one_that_is_ending(
+    start: Any, helpers: Any, undisturbed: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    first = start(folder, EVERY_STEP, faults={rank: {"step_seconds": 0.5} for rank in (0, 1)})
+    first.until_step(3)
+    first.signal(signal.SIGTERM)
+    second = start(folder, EVERY_STEP)
+    assert second.wait() == [0, 0], second.said
+    assert first.wait() == [75, 75], first.said
+    assert helpers.same_weights(folder, undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("rank", "function"), [(0, "save_file"), (1, "save_file"), (0, "_complete")], ids=["0", "1", "the marker"]
+)
+def test_a_full_disk(start: Any, helpers: Any, undisturbed: Path, tmp_path: Path, rank: int, function: str) -> None:
+    """All ranks say the same, nothing is lost, and once there is room the same command goes on."""
+    folder = tmp_path / "run"
+    module = "pretraining.run.checkpoint.save"
+    run = start(folder, EVERY_STEP, "--checkpoint.every=2", faults={rank: {"full": [module, function, 2]}})
+    assert run.wait() == [75, 75], run.said
+    state = helpers.state_of(folder)
+    assert (state["status"], state["saved_step"]) == ("interrupted", 2)
+    assert "no space is left" in state["reason"]
+    assert "Traceback" not in run.said
+    run = start(folder, EVERY_STEP, "--checkpoint.every=2")
+    assert run.wait() == [0, 0], run.said
+    assert helpers.same_weights(folder, undisturbed)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("needs root to mount a small disk")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("may not mount a small disk here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.root
+def test_a_disk_that_is_really_full(start: Any, helpers: Any, small_disk: Path) -> None:
+    folder = small_disk / "run"
+    often = (EVERY_STEP, "--checkpoint.every=1", "--checkpoint.keep=9", "--output.tensorboard=false")
+    run = start(folder, *often)
+    assert run.wait() == [75, 75], run.said
+    state = helpers.state_of(folder)
+    assert state["status"] == "interrupted"
+    assert state["saved_step"] >= 1
+    assert "Traceback" not in run.said
+    for old in sorted((folder / "checkpoints").glob("step?"))[:-1]:
+        shutil.rmtree(old)
+    run = start(folder, *(*often[:2], "--checkpoint.keep=1", often[3], "--evaluation.examples=0"))
+    assert run.wait() in ([0, 0], [75, 75]), run.said
+    assert helpers.state_of(folder)["saved_step"] > state["saved_step"]
+
+
+def test_checkpoints_that_are_gone_are_missed(start: Any, helpers: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert start(folder, "--training.stop_at=3").wait() == [0, 0]
+    before = (folder / "metrics.jsonl").read_text()
+    shutil.rmtree(folder / "checkpoints")
+    run = start(folder)
+    assert 2 in run.wait()
+    assert "has saved step 3 and its checkpoints are gone" in run.said
+    assert (folder / "metrics.jsonl").read_text() == before
+
+
+def test_killed_between_the_last_save_and_the_evaluation(
+    start: Any, helpers: Any, undisturbed: Path, tmp_path: Path
+) -> None:
+    """A recipe whose steps are a multiple of its checkpoints': the figures of the end are there all the same."""
+    folder = tmp_path / "run"
+    often = (EVERY_STEP, "--checkpoint.every=4")
+    slow = {rank: {"evaluation_seconds": 0.3} for rank in (0, 1)}
+    run = start(folder, *often, "--evaluation.at_start=false", faults=slow)
+    run.until_step(12)
+    run.signal(signal.SIGKILL)
+    run.wait()
+    assert not helpers.events_of(folder, "evaluation")
+    run = start(folder, *often, "--evaluation.at_start=false")
+    assert run.wait() == [0, 0], run.said
+    assert {line["step"] for line in helpers.events_of(folder, "evaluation")} == {12}
+    report = json.loads((folder / "report.json").read_text())
+    assert report["summary"]["held_out_last"]["step"] == 12
+    assert helpers.same_weights(folder, undisturbed)
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (4, 3)])
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+def test_another_number_of_ranks(start: Any, helpers: Any, tmp_path: Path, stage: int, before: int, after: int) -> None:
+    """The same examples in the same order, and the same losses: dropout is drawn by example, not by rank."""
+    layout = (EVERY_STEP, ZERO.format(stage), "--training.precision=fp32", "--training.micro_batch_size=2")
+    folder, whole = tmp_path / "run", tmp_path / "whole"
+    assert start(folder, *layout, "--training.stop_at=4", ranks=before).wait() == [0] * before
+    run = start(folder, *layout, ranks=after)
+    assert run.wait() == [0] * after, run.said
+    assert start(whole, *layout, ranks=1).wait() == [0]
+    one, other = ([line["loss"] for line in helpers.steps_of(path)] for path in (folder, whole))
+    assert one == pytest.approx(other, abs=1e-5)
+    assert len(one) == 12
+    assert ledger_says(folder, whole) == 0
+    assert ledger_says(folder) == 0
+
+
+def test_the_ledger_tells_runs_apart(start: Any, undisturbed: Path, tmp_path: Path, capsys: Any) -> None:
+    folder = tmp_path / "run"
+    assert start(folder, EVERY_STEP, "--data.seed=2", ranks=1).wait() == [0]
+    assert ledger_says(folder) == 0
+    assert ledger_says(folder, undisturbed) == 1
+    assert "the same examples up to step 0, others between it and step" in capsys.readouterr().out
+
+
+def test_the_job_s_end_is_known(start: Any, helpers: Any, tmp_path: Path) -> None:
+    """Slurm says when: the run saves and ends before, without any signal."""
+    folder = tmp_path / "run"
+    ends = {"SLURM_JOB_END_TIME": str(math.ceil(time.time() + 45))}
+    run = start(folder, "--training.steps=100000", "--output.log_every=1000", environment=ends, faults=SLOWLY)
+    assert run.wait(60) == [75, 75], run.said
+    state = helpers.state_of(folder)
+    assert (state["status"], state["reason"]) == ("interrupted", "the job's time is nearly up")
+    assert state["saved_step"] == state["step"] > 0
+    assert read_metrics(folder / "metrics.jsonl")
