@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -215,11 +216,13 @@ class Monitor:
 
     def _let_others_hear(self) -> None:
         """The store ends with rank 0, which therefore stays until everybody that lives has read the verdict there."""
-        if self._store is None or self._rank != 0:
+        if self._store is None or self._store_is_lost:
             return
-        others, deadline = [f"heard/{rank}" for rank in range(1, self._ranks)], time.monotonic() + _GRACE
-        while time.monotonic() < deadline and not self._store.check(others):
-            time.sleep(_TICK / 5)
+        with suppress(RuntimeError):
+            self._store.set(f"heard/{self._rank}", "")
+            others, deadline = [f"heard/{rank}" for rank in range(1, self._ranks)], time.monotonic() + _GRACE
+            while self._rank == 0 and time.monotonic() < deadline and not self._store.check(others):
+                time.sleep(_TICK / 5)
 
     def _read_verdict(self) -> Verdict | None:
         found = self._store is not None and self._store.check([_VERDICT])
