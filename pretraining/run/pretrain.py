@@ -72,7 +72,6 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
             if environment.rank == 0:
                 _refuse_lost_checkpoints(recipe)
             dist.barrier()  # the folder is this run's
-            status.is_ours = True
             run = _Run(recipe, environment, stop, monitor, status, sets, model, device, micro_batches, schedule)
             return run.train()
     except BaseException as failure:

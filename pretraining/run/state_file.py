@@ -18,7 +18,7 @@ class StateFile:
 
     def __init__(self, folder: Path, steps: int) -> None:
         self.folder, self.steps = folder, steps
-        self.is_ours = False  # another run's may stand there
+        self.is_ours = False  # a start that is refused leaves what stands there, perhaps another run's
         self.step = 0
         self.saved_step: int | None = None
 

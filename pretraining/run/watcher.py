@@ -94,6 +94,7 @@ class RunWatcher:
 
     def start(self, state: TrainerState) -> None:
         """Before the first step."""
+        self.status.is_ours = True
         self._write_state("running")
         if state.step == 0 and self.recipe.evaluation.at_start:
             self._evaluate(state)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pretraining.data.sampler import Position, Sampler, permute
+from pretraining.data.sampler import PassedOver, Position, Sampler, permute
 from pretraining.errors import PretrainingError
 
 
@@ -97,3 +97,17 @@ def test_wrong_number_of_weights() -> None:
 def test_nothing_to_draw() -> None:
     with pytest.raises(PretrainingError, match="no training example"):
         Sampler.weighted((0, 0), (), seed=0)
+
+
+def test_what_is_passed_over_is_never_drawn() -> None:
+    sampler = Sampler((10,), (10,), seed=3)
+    ranges = (PassedOver(Position(0, 8), 4), PassedOver(Position(1, 6), 4))  # draws 8 to 11 and 16 to 19
+    begins, position = [], Position()
+    for _ in range(5):
+        position = sampler.past(position, 4, ranges)
+        begins.append(10 * position.epoch + position.index)
+        position = sampler.advance(position, 4)
+    assert begins == [0, 4, 12, 20, 24]
+    assert sampler.past(Position(0, 6), 4, ranges) == Position(1, 2)  # a batch that would only touch them
+    assert sampler.past(Position(0, 4), 4, ranges) == Position(0, 4)
+    assert sampler.past(Position(0, 3), 99, ()) == Position(0, 3)
