@@ -152,7 +152,7 @@ def test_a_signal_saves_and_the_same_command_finishes(recipe: Path, shards: Path
         assert state["signal"] == "SIGUSR1"
         step = state["step"]
         assert (run / "checkpoints" / f"step{step}" / "manifest.json").is_file()
-        processes = start(f"--training.steps={step + 2}")
+        processes = start(f"--training.steps={step + 2}", "--checkpoint.allow=training.steps")
         assert [process.wait(timeout=200) for process in processes] == [0, 0], output()
     finally:
         for process in processes:

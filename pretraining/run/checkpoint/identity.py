@@ -74,6 +74,16 @@ def accepted_changes(
     return changes
 
 
+def other_layout(saved: Identity, current: Identity) -> str:
+    """How the work was cut up there and is here, in words; empty where alike, and so bit for bit the same on the CPU."""
+    names = {"ranks": "ranks", "stage": "ZeRO stage", "threads": "threads a rank"}
+    return ", ".join(
+        f"{words} {getattr(saved, name)} there, {getattr(current, name)} here"
+        for name, words in names.items()
+        if getattr(saved, name) != getattr(current, name)
+    )
+
+
 def check_model(checkpoint: Path, saved: dict[str, Any], current: dict[str, Any]) -> None:
     """PretrainingError when the two are not the same model, but for dropout."""
     differences = {

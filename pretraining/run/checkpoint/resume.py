@@ -1,5 +1,6 @@
 """Finds the newest whole checkpoint and goes on from it, on any number of ranks and at any ZeRO stage."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch.distributed as dist
 from pretraining.data.sampler import Position
 from pretraining.errors import PretrainingError
 from pretraining.run.checkpoint import files
-from pretraining.run.checkpoint.identity import Identity, accepted_changes, check_model
+from pretraining.run.checkpoint.identity import Identity, accepted_changes, check_model, other_layout
 from pretraining.run.checkpoint.loss_scale import restore_scaler
 from pretraining.run.checkpoint.reader import CheckpointReader
 from pretraining.run.checkpoint.slices import fill
@@ -61,6 +62,8 @@ def load(
     reader = CheckpointReader(checkpoint)
     saved = Identity(**reader.trainer["identity"])
     changes = accepted_changes(checkpoint, saved, identity, allowed)
+    if (layouts := other_layout(saved, identity)) and dist.get_rank() == 0:
+        print(f"{checkpoint}: {layouts}: the same examples, sums are rounded otherwise", file=sys.stderr, flush=True)
     state = TrainerState.from_json(reader.trainer["state"])
     if state.step > identity.steps:
         raise PretrainingError(

@@ -18,8 +18,10 @@ EVERY_STEP = "--output.log_every=1"
 SLOWLY = {rank: {"step_seconds": 0.05} for rank in (0, 1)}
 
 
-@pytest.mark.parametrize("ranks", [(0, 1), (0,), (1,)], ids=["both", "the first", "the second"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "ranks"),
+    [(signal.SIGTERM, (0, 1)), (signal.SIGTERM, (1,)), (signal.SIGUSR1, (0, 1)), (signal.SIGINT, (0,))],
+)
 def test_a_signal(
     start: Any, helpers: Any, undisturbed: Path, tmp_path: Path, number: signal.Signals, ranks: tuple[int, ...]
 ) -> None:
@@ -90,25 +92,21 @@ SAVE = "pretraining.run.checkpoint.save"
 FILES = "pretraining.run.checkpoint.files"
 
 
-@pytest.mark.parametrize("rank", [0, 1])
 @pytest.mark.parametrize(
-    ("module", "function", "call"),
+    ("rank", "module", "function", "call"),
     [
-        (SAVE, "_make_room", 2),
-        (SAVE, "_first_not_finite", 2),
-        (SAVE, "save_file", 2),
-        (SAVE, "_complete", 2),
-        (FILES, "write_manifest", 2),
-        (FILES, "write_durably", 4),
-        (FILES, "sync_folder", 5),
-        (FILES, "prune", 2),
+        (1, SAVE, "_make_room", 2),
+        (0, SAVE, "save_file", 2),
+        (1, SAVE, "save_file", 2),
+        (0, SAVE, "_complete", 2),
+        (0, FILES, "write_manifest", 2),
+        (0, FILES, "write_durably", 4),  # of `latest`: the second checkpoint has its name
+        (0, FILES, "prune", 2),
     ],
 )
 def test_killed_during_a_save(
     start: Any, helpers: Any, undisturbed: Path, tmp_path: Path, rank: int, module: str, function: str, call: int
 ) -> None:
-    if rank == 1 and function not in ("_make_room", "_first_not_finite", "save_file"):
-        pytest.skip("rank 0 alone does this")
     folder = tmp_path / "run"
     often = (EVERY_STEP, "--checkpoint.every=2", "--checkpoint.keep=1")
     run = start(folder, *often, faults={rank: {"kill": [module, function, call]}})
