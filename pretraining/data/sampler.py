@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from preprocessing.compiled import compiled
-from pretraining.data.splitmix import mix
 from pretraining.errors import PretrainingError
+from pretraining.splitmix import mix
 
 _ROUNDS = 8
 
