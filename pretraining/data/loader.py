@@ -3,16 +3,18 @@
 import queue
 import threading
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from preprocessing.compiled import compiled
 from pretraining.data.batching import cut
 from pretraining.data.dynamic_masking import MaskingVocabulary
 from pretraining.data.examples import Examples
 from pretraining.data.sampler import Position, Sampler
 from pretraining.model.packing import PackedBatch
+from pretraining.splitmix import draw, mix
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Loader:
     hidden_size: int
     vocabulary: MaskingVocabulary | None = None  # masks anew when given
     device: torch.device | None = None  # a GPU that the batches are for: they are pinned for it
+    dropout_seed: int | None = None  # gives every draw of an example a key for its dropout; a GPU has no use for them
 
     def batch_at(self, position: Position) -> GlobalBatch:
         """The global batch that starts at ``position``."""
@@ -54,7 +57,7 @@ class Loader:
         lengths, masked = self.examples.measure(examples)
         shares = cut(lengths, self.ranks, self.micro_batches, self.hidden_size)
         return GlobalBatch(
-            micro_batches=tuple(self._pack(examples, passes, share[self.rank]) for share in shares),
+            micro_batches=tuple(self._pack(position, examples, passes, share[self.rank]) for share in shares),
             masked_tokens=int(masked.sum()),
             sequences=self.batch_size,
             tokens=int(lengths.sum()),
@@ -62,14 +65,21 @@ class Loader:
             next_position=self.sampler.advance(position, self.batch_size),
         )
 
-    def _pack(self, examples: np.ndarray, passes: np.ndarray, chosen: np.ndarray) -> PackedBatch:
+    def _pack(self, position: Position, examples: np.ndarray, passes: np.ndarray, chosen: np.ndarray) -> PackedBatch:
         packed = self.examples.pack(
             examples[chosen], passes=passes[chosen], seed=self.sampler.seed, vocabulary=self.vocabulary
         )
         if self.device is None:
-            return packed
+            return replace(packed, dropout_keys_s=self._dropout_keys(position, chosen))
         with torch.cuda.device(self.device):  # a thread begins on GPU 0, which is another rank's
             return packed.pinned()
+
+    def _dropout_keys(self, position: Position, chosen: np.ndarray) -> torch.Tensor | None:
+        """int64 [s]: which draw of the order each of the batch's ``chosen`` examples is, hashed with the seed."""
+        if self.dropout_seed is None:
+            return None
+        numbers = self.sampler.numbers(position, self.batch_size)[chosen]
+        return torch.from_numpy(_draw_all(np.uint64(self.dropout_seed & 0xFFFFFFFFFFFFFFFF), numbers))
 
     def batches(self, position: Position, steps: int) -> Iterator[GlobalBatch]:
         """``steps`` consecutive global batches, without a thread."""
@@ -77,6 +87,14 @@ class Loader:
             batch = self.batch_at(position)
             position = batch.next_position
             yield batch
+
+
+@compiled
+def _draw_all(seed: np.uint64, numbers: np.ndarray) -> np.ndarray:
+    drawn = np.empty_like(numbers)
+    for place in range(len(numbers)):
+        drawn[place] = draw(mix(seed), numbers[place])
+    return drawn
 
 
 def prefetch(loader: Loader, position: Position, steps: int, ahead: int) -> Generator[GlobalBatch]:

@@ -108,6 +108,10 @@ class Sampler:
         epochs, index = divmod(position.index + count, self.epoch_size)
         return Position(position.epoch + epochs, index)
 
+    def numbers(self, position: Position, count: int) -> np.ndarray:
+        """What tells the next ``count`` draws from all others, int64[count]: draws since the first of epoch 0."""
+        return position.epoch * self.epoch_size + position.index + np.arange(count)
+
     def _place(self, order: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Which set each slot of an epoch belongs to, and which example of it the slot holds."""
         numbers, rounds = np.empty_like(order), np.empty_like(order)

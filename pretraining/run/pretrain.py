@@ -78,6 +78,7 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
         hidden_size=model.config.hidden_size,
         vocabulary=_masking_vocabulary(recipe, sets[0]),
         device=device if device.type == "cuda" else None,
+        dropout_seed=recipe.training.seed,
     )
     watcher = RunWatcher(recipe, engine, model, held_out, identity, stop, _peak_flops(recipe, device), state)
     with watcher:
