@@ -18,7 +18,10 @@ ORDER: dict[str, tuple[str, ...]] = {
         *("errors", "atomic_file", "arguments", "compiled", "tally"),
         *("wikitext", "sources", "documents", "tokens", "examples", "shards", "build", COMMANDS),
     ),
-    "pretraining": ("errors", "model", "data", "optimization", "configuration", "planning", "run", COMMANDS),
+    "pretraining": (
+        *("errors", "splitmix"),
+        *("model", "data", "optimization", "configuration", "planning", "run", COMMANDS),
+    ),
     "finetuning": ("errors", "atomic_file", "tasks", "kinds", "run", "sweeps", "reporting", COMMANDS),
     "cluster": ("errors", "chain", "checks", "engines", "demo", COMMANDS),
 }

@@ -17,7 +17,7 @@ from preprocessing.compiled import compiled, inlined
 from preprocessing.examples.mask_draws import AS_MASK, AS_RANDOM, MASK_SHARE, RANDOM_SHARE, choose_fate, choose_unit
 from preprocessing.shards import ShardSet
 from preprocessing.tokens.tokenizer import Tokenizer
-from pretraining.data.splitmix import mix
+from pretraining.splitmix import draw, mix
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +83,7 @@ def mask_anew(
 @inlined
 def _uniform(key: np.uint64, counter: int) -> float:
     """The ``counter``-th uniform number in [0, 1) of a key."""
-    step = np.uint64(counter + 1) * np.uint64(0x9E3779B97F4A7C15)
-    return float(mix(key + step) >> np.uint64(11)) / 9007199254740992.0
+    return float(draw(key, counter) >> np.uint64(11)) / 9007199254740992.0
 
 
 @compiled

@@ -3,7 +3,7 @@
 import numpy as np
 
 from preprocessing.compiled import compiled
-from pretraining.data.splitmix import mix
+from pretraining.splitmix import mix
 
 
 @compiled

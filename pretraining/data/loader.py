@@ -3,17 +3,19 @@
 import queue
 import threading
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from preprocessing.compiled import compiled
 from pretraining.data.batching import cut
 from pretraining.data.dynamic_masking import MaskingVocabulary
 from pretraining.data.examples import Examples
 from pretraining.data.fingerprint import fingerprint
 from pretraining.data.sampler import PassedOver, Position, Sampler
 from pretraining.model.packing import PackedBatch
+from pretraining.splitmix import draw, mix
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,14 @@ class Loader:
     vocabulary: MaskingVocabulary | None = None  # masks anew when given
     passed_over: tuple[PassedOver, ...] = ()  # draws that are left out
     device: torch.device | None = None  # a GPU that the batches are for: they are pinned for it
+    dropout_seed: int | None = None  # gives every draw of an example a key for its dropout; a GPU has no use for them
 
     def batch_at(self, position: Position) -> GlobalBatch:
         """The global batch that starts at ``position``."""
         examples, passes = self.sampler.draw(position, self.batch_size)
         lengths, masked = self.examples.measure(examples)
         shares = [share[self.rank] for share in cut(lengths, self.ranks, self.micro_batches, self.hidden_size)]
-        micro_batches = tuple(self._pack(examples, passes, share) for share in shares)
+        micro_batches = [self._pack(position, examples, passes, share) for share in shares]
         return GlobalBatch(
             position=position,
             micro_batches=tuple(self._placed(micro_batch) for micro_batch in micro_batches),
@@ -69,10 +72,11 @@ class Loader:
             next_position=self.sampler.advance(position, self.batch_size),
         )
 
-    def _pack(self, examples: np.ndarray, passes: np.ndarray, chosen: np.ndarray) -> PackedBatch:
-        return self.examples.pack(
+    def _pack(self, position: Position, examples: np.ndarray, passes: np.ndarray, chosen: np.ndarray) -> PackedBatch:
+        packed = self.examples.pack(
             examples[chosen], passes=passes[chosen], seed=self.sampler.seed, vocabulary=self.vocabulary
         )
+        return packed if self.device else replace(packed, dropout_keys_s=self._dropout_keys(position, chosen))
 
     def _placed(self, packed: PackedBatch) -> PackedBatch:
         """The batch where the device takes it from."""
@@ -80,6 +84,13 @@ class Loader:
             return packed
         with torch.cuda.device(self.device):  # a thread begins on GPU 0, which is another rank's
             return packed.pinned()
+
+    def _dropout_keys(self, position: Position, chosen: np.ndarray) -> torch.Tensor | None:
+        """int64 [s]: which draw of the order each of the batch's ``chosen`` examples is, hashed with the seed."""
+        if self.dropout_seed is None:
+            return None
+        numbers = self.sampler.numbers(position, self.batch_size)[chosen]
+        return torch.from_numpy(_draw_all(np.uint64(self.dropout_seed & 0xFFFFFFFFFFFFFFFF), numbers))
 
     def batches(self, position: Position, steps: int) -> Iterator[GlobalBatch]:
         """``steps`` consecutive global batches, without a thread."""
@@ -97,6 +108,14 @@ def _fingerprint(packed: PackedBatch, slots: np.ndarray) -> int:
     )
     edges = packed.cu_seqlens.numpy()
     return int(fingerprint(packed.input_ids_t.numpy(), edges, masked_indices, masked_labels, is_random_next, slots))
+
+
+@compiled
+def _draw_all(seed: np.uint64, numbers: np.ndarray) -> np.ndarray:
+    drawn = np.empty_like(numbers)
+    for place in range(len(numbers)):
+        drawn[place] = draw(mix(seed), numbers[place])
+    return drawn
 
 
 def prefetch(loader: Loader, position: Position, steps: int, ahead: int) -> Generator[GlobalBatch]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from preprocessing.compiled import compiled
-from pretraining.data.splitmix import mix
 from pretraining.errors import PretrainingError
+from pretraining.splitmix import mix
 
 _ROUNDS = 8
 
@@ -129,6 +129,10 @@ class Sampler:
     def _ordinal(self, position: Position) -> int:
         """Draws before a position, counted over all epochs."""
         return position.epoch * self.epoch_size + position.index
+
+    def numbers(self, position: Position, count: int) -> np.ndarray:
+        """What tells the next ``count`` draws from all others, int64[count]: draws since the first of epoch 0."""
+        return position.epoch * self.epoch_size + position.index + np.arange(count)
 
     def _place(self, order: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """Which set each slot of an epoch belongs to, and which example of it the slot holds."""

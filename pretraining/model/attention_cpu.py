@@ -4,6 +4,8 @@ Against torch's own: no padding and no masks, cheap random numbers for dropout, 
 are long, and the gradients of query, key and value written straight into one tensor (docs/model-speed.md).
 """
 
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from pretraining.model.dropout import keep_mask
+from pretraining.model.dropout_keys import site_keys
 from pretraining.model.linear import onednn_serves, product
 from pretraining.model.sequence_layout import Run, SequenceLayout
 
@@ -20,40 +23,55 @@ LONG = 512
 
 
 @torch.compiler.disable  # it loops over runs of equal length: traced, every mix of them would compile anew
-def attention_on_cpu(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
-    """[t, 3, h, d] → [t, h, d]."""
+def attention_on_cpu(
+    qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float, token_keys_t: Tensor | None, site: int
+) -> Tensor:
+    """[t, 3, h, d] → [t, h, d]. With keys lower precision is computed in float32, as torch's own does with dropout."""
+    keys_th = site_keys(token_keys_t, site, rows=qkv_t3hd.shape[2]) if dropout and token_keys_t is not None else None
     if qkv_t3hd.dtype in (torch.float32, torch.float64):
-        return CpuAttention.apply(qkv_t3hd, layout.runs, dropout)
+        return CpuAttention.apply(qkv_t3hd, layout.runs, dropout, keys_th)
+    if keys_th is not None:
+        with torch.autocast("cpu", enabled=False):
+            return CpuAttention.apply(qkv_t3hd.float(), layout.runs, dropout, keys_th).to(qkv_t3hd.dtype)
     return _run_by_run(qkv_t3hd, layout, dropout)
 
 
 class CpuAttention(torch.autograd.Function):
-    """[t, 3, h, d] → [t, h, d]. Suffixes name the last two axes: l is the length of the run's sequences."""
+    """[t, 3, h, d] → [t, h, d]. Suffixes name the last two axes: l is the length of the run's sequences.
+
+    Masks that come from keys, int64 [t, h], are drawn again by the backward pass: that takes no longer than to keep
+    them, and they are as large as the weights.
+    """
 
     @staticmethod
-    def forward(ctx: Any, qkv_t3hd: Tensor, runs: tuple[Run, ...], dropout: float) -> Tensor:
-        ctx.runs, ctx.scale = runs, qkv_t3hd.shape[-1] ** -0.5
+    def forward(
+        ctx: Any, qkv_t3hd: Tensor, runs: tuple[Run, ...], dropout: float, keys_th: Tensor | None = None
+    ) -> Tensor:
+        ctx.runs, ctx.scale, ctx.dropout = runs, qkv_t3hd.shape[-1] ** -0.5, dropout
         context_thd = torch.empty_like(qkv_t3hd[:, 0], memory_format=torch.contiguous_format)
         saved = []
         for run in runs:
-            for query, key, value, context in _blocks(run, *qkv_t3hd.unbind(1), context_thd):
+            for keys_l, query, key, value, context in _blocks(run, keys_th, *qkv_t3hd.unbind(1), context_thd):
                 weights_ll = torch.softmax(_times(query * ctx.scale, key.mT), -1)
-                mask_ll = keep_mask(weights_ll, dropout) if dropout else None
+                mask_ll = keep_mask(weights_ll, dropout, keys_l) if dropout else None
                 kept_ll = weights_ll if mask_ll is None else weights_ll * mask_ll
                 context.copy_(_times(kept_ll, value))
-                saved += [weights_ll, mask_ll]
-        ctx.save_for_backward(qkv_t3hd, *saved)
+                saved += [weights_ll, mask_ll if keys_l is None else None]
+        ctx.save_for_backward(qkv_t3hd, keys_th, *saved)
         return context_thd
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_thd: Tensor) -> tuple[Tensor, None, None]:
-        qkv_t3hd, *saved = ctx.saved_tensors
+    def backward(ctx: Any, grad_thd: Tensor) -> tuple[Tensor, None, None, None]:
+        qkv_t3hd, keys_th, *saved = ctx.saved_tensors
         grad_t3hd = torch.empty_like(qkv_t3hd)
         masks = iter(saved)
         for run in ctx.runs:
-            for query, key, value, grad, *grads in _blocks(run, *qkv_t3hd.unbind(1), grad_thd, *grad_t3hd.unbind(1)):
+            parts_thd = (*qkv_t3hd.unbind(1), grad_thd, *grad_t3hd.unbind(1))
+            for keys_l, query, key, value, grad, *grads in _blocks(run, keys_th, *parts_thd):
                 weights_ll, mask_ll = next(masks), next(masks)
+                if keys_l is not None:
+                    mask_ll = keep_mask(weights_ll, ctx.dropout, keys_l)
                 grad_weights_ll = _times(grad, value.mT)
                 kept_ll = weights_ll
                 if mask_ll is not None:
@@ -63,21 +81,27 @@ class CpuAttention(torch.autograd.Function):
                 torch.mul(_times(grad_scores_ll, key), ctx.scale, out=grads[0])
                 torch.mul(_times(grad_scores_ll.mT, query), ctx.scale, out=grads[1])
                 grads[2].copy_(_times(kept_ll.mT, grad))
-        return grad_t3hd, None, None
+        return grad_t3hd, None, None, None
 
 
-def _blocks(run: Run, *parts_thd: Tensor) -> list[tuple[Tensor, ...]]:
+def _blocks(run: Run, *parts_thd: Tensor | None) -> Iterator[tuple[Any, ...]]:
+    """The views of each part that one product needs; None of a part that is None."""
+    return zip(*(_views(run, part_thd) for part_thd in parts_thd), strict=False)
+
+
+def _views(run: Run, part_thd: Tensor | None) -> Iterable[Tensor | None]:
     """Views of what one product computes: for long sequences one head of one sequence [l, d]; otherwise all heads of
     a sequence or one head of all sequences [heads or sequences, l, d], whichever needs fewer products. Matrix products
-    take such strides as they are.
+    take such strides as they are. Without the last axis where the part has none.
     """
-    views = [part[run.tokens].unflatten(0, (run.sequences, run.length)) for part in parts_thd]
-    sequences, heads = range(run.sequences), range(parts_thd[0].shape[1])
+    if part_thd is None:
+        return repeat(None)
+    part_slhd = part_thd[run.tokens].unflatten(0, (run.sequences, run.length))
     if run.length >= LONG:
-        return [tuple(view[s, :, h] for view in views) for s in sequences for h in heads]
-    if run.sequences <= len(heads):
-        return [tuple(view[s].transpose(0, 1) for view in views) for s in sequences]
-    return [tuple(view[:, :, h] for view in views) for h in heads]
+        return (part_lhd[:, head] for part_lhd in part_slhd for head in range(part_lhd.shape[1]))
+    if run.sequences <= part_slhd.shape[2]:
+        return part_slhd.transpose(1, 2).unbind(0)
+    return part_slhd.unbind(2)
 
 
 def _times(left: Tensor, right: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from pretraining.errors import PretrainingError
 from pretraining.model.attention import packed_attention
 from pretraining.model.config import BertConfig
 from pretraining.model.dropout import Dropout
+from pretraining.model.dropout_keys import token_keys
 from pretraining.model.linear import Linear
 from pretraining.model.loss import PreTrainingSums, next_sentence_loss
 from pretraining.model.masked_token_loss import masked_token_loss
@@ -31,20 +32,18 @@ class Embeddings(nn.Module):
         self.position = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.segment = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob, site=0)
 
-    def forward(
-        self, input_ids_t: Tensor, segment_ids_t: Tensor, position_ids_t: Tensor, words_th: Tensor | None = None
-    ) -> Tensor:
-        words_th = self.word(input_ids_t) if words_th is None else words_th
-        sum_th = words_th + self.position(position_ids_t) + self.segment(segment_ids_t)
-        return self.dropout(self.norm(sum_th))
+    def forward(self, batch: PackedBatch, words_th: Tensor | None = None, keys_t: Tensor | None = None) -> Tensor:
+        words_th = self.word(batch.input_ids_t) if words_th is None else words_th
+        sum_th = words_th + self.position(batch.position_ids_t) + self.segment(batch.segment_ids_t)
+        return self.dropout(self.norm(sum_th), None, keys_t)
 
 
 class SelfAttention(nn.Module):
     """Multi-head self-attention; query, key and value are one matrix product."""
 
-    def __init__(self, config: BertConfig) -> None:
+    def __init__(self, config: BertConfig, site: int) -> None:
         super().__init__()
         self.heads = config.num_attention_heads
         self.qkv = Linear(config.hidden_size, 3 * config.hidden_size)
@@ -53,11 +52,13 @@ class SelfAttention(nn.Module):
             parameter.stacked = 3  # type: ignore[attr-defined]
         self.output = Linear(config.hidden_size, config.hidden_size)
         self.probability_dropout = config.attention_probs_dropout_prob
+        self.site = site
 
-    def forward(self, hidden_th: Tensor, layout: SequenceLayout) -> Tensor:
+    def forward(self, hidden_th: Tensor, layout: SequenceLayout, keys_t: Tensor | None) -> Tensor:
         tokens, width = hidden_th.shape
         qkv_t3hd = self.qkv(hidden_th).view(tokens, 3, self.heads, width // self.heads)
-        context_thd = packed_attention(qkv_t3hd, layout, self.probability_dropout if self.training else 0.0)
+        probability = self.probability_dropout if self.training else 0.0
+        context_thd = packed_attention(qkv_t3hd, layout, probability, keys_t, self.site)
         return self.output(context_thd.reshape(tokens, width))
 
 
@@ -74,19 +75,22 @@ class FeedForward(nn.Module):
 
 
 class Layer(nn.Module):
-    """One Transformer layer, LayerNorm after each residual sum (post-LayerNorm)."""
+    """One Transformer layer, LayerNorm after each residual sum (post-LayerNorm). `number` counts from 0."""
 
-    def __init__(self, config: BertConfig) -> None:
+    def __init__(self, config: BertConfig, number: int) -> None:
         super().__init__()
-        self.attention = SelfAttention(config)
+        site = 1 + 3 * number  # of dropout: 0 is that of the embeddings
+        self.attention = SelfAttention(config, site)
         self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = Dropout(config.hidden_dropout_prob)
+        self.attention_dropout = Dropout(config.hidden_dropout_prob, site + 1)
+        self.feed_forward_dropout = Dropout(config.hidden_dropout_prob, site + 2)
 
-    def forward(self, hidden_th: Tensor, layout: SequenceLayout) -> Tensor:
-        hidden_th = self.attention_norm(self.dropout(self.attention(hidden_th, layout), hidden_th))
-        return self.feed_forward_norm(self.dropout(self.feed_forward(hidden_th), hidden_th))
+    def forward(self, hidden_th: Tensor, layout: SequenceLayout, keys_t: Tensor | None = None) -> Tensor:
+        attended_th = self.attention(hidden_th, layout, keys_t)
+        hidden_th = self.attention_norm(self.attention_dropout(attended_th, hidden_th, keys_t))
+        return self.feed_forward_norm(self.feed_forward_dropout(self.feed_forward(hidden_th), hidden_th, keys_t))
 
 
 class Pooler(nn.Module):
@@ -108,7 +112,7 @@ class BertModel(nn.Module):
         self.config = config
         self.checkpoint_activations = False
         self.embeddings = Embeddings(config)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(Layer(config, number) for number in range(config.num_hidden_layers))
         self.pooler = Pooler(config)
         initialise(self, config.initializer_range)
 
@@ -123,13 +127,14 @@ class BertModel(nn.Module):
                 f"{self.config.max_position_embeddings} positions: shorten it or build a model with more"
             )
         layout = SequenceLayout.of(batch.cu_seqlens, batch.max_length)
-        hidden_th = self.embeddings(batch.input_ids_t, batch.segment_ids_t, batch.position_ids_t, words_th)
+        keys_t = token_keys(batch) if self.training else None
+        hidden_th = self.embeddings(batch, words_th, keys_t)
         yield hidden_th
         for layer in self.layers:
             if self.checkpoint_activations and self.training:
-                hidden_th = checkpoint(layer, hidden_th, layout, use_reentrant=False)
+                hidden_th = checkpoint(layer, hidden_th, layout, keys_t, use_reentrant=False)
             else:
-                hidden_th = layer(hidden_th, layout)
+                hidden_th = layer(hidden_th, layout, keys_t)
             yield hidden_th
 
     def forward(self, batch: PackedBatch, words_th: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -22,6 +22,7 @@ class PackedBatch:
     masked_indices_m: Tensor | None = None  # index into t
     masked_labels_m: Tensor | None = None  # the original token there
     is_random_next_s: Tensor | None = None  # 0: B follows A; 1: B is from another document
+    dropout_keys_s: Tensor | None = None  # what the example's dropout is drawn from; None: from torch's generator
 
     @property
     def tokens(self) -> int:

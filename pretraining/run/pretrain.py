@@ -175,6 +175,7 @@ class _Run:
             vocabulary=vocabulary_of(self.sets[0]) if recipe.data.masking == "dynamic" else None,
             passed_over=state.passed_over,
             device=self.device if self.device.type == "cuda" else None,
+            dropout_seed=recipe.training.seed,
         )
 
     def _watcher(self, state: TrainerState) -> RunWatcher:

@@ -75,7 +75,7 @@ def accepted_changes(
 
 
 def other_layout(saved: Identity, current: Identity) -> str:
-    """How the work was cut up there and is here, in words; empty where alike, and so bit for bit the same on the CPU."""
+    """How the work was cut up there and is here, in words; empty where alike: bit for bit the same on the CPU."""
     names = {"ranks": "ranks", "stage": "ZeRO stage", "threads": "threads a rank"}
     return ", ".join(
         f"{words} {getattr(saved, name)} there, {getattr(current, name)} here"

@@ -51,14 +51,15 @@ def test_attention_equals_the_plain_computation(
     torch.testing.assert_close(ours_grad, plain_grad, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("keys_t", [None, torch.arange(9)], ids=["from the generator", "from keys"])
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
-def test_the_gradient_is_that_of_the_forward_pass(dropout: float) -> None:
+def test_the_gradient_is_that_of_the_forward_pass(dropout: float, keys_t: Tensor | None) -> None:
     qkv = torch.randn(9, 3, 2, 3, dtype=torch.float64, requires_grad=True)
     layout = layout_of([4, 4, 1])
 
     def attend(value: Tensor) -> Tensor:
         torch.manual_seed(5)  # the same mask at every call
-        return packed_attention(value, layout, dropout)
+        return packed_attention(value, layout, dropout, keys_t)
 
     assert torch.autograd.gradcheck(attend, qkv)
 
@@ -68,6 +69,59 @@ def test_dropped_weights_leave_the_mean_alone() -> None:
     qkv, layout = torch.randn(6, 3, 2, 4), layout_of([6])
     mean = torch.stack([packed_attention(qkv, layout, 0.2) for _ in range(3000)]).mean(0)
     torch.testing.assert_close(mean, packed_attention(qkv, layout, 0.0), atol=0.06, rtol=0)
+
+
+@pytest.mark.parametrize("long", [1, 1000], ids=["long", "short"])
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
+def test_with_keys_a_sequence_does_not_see_how_the_batch_is_computed(
+    lengths: list[int], long: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    qkv, keys_t = torch.randn(sum(lengths), 3, HEADS, HEAD_SIZE, dtype=torch.float64), torch.arange(sum(lengths))
+    state = torch.get_rng_state()
+    parts = zip(qkv.split(lengths), keys_t.split(lengths), lengths, strict=True)
+    alone = torch.cat([packed_attention(part, layout_of([n]), 0.4, keys, site=7) for part, keys, n in parts])
+    monkeypatch.setattr(attention_cpu, "LONG", long)
+    torch.testing.assert_close(packed_attention(qkv, layout_of(lengths), 0.4, keys_t, site=7), alone)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def kept_weights(dtype: torch.dtype, keys_t: Tensor, site: int) -> Tensor:
+    """[heads, 32, 32], true where a weight is kept: all are equal, and the values are the rows of the identity."""
+    qkv = torch.zeros(32, 3, HEADS, 32, dtype=dtype)
+    qkv[:, 2] = torch.eye(32)[:, None]
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        context = packed_attention(qkv, layout_of([32]), 0.25, keys_t, site)
+    assert context.dtype == dtype
+    assert context.max().item() == pytest.approx(1 / 32 / 0.75, rel=1e-2)
+    return context.transpose(0, 1) > 0
+
+
+def test_keys_drop_the_same_weights_in_lower_precision_and_others_by_head_and_site() -> None:
+    keys_t = torch.arange(32)
+    kept = kept_weights(torch.float32, keys_t, site=1)
+    assert torch.equal(kept_weights(torch.bfloat16, keys_t, site=1), kept)
+    assert kept.double().mean().item() == pytest.approx(0.75, abs=5 * (0.25 * 0.75 / kept.numel()) ** 0.5)
+    masks = torch.cat([kept, kept_weights(torch.float32, keys_t, site=2)]).flatten(1)
+    agreement = (masks[:, None] == masks).double().mean(-1)[*torch.triu_indices(len(masks), len(masks), 1)]
+    assert agreement.sub(0.625).abs().max().item() < 5 * (0.625 * 0.375 / 32**2) ** 0.5
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
+def test_keyed_attention_in_lower_precision_is_that_of_float32(lengths: list[int]) -> None:
+    torch.manual_seed(0)
+    qkv = torch.randn(sum(lengths), 3, HEADS, HEAD_SIZE, requires_grad=True)
+    grad, keys_t, layout = torch.randn(sum(lengths), HEADS, HEAD_SIZE), torch.arange(sum(lengths)), layout_of(lengths)
+    exact = packed_attention(qkv, layout, 0.4, keys_t)
+    with torch.autocast("cpu", torch.bfloat16):
+        lower = packed_attention(qkv.bfloat16(), layout, 0.4, keys_t)
+    assert lower.dtype == torch.bfloat16
+    torch.testing.assert_close(lower.float(), exact, atol=0.05, rtol=0.05)
+    (exact_grad,), (lower_grad,) = (
+        torch.autograd.grad(exact, qkv, grad),
+        torch.autograd.grad(lower, qkv, grad.bfloat16()),
+    )
+    torch.testing.assert_close(lower_grad, exact_grad, atol=0.05, rtol=0.05)
 
 
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())

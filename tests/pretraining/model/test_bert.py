@@ -10,8 +10,9 @@ import transformers
 from torch import Tensor
 
 from pretraining.errors import PretrainingError
-from pretraining.model.bert import BertForPreTraining, BertModel
+from pretraining.model.bert import BertForPreTraining, BertModel, SelfAttention
 from pretraining.model.config import BertConfig
+from pretraining.model.dropout import Dropout
 from pretraining.model.huggingface import export_bert, to_huggingface_names
 from pretraining.model.loss import PreTrainingSums
 from pretraining.model.packing import PackedBatch
@@ -98,10 +99,13 @@ def test_correct_predictions_are_counted(small_config: BertConfig, make_batch: M
     assert sums.nsp_correct.item() == batch.is_random_next_s.sum().item()
 
 
-def test_activation_checkpointing_changes_no_gradient(small_config: BertConfig, make_batch: MakeBatch) -> None:
+@pytest.mark.parametrize("keys_s", [None, torch.tensor([3, 4, 5])], ids=["from the generator", "from keys"])
+def test_activation_checkpointing_changes_no_gradient(
+    keys_s: Tensor | None, small_config: BertConfig, make_batch: MakeBatch
+) -> None:
     config = small_config.model_copy(update={"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1})
     model = BertForPreTraining(config)
-    batch = make_batch([16, 8, 16])
+    batch = replace(make_batch([16, 8, 16]), dropout_keys_s=keys_s)
     gradients = []
     for checkpointed in (False, True):
         model.bert.checkpoint_activations = checkpointed
@@ -111,6 +115,31 @@ def test_activation_checkpointing_changes_no_gradient(small_config: BertConfig, 
         gradients.append([parameter.grad.clone() for parameter in model.parameters()])
     for plain, recomputed in zip(*gradients, strict=True):
         torch.testing.assert_close(plain, recomputed, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("checkpointed", [False, True])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_with_keys_a_training_step_draws_nothing_from_torchs_generator(
+    precision: torch.dtype, checkpointed: bool, small_config: BertConfig, make_batch: MakeBatch
+) -> None:
+    config = small_config.model_copy(update={"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1})
+    model, batch = BertForPreTraining(config), make_batch([16, 8, 16])
+    model.bert.checkpoint_activations = checkpointed
+    losses = []
+    for keys in ([3, 4, 5], [3, 4, 5], [3, 4, 6]):
+        state = torch.get_rng_state()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
+            loss = mean_loss(model(replace(batch, dropout_keys_s=torch.tensor(keys))))
+        loss.backward()
+        assert torch.equal(torch.get_rng_state(), state)
+        losses.append(loss.item())
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_every_site_of_dropout_has_its_number(small_config: BertConfig) -> None:
+    model = BertForPreTraining(small_config)
+    sites = [part.site for part in model.modules() if isinstance(part, Dropout | SelfAttention)]
+    assert sorted(sites) == list(range(1 + 3 * small_config.num_hidden_layers))
 
 
 def test_autocast_stays_close_and_keeps_losses_and_gradients_in_float32(
@@ -162,7 +191,7 @@ def test_a_misspelt_size_names_the_nearest() -> None:
 @pytest.mark.slow
 def test_a_compiled_model_has_the_same_loss_and_gradients(small_config: BertConfig, make_batch: MakeBatch) -> None:
     torch.manual_seed(2)
-    model, batch = BertForPreTraining(small_config), make_batch([16, 16, 9])
+    model, batch = BertForPreTraining(small_config), replace(make_batch([16, 16, 9]), dropout_keys_s=torch.arange(3))
     results = []
     for network in (model, torch.compile(model)):
         model.zero_grad()

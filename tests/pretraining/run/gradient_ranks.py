@@ -45,7 +45,7 @@ def main() -> None:
         )
         model = import_bert(folder / "start")
         engine = start_engine(recipe, model, ranks, micro_batches, on_cpu=device.type == "cpu")
-        loader = Loader(examples, sampler, BATCH, micro_batches, environment.rank, ranks, 32)
+        loader = Loader(examples, sampler, BATCH, micro_batches, environment.rank, ranks, 32, dropout_seed=7)
         gradients: dict[str, torch.Tensor] = {}
         update = engine.step
 
