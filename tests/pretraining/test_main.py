@@ -59,7 +59,7 @@ def recipe(tmp_path: Path) -> Path:
         (["--model.vocab_size=50"], "vocabulary of 65 tokens and the model has 50"),
         (["--training.batch_size=9"], "training.micro_batch_size"),
         (["--training.precision=fp16"], "needs a GPU"),
-        (["--schedule.warmup_steps=20"], "more than the run's 8 steps"),
+        (["--schedule.warmup_steps=20"], "schedule.warmup_steps is 20 and training.steps 8"),
         (["--init.from=nowhere"], "neither a finished run"),
     ],
 )
