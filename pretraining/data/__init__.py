@@ -3,7 +3,7 @@
 In: mapped shards, and a position in the stateless order (epoch, index). Out: `loader.GlobalBatch`: this rank's
 micro-batches (packed tokens) and the exact counts of the whole step. Open first: `loader.py`; `sampler.py` is the
 order, `batching.py` cuts a batch by length, `examples.py` reads, by the compiled loops of `packing_loops.py`, and
-`dynamic_masking.py` draws new masks.
+`dynamic_masking.py` draws new masks; `shard_check.py` hashes a sample of the shards before a run.
 """
 
-__all__ = ["batching", "dynamic_masking", "examples", "loader", "sampler"]
+__all__ = ["batching", "dynamic_masking", "examples", "loader", "sampler", "shard_check"]

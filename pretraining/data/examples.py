@@ -167,6 +167,7 @@ class Examples:
             self._tables.append(shard.table)
             for name, value in _addresses(shard).items():
                 columns[name].append(value)
+            columns["vocabulary"].append(shard_set.manifest.vocabulary_size)
         columns["first_example"] = np.cumsum([0] + [record.rows for _, record in self.shards]).tolist()
         return packing_loops.ShardTable(
             **{name: np.array(values, bool if name == "wide" else np.int64) for name, values in columns.items()}

@@ -16,6 +16,7 @@ from pretraining.data.dynamic_masking import MaskingVocabulary
 from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Sampler
+from pretraining.data.shard_check import check_sample
 from pretraining.optimization.schedules import build_schedule
 from pretraining.planning.flops import datasheet_tflops
 from pretraining.planning.measured_peak import measure_matmul_tflops
@@ -45,6 +46,7 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
     deepspeed_configuration(recipe, environment.world_size, micro_batches, on_cpu=not torch.cuda.is_available())
     schedule = build_schedule(recipe.schedule, recipe.optimizer.learning_rate, recipe.training.steps)
     sets = open_shard_sets(recipe.data.shards, recipe.data.sequence_length, recipe.model.vocab_size)
+    check_sample(sets, "train", recipe.data.sequence_length, environment.rank, environment.world_size)
     prepare_torch(recipe, environment)
     model = initial_model(recipe, sets)
     device = start_processes(environment)
