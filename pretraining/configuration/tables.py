@@ -140,7 +140,7 @@ class TrainingOptions(Section):
     deterministic: bool = False
     """Use deterministic kernels only."""
     threads: int | None = Field(None, ge=1, le=4_096)
-    """CPU threads per rank; left out: the node's cores divided by its ranks."""
+    """CPU threads per rank; left out: OMP_NUM_THREADS where it is set, else the node's cores divided by its ranks."""
 
 
 class EvaluationOptions(Section):

@@ -27,7 +27,7 @@ from pretraining.run.export_folder import export_run
 from pretraining.run.initial_weights import initial_model
 from pretraining.run.loop import train
 from pretraining.run.random_state import seed_rank
-from pretraining.run.ranks import RankEnvironment
+from pretraining.run.ranks import RankEnvironment, threads_of_rank
 from pretraining.run.stop import StopRequest
 from pretraining.run.trainer_state import TrainerState
 from pretraining.run.watcher import RunWatcher
@@ -99,7 +99,7 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
 def prepare_torch(recipe: Recipe, environment: RankEnvironment) -> None:
     """Threads, seeds and kernels, before anything is computed."""
     cores = len(os.sched_getaffinity(0))
-    torch.set_num_threads(recipe.training.threads or max(1, cores // environment.local_world_size))
+    torch.set_num_threads(threads_of_rank(recipe.training.threads, cores, environment.local_world_size))
     torch.manual_seed(recipe.training.seed)  # the same weights on every rank
     torch.backends.cuda.matmul.allow_tf32 = recipe.training.precision != "fp32"
     if recipe.training.deterministic:
