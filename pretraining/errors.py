@@ -13,6 +13,10 @@ class PretrainingError(Exception):
     exit_code = 2
 
 
+class DamagedShardError(PretrainingError):
+    """A file of shards is not as its manifest says. Ranks look at different files, so it may be one rank's alone."""
+
+
 class RetryablePretrainingError(PretrainingError):
     """The same command may succeed later or elsewhere (a lost rank, a full disk); 75 is EX_TEMPFAIL."""
 

@@ -1,5 +1,6 @@
 """Options from a TOML file: the same keys as on the command line."""
 
+import re
 import tomllib
 from collections.abc import Collection
 from pathlib import Path
@@ -9,13 +10,28 @@ from typing import Any
 def read_table(path: str | Path, error_class: type[Exception]) -> dict[str, Any]:
     """The content of a TOML file; raises `error_class` where there is none."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise error_class(f"--config {path}: there is no such file.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise error_class(f"--config {path} cannot be read ({error}); give a TOML file.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise error_class(f"--config {path} is not TOML: {error}.") from error
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also of endless digits, and of brackets in brackets
+        raise error_class(f"--config {path} is not TOML: {error}{_line_named(str(error), text)}.") from error
+
+
+def _line_named(message: str, text: str) -> str:
+    """The line that a message of the TOML parser means, as it stands in the file: it names the key."""
+    found = re.search(r"\(at line (\d+),", message)
+    line = text.splitlines()[int(found[1]) - 1 : int(found[1])] if found else []
+    return f": {shortened(line[0].strip())}" if line and line[0].strip() else ""
+
+
+def shortened(value: Any, most: int = 80) -> str:
+    """A value as one line of a message can hold it."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def flatten(table: dict[str, Any], keys: Collection[str], prefix: str = "") -> tuple[dict[str, Any], list[str]]:
@@ -50,5 +66,5 @@ def toml_value(text: str) -> Any:
     """A TOML value where the text is one, else the text itself: paths and names need no quotes."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from preprocessing.arguments.config_file import shortened
 from preprocessing.arguments.parser import METAVARS, OptionParser
 from preprocessing.errors import PreprocessingError
 
@@ -106,8 +107,8 @@ def _sentence(error: ValidationError, namespace: argparse.Namespace) -> str:
     if isinstance(first["input"], dict):  # what the values of a section are together
         return f"[{key}] {message}."
     if key in getattr(namespace, "from_config", ()):
-        return f"{config}: {key} = {first['input']}: {message}."
-    return f"{option} {first['input']}: {message}."
+        return f"{config}: {key} = {shortened(first['input'])}: {message}."
+    return f"{option} {shortened(first['input'])}: {message}."
 
 
 class _YesNo(argparse.Action):

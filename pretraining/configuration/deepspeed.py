@@ -71,10 +71,6 @@ def check_deepspeed_table(table: dict[str, Any]) -> None:
                 f"[deepspeed] {key!r} is not a DeepSpeed setting, which would ignore it: {nearest(key, PASSED_THROUGH)}"
             )
     zero = table.get("zero_optimization", {})
-    if zero.get("stage", 1) not in (0, 1, 2, 3):
-        raise PretrainingError(
-            f"[deepspeed] zero_optimization.stage is {zero['stage']!r}: ZeRO has stages 0, 1, 2 and 3"
-        )
     _check_zero_table(zero)
     for part in ("offload_optimizer", "offload_param"):
         if isinstance(zero.get(part), dict) and zero[part].get("device") == "nvme":

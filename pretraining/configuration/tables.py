@@ -1,21 +1,39 @@
 """What a pretraining recipe may say: frozen, typed, checked before anything starts."""
 
-import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from pretraining.errors import PretrainingError
-from pretraining.model.config import BertConfig
-from pretraining.optimization.options import OptimizerConfig
-from pretraining.optimization.schedules import ScheduleConfig
+from pretraining.model.config import (
+    BertConfig,
+    Dropout,
+    InitializerRange,
+    InnerWidth,
+    Layers,
+    Positions,
+    VocabularySize,
+    Width,
+)
+from pretraining.optimization.options import OptimizerConfig, Section
+from pretraining.optimization.schedules import MOST_STEPS, ScheduleConfig, build_schedule
+
+_MOST_SEQUENCES = 10_000_000  # of a step; published: up to 65,536
+_LARGEST_SEED = 2**32 - 1  # what every generator of random numbers takes
+_MOST_TOKENS = 2**31 - 1  # of a forward pass: places in it are int32
+_LARGEST_INTEGER = 2**63 - 1  # DeepSpeed's own "no limit"
 
 
-class Section(BaseModel):
-    """A frozen table of a recipe that refuses keys it does not know; the string below a key is its help."""
+def _usable(name: str) -> str:
+    """A folder's name that is one: the empty one would be the working directory."""
+    if not name.strip() or "\0" in name:
+        raise ValueError("this names no folder")
+    return name
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True)
+
+FolderName = Annotated[str, AfterValidator(_usable)]
 
 
 class ModelOptions(Section):
@@ -23,23 +41,23 @@ class ModelOptions(Section):
 
     size: Literal["tiny", "mini", "small", "medium", "base", "large"] = "base"
     """Layers, width and heads as published (Devlin et al. 2018; Turc et al. 2019)."""
-    vocab_size: int | None = None
+    vocab_size: VocabularySize | None = None
     """Rows of the embedding; left out: the pieces of the shards' vocabulary."""
-    hidden_size: int | None = None
+    hidden_size: Width | None = None
     """Width of every layer; left out: the size's."""
-    num_hidden_layers: int | None = None
+    num_hidden_layers: Layers | None = None
     """Layers; left out: the size's."""
-    num_attention_heads: int | None = None
+    num_attention_heads: Width | None = None
     """Attention heads of a layer; left out: the size's."""
-    intermediate_size: int | None = None
+    intermediate_size: InnerWidth | None = None
     """Width inside the feed-forward part; left out: four times the size's hidden_size."""
-    hidden_dropout_prob: float | None = None
-    """Dropout of embeddings and of every layer's outputs; left out: 0.1."""
-    attention_probs_dropout_prob: float | None = None
-    """Dropout of attention weights; left out: 0.1."""
-    max_position_embeddings: int | None = None
+    hidden_dropout_prob: Dropout | None = None
+    """Dropout of embeddings and of every layer's outputs, up to 0.9; left out: 0.1."""
+    attention_probs_dropout_prob: Dropout | None = None
+    """Dropout of attention weights, up to 0.9; left out: 0.1."""
+    max_position_embeddings: Positions | None = None
     """Longest sequence that the model can read; left out: 512."""
-    initializer_range: float | None = None
+    initializer_range: InitializerRange | None = None
     """Standard deviation of the first weights; left out: 0.02."""
     activation_checkpointing: bool = False
     """Compute each layer again in the backward pass: less memory, about a third more time."""
@@ -63,7 +81,7 @@ class ModelOptions(Section):
 class InitOptions(Section):
     """Where the weights start."""
 
-    from_: str | None = Field(None, alias="from")
+    from_: FolderName | None = Field(None, alias="from")
     """A run's folder, its export, or any Hugging Face BERT folder; left out: random weights."""
     new_heads: bool = False
     """Let pretraining heads that init.from does not have start at random."""
@@ -74,63 +92,65 @@ class InitOptions(Section):
 class DataOptions(Section):
     """What is trained on, in which order."""
 
-    shards: tuple[str, ...] = Field((), json_schema_extra={"separator": ","})
+    shards: tuple[FolderName, ...] = Field((), json_schema_extra={"separator": ","})
     """Folders of shards, as preprocessing/pipeline.py writes them."""
     weights: tuple[float, ...] = ()
     """Passes over each folder of shards per epoch; left out: one each."""
-    sequence_length: int = Field(128, ge=8)
+    sequence_length: int = Field(128, ge=8, le=65_535)
     """Which of the shards' lengths to train on, in pieces."""
     masking: Literal["static", "dynamic"] = "static"
     """static: the masks of the shards; dynamic: new ones each epoch (Liu et al. 2019, section 4.1)."""
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, le=_LARGEST_SEED)
     """Of the order of examples, and of dynamic masks."""
-    prefetch: int = Field(2, ge=1)
-    """Global batches that are prepared ahead."""
+    prefetch: int = Field(2, ge=1, le=1_000)
+    """Global batches that are prepared ahead, and so held in memory."""
 
     @field_validator("shards", "weights", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
-        return (value,) if isinstance(value, int | float) else value
+        return (value,) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
     @field_validator("weights")
     @classmethod
     def _positive(cls, weights: tuple[float, ...]) -> tuple[float, ...]:
-        if not all(0 < weight < math.inf for weight in weights):
-            raise ValueError("every weight must be a number above 0; leave a shard set out to not train on it")
+        if not all(0 < weight <= 10_000 for weight in weights):
+            raise ValueError(
+                "every weight must be a number above 0, up to 10,000; leave a shard set out to not train on it"
+            )
         return weights
 
 
 class TrainingOptions(Section):
     """How much, and in which precision."""
 
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, le=MOST_STEPS)
     """Optimiser steps of the whole run; the schedule's length."""
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=_MOST_SEQUENCES)
     """Sequences per optimiser step, over all ranks together."""
-    micro_batch_size: int = Field(ge=1)
+    micro_batch_size: int = Field(ge=1, le=_MOST_SEQUENCES)
     """Sequences per rank and forward pass, at most."""
-    stop_at: int | None = Field(None, ge=1)
+    stop_at: int | None = Field(None, ge=1, le=MOST_STEPS)
     """End after this step, with a checkpoint; the schedule stays that of all steps."""
     precision: Literal["fp32", "bf16", "fp16"] = "bf16"
     """bf16: float32 weights under autocast; fp16: DeepSpeed's, with loss scaling, on GPUs only."""
     clip_norm: float = Field(1.0, ge=0)
     """Largest norm of the reduced gradient over all parameters; 0: no clipping."""
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, le=_LARGEST_SEED)
     """Of the first weights and of dropout."""
     deterministic: bool = False
     """Use deterministic kernels only."""
-    threads: int | None = Field(None, ge=1)
-    """CPU threads per rank; left out: the node's cores divided by its ranks."""
+    threads: int | None = Field(None, ge=1, le=4_096)
+    """CPU threads per rank; left out: OMP_NUM_THREADS where it is set, else the node's cores divided by its ranks."""
 
 
 class EvaluationOptions(Section):
     """Held-out figures during training."""
 
-    every: int = Field(0, ge=0)
+    every: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps between evaluations; 0: only at the start and the end."""
-    examples: int = Field(10_000, ge=0)
+    examples: int = Field(10_000, ge=0, le=1_000_000_000)
     """Held-out examples, at most; 0: no evaluation."""
     at_start: bool = True
     """Evaluate before the first step as well."""
@@ -139,9 +159,9 @@ class EvaluationOptions(Section):
 class CheckpointOptions(Section):
     """Saving and resuming."""
 
-    every: int = Field(0, ge=0)
+    every: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps between checkpoints; 0: only at the end, or when the run is stopped."""
-    keep: int = Field(2, ge=1)
+    keep: int = Field(2, ge=1, le=1_000_000)
     """How many of the newest checkpoints stay."""
     keep_every: int = Field(0, ge=0)
     """Checkpoints of steps that are multiples of it stay for good; 0: none."""
@@ -176,9 +196,9 @@ class HealthOptions(Section):
 class OutputOptions(Section):
     """Where results go."""
 
-    folder: str = "runs/pretraining"
+    folder: FolderName = "runs/pretraining"
     """The run's folder: metrics, checkpoints, report, exported model."""
-    log_every: int = Field(10, ge=1)
+    log_every: int = Field(10, ge=1, le=MOST_STEPS)
     """Steps between lines of metrics.jsonl."""
     tensorboard: bool = True
     """Write TensorBoard events as well."""
@@ -210,7 +230,19 @@ class Recipe(Section):
         zero = table.get("zero_optimization", {})
         if not isinstance(zero, dict):
             raise ValueError(f"zero_optimization is {zero!r}, not a table; ZeRO's stage is a key in it")
+        stage = zero.get("stage", 1)
+        if type(stage) is not int or stage not in (0, 1, 2, 3):  # to Python, true is 1
+            raise ValueError(f"zero_optimization.stage is {_as_toml(stage)}: ZeRO has stages 0, 1, 2 and 3")
         return {**table, "zero_optimization": {"stage": 1, **zero}}
+
+    @field_validator("deepspeed")
+    @classmethod
+    def _numbers_are_finite(cls, table: dict[str, Any]) -> dict[str, Any]:
+        for name, value in _leaves(table):
+            # Written so that it holds for nan as well.
+            if isinstance(value, float | int) and not abs(value) <= _LARGEST_INTEGER:
+                raise ValueError(f"{name} is {value}: write a finite number of at most 64 bits")
+        return table
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -225,6 +257,23 @@ class Recipe(Section):
                 f"training.micro_batch_size {self.training.micro_batch_size} is larger than training.batch_size "
                 f"{self.training.batch_size}"
             )
+        if self.training.micro_batch_size * self.data.sequence_length > _MOST_TOKENS:
+            raise ValueError(
+                f"training.micro_batch_size {self.training.micro_batch_size} times data.sequence_length "
+                f"{self.data.sequence_length} is more than the {_MOST_TOKENS} tokens that one forward pass can count; "
+                "lower the first"
+            )
+        if self.training.stop_at is not None and self.training.stop_at > self.training.steps:
+            raise ValueError(
+                f"training.stop_at {self.training.stop_at} is behind the last of training.steps {self.training.steps}; "
+                "leave it out, or raise training.steps"
+            )
+        if self.data.weights and self.data.shards and len(self.data.weights) != len(self.data.shards):
+            raise ValueError(
+                f"data.weights has {len(self.data.weights)} numbers for the {len(self.data.shards)} folders of "
+                "data.shards; give one for each"
+            )
+        build_schedule(self.schedule, self.optimizer.learning_rate, self.training.steps)
         return self
 
     @property
@@ -235,3 +284,17 @@ class Recipe(Section):
     @property
     def run_folder(self) -> Path:
         return Path(self.output.folder)
+
+
+def _leaves(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted name and value of everything in nested tables and lists."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield from ((f"{prefix}{key}", part) for part in (value if isinstance(value, list) else (value,)))
+
+
+def _as_toml(value: Any) -> str:
+    """A value as its recipe spells it."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)

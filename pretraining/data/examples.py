@@ -22,7 +22,8 @@ def open_shard_sets(folders: Sequence[str | Path], sequence_length: int, vocabul
     """Opens shard folders that one model can be trained on together.
 
     They must hold ``sequence_length``, share one tokenizer, and its vocabulary must fit ``vocabulary_size`` (None:
-    any).
+    any). No two may hold the same examples: whether a path is spelt otherwise, a link or a copy, the fingerprints say
+    so.
     """
     if not folders:
         raise PretrainingError("no shards to train on: give --data.shards=FOLDER, the output folder of preprocessing")
@@ -37,6 +38,14 @@ def open_shard_sets(folders: Sequence[str | Path], sequence_length: int, vocabul
             raise PretrainingError(
                 f"{shard_set.folder} was built with another vocabulary than {sets[0].folder}; "
                 "build both with the same --vocab"
+            )
+    first_of: dict[str, ShardSet] = {}
+    for shard_set in sets:
+        same = first_of.setdefault(shard_set.fingerprint, shard_set)
+        if same is not shard_set:
+            raise PretrainingError(
+                f"data.shards: {same.folder} and {shard_set.folder} hold the same examples; name them once, and for "
+                "more passes over them set data.weights"
             )
     vocabulary = sets[0].manifest.vocabulary_size
     if vocabulary_size is not None and vocabulary > vocabulary_size:
@@ -158,6 +167,7 @@ class Examples:
             self._tables.append(shard.table)
             for name, value in _addresses(shard).items():
                 columns[name].append(value)
+            columns["vocabulary"].append(shard_set.manifest.vocabulary_size)
         columns["first_example"] = np.cumsum([0] + [record.rows for _, record in self.shards]).tolist()
         return packing_loops.ShardTable(
             **{name: np.array(values, bool if name == "wide" else np.int64) for name, values in columns.items()}

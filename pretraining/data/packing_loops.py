@@ -2,7 +2,8 @@
 
 A micro-batch of a shuffled corpus touches about as many shards as it has examples, so looping over shards in Python
 would be a loop over examples. These loops instead take the address of every mapped buffer; nothing is copied on the
-way but the tokens asked for. Offsets that point outside their buffer (a corrupt shard) are reported, never followed.
+way but the tokens asked for. Offsets that point outside their buffer and identifiers outside the vocabulary (a corrupt
+shard) are reported, never followed.
 """
 
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ class ShardTable(NamedTuple):
     masked_labels: np.ndarray  # addresses of uint16[masked] or uint32[masked]
     is_random_next: np.ndarray  # addresses of Arrow's bitmap: bit row % 8 of byte row // 8
     wide: np.ndarray  # bool: identifiers of 32 bits
+    vocabulary: np.ndarray  # int64: every identifier is below it
 
 
 def _pointer_intrinsic(typing_context: Any, address: Any) -> Any:
@@ -79,7 +81,7 @@ def pack(
 ) -> int:
     """Packs ``examples`` (int64[n]) end to end into the int64 outputs; the edges (int64[n + 1]) come from ``measure``.
 
-    Returns OK, or the place in ``examples`` whose segment start or masked positions are corrupt.
+    Returns OK, or the place in ``examples`` whose segment start, masked positions, identifiers or labels are corrupt.
     """
     for place in range(len(examples)):
         shard = np.searchsorted(table.first_example, examples[place], side="right") - 1
@@ -91,20 +93,27 @@ def pack(
         segment_b = numba.carray(_pointer(table.segment_b_start[shard]), (row + 1,), np.uint16)[row]
         if segment_b > length:
             return place
+        highest = np.int64(0)  # looked at once an example: a branch at every token would keep the loops from being vectorised
         if table.wide[shard]:
             wide_ids = numba.carray(_pointer(table.input_ids[shard]), (first + length,), np.uint32)
             wide_labels = numba.carray(_pointer(table.masked_labels[shard]), (first_mask + masks,), np.uint32)
             for step in range(length):
+                highest = max(highest, np.int64(wide_ids[first + step]))
                 input_ids[start + step] = wide_ids[first + step]
             for step in range(masks):
+                highest = max(highest, np.int64(wide_labels[first_mask + step]))
                 masked_labels[mask_start + step] = wide_labels[first_mask + step]
         else:
             ids = numba.carray(_pointer(table.input_ids[shard]), (first + length,), np.uint16)
             labels = numba.carray(_pointer(table.masked_labels[shard]), (first_mask + masks,), np.uint16)
             for step in range(length):
+                highest = max(highest, np.int64(ids[first + step]))
                 input_ids[start + step] = ids[first + step]
             for step in range(masks):
+                highest = max(highest, np.int64(labels[first_mask + step]))
                 masked_labels[mask_start + step] = labels[first_mask + step]
+        if highest >= table.vocabulary[shard]:
+            return place
         for step in range(length):
             segment_ids[start + step] = 1 if step >= segment_b else 0
             position_ids[start + step] = step

@@ -86,8 +86,14 @@ class Sampler:
                 f"data.weights has {len(weights)} numbers for {len(sizes)} shard sets; give one for each"
             )
         draws = tuple(round(size * weight) for size, weight in zip(sizes, weights, strict=True))
-        if sum(draws) == 0:
+        if sum(sizes) == 0:
             raise PretrainingError("the shard sets hold no training example of this sequence length")
+        for size, weight, drawn in zip(sizes, weights, draws, strict=True):
+            if size and not drawn:
+                raise PretrainingError(
+                    f"data.weights: {weight} of a set of {size} examples is less than one an epoch; raise it, or leave "
+                    "the set out"
+                )
         return cls(sizes, draws, seed)
 
     @property

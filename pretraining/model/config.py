@@ -3,7 +3,7 @@
 import difflib
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -31,23 +31,35 @@ IMPLEMENTED_SETTINGS: dict[str, Any] = {
 }
 
 
+# Sizes beyond any published model, so that a digit too many is a sentence and not a failed allocation.
+VocabularySize = Annotated[int, Field(ge=1, le=10_000_000)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
+InnerWidth = Annotated[int, Field(ge=1, le=4 * 65_536)]
+Layers = Annotated[int, Field(ge=1, le=1_000)]
+Positions = Annotated[int, Field(ge=1, le=65_536)]  # shards write a place in a row in 16 bits
+# What is kept is multiplied by 1 / (1 − probability): tenfold at this bound, without limit at 1. Published: up to 0.5.
+Dropout = Annotated[float, Field(ge=0.0, le=0.9)]
+# 0.02 is BERT's. Far below, all weights are alike to the optimiser's epsilon; with 1, a layer's outputs are noise.
+InitializerRange = Annotated[float, Field(ge=1e-6, le=1.0)]
+
+
 class BertConfig(BaseModel):
     """Architecture of a BERT (Devlin et al. 2018, section 3); the defaults are BERT-Base, uncased."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    vocab_size: int = Field(PUBLISHED_VOCABULARY, ge=1)
-    hidden_size: int = Field(768, ge=1)
-    num_hidden_layers: int = Field(12, ge=1)
-    num_attention_heads: int = Field(12, ge=1)
-    intermediate_size: int = Field(3072, ge=1)
-    hidden_dropout_prob: float = Field(0.1, ge=0.0, lt=1.0)
-    attention_probs_dropout_prob: float = Field(0.1, ge=0.0, lt=1.0)
-    max_position_embeddings: int = Field(512, ge=1)
-    type_vocab_size: int = Field(2, ge=1)
-    initializer_range: float = Field(0.02, gt=0.0)
-    layer_norm_eps: float = Field(1e-12, gt=0.0)
-    pad_token_id: int = Field(0, ge=0)
+    vocab_size: VocabularySize = PUBLISHED_VOCABULARY
+    hidden_size: Width = 768
+    num_hidden_layers: Layers = 12
+    num_attention_heads: Width = 12
+    intermediate_size: InnerWidth = 3072
+    hidden_dropout_prob: Dropout = 0.1
+    attention_probs_dropout_prob: Dropout = 0.1
+    max_position_embeddings: Positions = 512
+    type_vocab_size: int = Field(2, ge=1, le=65_536)
+    initializer_range: InitializerRange = 0.02
+    layer_norm_eps: float = Field(1e-12, gt=0.0, le=1.0)
+    pad_token_id: int = Field(0, ge=0, le=10_000_000)
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:

@@ -7,12 +7,16 @@ seconds it has used) to go on exactly.
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from pretraining.errors import PretrainingError
+from pretraining.optimization.options import Section
+
+MOST_STEPS = 1_000_000_000  # a thousand times BERT's own million
+_TEN_YEARS = 315_360_000.0
 
 
-class ScheduleConfig(BaseModel):
+class ScheduleConfig(Section):
     """The `[schedule]` table of a recipe.
 
     linear: straight down to the end; polynomial: the same with a power; warmup-stable-decay: constant, then linear
@@ -20,19 +24,17 @@ class ScheduleConfig(BaseModel):
     where those are used up first (Izsak et al. 2021, section 3.3).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
     kind: Literal["linear", "polynomial", "warmup-stable-decay", "time", "constant"] = "linear"
     """How the rate falls after the warm-up."""
-    warmup_steps: int = Field(0, ge=0)
-    """Steps in which the rate rises linearly to its peak."""
-    power: float = Field(1.0, gt=0.0)
+    warmup_steps: int = Field(0, ge=0, le=MOST_STEPS)
+    """Steps in which the rate rises linearly to its peak; fewer than the run has."""
+    power: float = Field(1.0, gt=0.0, le=100.0)
     """Of kind polynomial."""
     decay_share: float = Field(0.1, gt=0.0, le=1.0)
     """Of kind warmup-stable-decay: the share of the steps after the warm-up in which the rate falls."""
     final_share: float = Field(0.0, ge=0.0, le=1.0)
     """Share of the peak rate that is left at the end."""
-    seconds: float | None = Field(None, gt=0.0)
+    seconds: float | None = Field(None, gt=0.0, le=_TEN_YEARS)
     """Of kind time: seconds of training that the whole run may use, all restarts together."""
     continuous: bool = True
     """no: as published, the decay counts from step 0 and so jumps down after the warm-up."""
@@ -43,6 +45,10 @@ class ScheduleConfig(BaseModel):
             raise ValueError(f"power is for kind = 'polynomial', not for {self.kind!r}")
         if (self.kind == "time") != (self.seconds is not None):
             raise ValueError("seconds belongs to kind = 'time', and kind = 'time' needs seconds")
+        if self.kind != "warmup-stable-decay" and self.decay_share != 0.1:
+            raise ValueError(f"decay_share is for kind = 'warmup-stable-decay', not for {self.kind!r}")
+        if self.kind == "constant" and self.final_share != 0.0:
+            raise ValueError("final_share is what is left of a rate that falls; kind = 'constant' stays at its peak")
         if not self.continuous and self.kind not in ("linear", "polynomial"):
             raise ValueError("continuous = false is the published code's decay: linear or polynomial only")
         return self
@@ -87,11 +93,16 @@ class Schedule:
 
 
 def build_schedule(config: ScheduleConfig, peak_rate: float, total_steps: int) -> Schedule:
-    """Checks that warm-up fits in the run; PretrainingError otherwise."""
+    """Checks that warm-up ends within the run; PretrainingError otherwise.
+
+    Warm-up as long as the run is refused for every kind, for constant too: the rate would only rise, and no step would
+    have what the kind is named for.
+    """
     if total_steps < 1:
         raise PretrainingError(f"a run of {total_steps} steps trains nothing: set at least 1")
-    if config.warmup_steps > total_steps:
+    if config.warmup_steps >= total_steps:
         raise PretrainingError(
-            f"schedule.warmup_steps is {config.warmup_steps}, more than the run's {total_steps} steps: lower it"
+            f"schedule.warmup_steps is {config.warmup_steps} and training.steps {total_steps}, so no step is left "
+            "after the warm-up: lower the one or raise the other"
         )
     return Schedule(config, peak_rate, total_steps)

@@ -18,6 +18,7 @@ from pretraining.data.dynamic_masking import vocabulary_of
 from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Sampler
+from pretraining.data.shard_check import check_sample
 from pretraining.errors import PretrainingError
 from pretraining.model.bert import BertForPreTraining
 from pretraining.optimization.schedules import Schedule, build_schedule
@@ -38,7 +39,7 @@ from pretraining.run.health.stop import INTERRUPTED, StopRequest
 from pretraining.run.health.time_limit import TimeLimit, job_end
 from pretraining.run.initial_weights import initial_model
 from pretraining.run.loop import train
-from pretraining.run.ranks import RankEnvironment
+from pretraining.run.ranks import RankEnvironment, threads_of_rank
 from pretraining.run.state_file import StateFile, read_state
 from pretraining.run.trainer_state import TrainerState
 from pretraining.run.watcher import RunWatcher
@@ -72,6 +73,7 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
             if environment.rank == 0:
                 _refuse_lost_checkpoints(recipe)
             dist.barrier()  # the folder is this run's
+            check_sample(sets, "train", recipe.data.sequence_length, environment.rank, environment.world_size)
             run = _Run(recipe, environment, stop, monitor, status, sets, model, device, micro_batches, schedule)
             return run.train()
     except BaseException as failure:
@@ -220,7 +222,7 @@ def _refuse_lost_checkpoints(recipe: Recipe) -> None:
 def prepare_torch(recipe: Recipe, environment: RankEnvironment) -> None:
     """Threads, seeds and kernels, before anything is computed."""
     cores = len(os.sched_getaffinity(0))
-    torch.set_num_threads(recipe.training.threads or max(1, cores // environment.local_world_size))
+    torch.set_num_threads(threads_of_rank(recipe.training.threads, cores, environment.local_world_size))
     torch.manual_seed(recipe.training.seed)  # the same weights on every rank
     torch.backends.cuda.matmul.allow_tf32 = recipe.training.precision != "fp32"
     if recipe.training.deterministic:

@@ -78,6 +78,20 @@ def gpu_of(environment: RankEnvironment, visible: int) -> int:
     return environment.local_rank
 
 
+def threads_of_rank(
+    asked: int | None, cores: int, local_ranks: int, environment: Mapping[str, str] = os.environ
+) -> int:
+    """CPU threads of a rank: as asked; else OMP_NUM_THREADS, where it is one whole number from 1 on; else its share of
+    the node's cores.
+    """
+    if asked is not None:
+        return asked
+    given = environment.get("OMP_NUM_THREADS", "").strip()
+    if re.fullmatch("[0-9]{1,9}", given) and int(given) >= 1:
+        return int(given)
+    return max(1, cores // local_ranks)
+
+
 def first_host(node_list: str) -> str:
     """The first host of Slurm's compressed list: ``gpu[003-006,9],cpu1`` gives ``gpu003``."""
     match = re.match(r"([^,\[]+)(?:\[([^\]]+)\])?([^,\[]*)", node_list)

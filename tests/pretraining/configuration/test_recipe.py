@@ -77,8 +77,9 @@ def test_missing_key(tmp_path: Path) -> None:
         ([("data.sequence_length", "1024")], "longer than the model's 512 positions"),
         ([("training.micro_batch_size", "16")], "larger than training.batch_size"),
         ([("data.weights", "1,0")], "above 0"),
-        ([("data.weights", "1,inf")], "above 0"),
-        ([("data.weights", "nan")], "above 0"),
+        ([("data.weights", "1,inf")], "finite number"),
+        ([("data.weights", "nan")], "finite number"),
+        ([("data.weights", "1,10001")], "up to 10,000"),
         ([("deepspeed.zero_optimization", "2")], "zero_optimization is 2, not a table"),
         ([("training.steps.more", "1")], "--training.steps.more is not an option"),
         ([("schedule.kind", "time")], "needs seconds"),
@@ -172,7 +173,7 @@ def test_zero_tables_that_deepspeed_would_refuse(recipe_file: Path, key: str, va
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
-    [("hidden_size", "100", "hidden_size"), ("hidden_dropout_prob", "1.5", "model.hidden_dropout_prob: .*less than 1")],
+    [("hidden_size", "100", "hidden_size"), ("hidden_dropout_prob", "1.5", "model.hidden-dropout-prob 1.5: .*0.9")],
 )
 def test_models_that_cannot_be(recipe_file: Path, key: str, value: str, message: str) -> None:
     with pytest.raises(PretrainingError, match=message):

@@ -137,6 +137,45 @@ def test_corrupt_offsets_are_named_and_never_followed(shards: Path, tmp_path: Pa
         examples.pack(np.arange(50))
 
 
+@pytest.mark.parametrize("words", [60, 70_000])
+@pytest.mark.parametrize(
+    ("column", "highest"),
+    [("input_ids", None), ("masked_labels", None), ("masked_positions", 31), ("segment_b_start", 32)],
+)
+def test_what_no_row_can_hold_is_named_by_file_and_row(
+    tmp_path: Path, words: int, column: str, highest: int | None
+) -> None:
+    """Altered at equal size, so that only the values tell: identifiers of 16 and of 32 bits."""
+    folder = write_shards(tmp_path / "shards", words=words, shards=2, rows=50, full_share=1.0)
+    manifest = ShardSet.open(folder).manifest
+    record = manifest.records("train", 32)[1]
+    shard, path = ShardSet.open(folder).read(record), folder / record.name
+    values = getattr(shard, column)
+    first = {"input_ids": shard.token_offsets, "segment_b_start": range(50)}.get(column, shard.mask_offsets)[10]
+    content, size = bytearray(path.read_bytes()), values.dtype.itemsize
+    place = content.find(values.tobytes()) + size * int(first)
+    highest = manifest.vocabulary_size - 1 if highest is None else highest
+
+    def with_value(value: int) -> Examples:
+        content[place : place + size] = value.to_bytes(size, "little")
+        path.write_bytes(bytes(content))
+        return Examples(open_shard_sets([folder], 32, None), "train", 32)
+
+    with_value(highest).pack(np.arange(100))
+    examples = with_value(highest + 1)
+    with pytest.raises(PretrainingError, match=r"part-00001-of-00002\.arrow, row 10, is corrupt; .*sha256"):
+        examples.pack(np.arange(100))
+    examples.pack(np.delete(np.arange(100), 50 + 10))
+
+
+def test_the_same_examples_twice(shards: Path, tmp_path: Path) -> None:
+    """By any path, and as a copy."""
+    for other in (shards, shards / "..", copy(shards, tmp_path)):
+        folder = other / "shards" if other.name == ".." else other
+        with pytest.raises(PretrainingError, match=r"hold the same examples; name them once.*data\.weights"):
+            open_shard_sets([shards, folder], 32, None)
+
+
 def test_incomplete_folder(tmp_path: Path) -> None:
     tmp_path.joinpath("train").mkdir()
     with pytest.raises(PretrainingError, match=r"manifest\.json"):

@@ -89,6 +89,12 @@ def test_epochs_differ() -> None:
     assert set(passes) == {1}
 
 
+def test_a_weight_that_draws_nothing() -> None:
+    with pytest.raises(PretrainingError, match=r"data\.weights: 0\.001 of a set of 100 examples"):
+        Sampler.weighted((100, 100), (1.0, 0.001), 1)
+    assert Sampler.weighted((0, 100), (1.0, 1.0), 1).draws == (0, 100)
+
+
 def test_wrong_number_of_weights() -> None:
     with pytest.raises(PretrainingError, match="3 numbers for 2 shard sets"):
         Sampler.weighted((1, 2), (1.0, 1.0, 1.0), seed=0)

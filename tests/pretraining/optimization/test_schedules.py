@@ -70,6 +70,8 @@ def test_a_rate_depends_on_nothing_but_the_step(kind: str) -> None:
         ({"kind": "time"}, "needs seconds"),
         ({"seconds": 5.0}, "belongs to kind = 'time'"),
         ({"kind": "warmup-stable-decay", "continuous": False}, "linear or polynomial only"),
+        ({"decay_share": 0.5}, "decay_share is for kind = 'warmup-stable-decay'"),
+        ({"kind": "constant", "final_share": 0.5}, "stays at its peak"),
         ({"warm_up": 3}, "warm_up"),
     ],
 )
@@ -78,7 +80,11 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
         ScheduleConfig(**settings)
 
 
-@pytest.mark.parametrize(("warmup", "steps", "message"), [(0, 0, "trains nothing"), (11, 10, "more than the run's 10")])
-def test_a_warm_up_longer_than_the_run_is_refused(warmup: int, steps: int, message: str) -> None:
+@pytest.mark.parametrize("kind", ["linear", "constant"])
+@pytest.mark.parametrize(
+    ("warmup", "steps", "message"),
+    [(0, 0, "trains nothing"), (11, 10, "no step is left"), (10, 10, "no step is left")],
+)
+def test_a_warm_up_as_long_as_the_run_is_refused(warmup: int, steps: int, message: str, kind: str) -> None:
     with pytest.raises(PretrainingError, match=message):
-        build_schedule(ScheduleConfig(warmup_steps=warmup), 1.0, steps)
+        build_schedule(ScheduleConfig(kind=kind, warmup_steps=warmup), 1.0, steps)

@@ -3,7 +3,7 @@
 import pytest
 
 from pretraining.errors import PretrainingError
-from pretraining.run.ranks import RankEnvironment, first_host, gpu_of, read_environment
+from pretraining.run.ranks import RankEnvironment, first_host, gpu_of, read_environment, threads_of_rank
 
 
 def test_torch_style() -> None:
@@ -62,3 +62,24 @@ def test_the_gpu_of_a_rank(visible: int, gpu: int) -> None:
 def test_more_ranks_than_gpus() -> None:
     with pytest.raises(PretrainingError, match="number 3 on its node, which shows it 2 GPUs"):
         gpu_of(RankEnvironment(11, 16, 3, 8, "n1", 20000), 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "environment", "threads"),
+    [
+        (None, {}, 4),  # 16 cores, 4 ranks
+        (None, {"OMP_NUM_THREADS": "3"}, 3),
+        (None, {"OMP_NUM_THREADS": " 1 "}, 1),
+        (2, {"OMP_NUM_THREADS": "3"}, 2),
+        # What OpenMP itself would not take for one number of threads.
+        *((None, {"OMP_NUM_THREADS": text}, 4) for text in ("", "0", "-1", "4,2", "many", "1.5", "²")),
+    ],
+)
+def test_threads_are_the_recipes_then_the_environments_then_a_share_of_the_cores(
+    asked: int | None, environment: dict[str, str], threads: int
+) -> None:
+    assert threads_of_rank(asked, 16, 4, environment) == threads
+
+
+def test_a_rank_has_one_thread_at_least() -> None:
+    assert threads_of_rank(None, 2, 8, {}) == 1
