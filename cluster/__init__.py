@@ -1,6 +1,7 @@
 """Running the stages: the `beam` command, Slurm scripts, the preflight, the demo.
 
 `beam.py` is the command, `engines` what it knows of Beam's engines, `slurm/` the scripts of a cluster; `preflight.py`
-looks at a job's nodes before it starts, by the `checks`; `chain.py` runs stages one after the other on one machine,
-which `demo` does. Imports no other stage when it is imported.
+looks at a job's nodes before it starts, by the `checks`; `run_folder.py` tells scripts where a run writes and what it
+reads; `chain.py` runs stages one after the other on one machine, which `demo` does. Imports no other stage when it is
+imported.
 """
