@@ -133,7 +133,7 @@ def test_world_size_that_does_not_divide(recipe: Path, shards: Path) -> None:
 def test_imports_nothing_heavy_before_the_signal_handlers() -> None:
     """The modules that main imports at its top load neither torch nor numpy."""
     code = (
-        "import sys; sys.path[0:0] = ['.']; import pretraining.run.stop, pretraining.run.ranks;"
+        "import sys; sys.path[0:0] = ['.']; import pretraining.run.health.stop, pretraining.run.ranks;"
         "print(sorted({'torch', 'numpy', 'pydantic'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

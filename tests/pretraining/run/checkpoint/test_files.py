@@ -149,3 +149,13 @@ def test_trainer_file_is_plain_data(tmp_path: Path, save_step: Save) -> None:
     contents = json.loads((save_step(tmp_path, 3) / "trainer.json").read_text())
     assert contents["state"]["position"] == {"epoch": 1, "index": 7}
     assert contents["identity"]["ranks"] == 1
+
+
+def test_a_save_that_was_killed_after_the_marker_counts(tmp_path: Path, save_step: Save) -> None:
+    """Before its new name, or between the names of an older one of the same step and of the new one."""
+    save_step(tmp_path, 1)
+    saved = save_step(tmp_path, 2)
+    saved.rename(tmp_path / "step2.tmp")
+    (tmp_path / "step3.tmp").mkdir()  # not complete
+    assert newest_complete(tmp_path) == saved
+    assert names(tmp_path) == ["step1", "step2", "step3.tmp"]
