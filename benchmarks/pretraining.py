@@ -35,7 +35,7 @@ def data_wait_share(shard_set: ShardSet, steps: int = 12) -> float:
     """Share of a step spent waiting for data, for the smallest model of the table, which asks for it most often."""
     examples = Examples([shard_set], "train", 128)
     sampler = Sampler.weighted(tuple(examples.set_sizes), (), 1)
-    loader = Loader(examples, sampler, 32, 1, 0, 1, 256)
+    loader = Loader(examples, sampler, 32, 1, 0, 1, 256, dropout_seed=1)
     model = BertForPreTraining(BertConfig.named("mini", vocab_size=max(30522, shard_set.manifest.vocabulary_size)))
     waiting, start = 0.0, time.perf_counter()
     batches = prefetch(loader, Position(), steps, 2)

@@ -9,7 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ def measure_steps(shard_set: ShardSet, name: str, rounds: int = 5) -> StepTimes:
     chosen = np.sort(permute(np.arange(sequences), len(examples), (1,)))
     lengths, masked = examples.measure(chosen)
     batch = examples.pack(chosen[np.argsort(-lengths, kind="stable")])
+    batch = replace(batch, dropout_keys_s=torch.from_numpy(chosen))  # of dropout, as the loader gives them
     config = BertConfig.named(size, vocab_size=max(30522, shard_set.manifest.vocabulary_size))
     work = Work(int(lengths.sum()), int((lengths**2).sum()), int(masked.sum()), sequences)
     torch.manual_seed(1)

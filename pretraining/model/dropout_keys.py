@@ -1,12 +1,11 @@
 """Keys for dropout on the CPU: with them a mask is a function of what it masks, without them a stretch of a stream.
 
-A key starts a generator of SplitMix64, whose outputs are keys or draws, each to be had without the others:
-an example's key (``PackedBatch.dropout_keys_s``) → its tokens, by position → sites of the model → heads → draws for
-four columns each, by 16 bits. So masks do not depend on what else is in a micro-batch, and nothing has to be saved to
-draw them again.
+A key starts a generator of SplitMix64, whose outputs are keys or draws, each to be had without the others: an example's
+key (``PackedBatch.dropout_keys_s``) → its tokens, by position → the sites of the model → heads → draws for four columns
+each, by 16 bits. So masks do not depend on what else is in a micro-batch, and nothing is saved to draw them again.
 
-SplitMix64's finaliser passes the usual batteries of tests on consecutive counters, and is cheap: the loop over columns
-becomes vector instructions. One thread draws faster than torch's generator, which has one thread as well.
+SplitMix64 is a published generator that passes the usual batteries of tests, and cheap enough: its loop becomes vector
+instructions, and is several times as fast as torch's generator, which like it has one thread (docs/model-speed.md).
 """
 
 import numpy as np
@@ -23,8 +22,8 @@ LANE = 1 << 16  # one draw decides for four elements, by 16 bits each
 def token_keys(batch: PackedBatch) -> Tensor | None:
     """int64 [t], from which every site of the model takes its draws; None of a batch without keys.
 
-    None on other devices than the CPU too, where F.dropout and flash attention have generators of their own: nothing
-    about dropout changes there.
+    None on CUDA too, where F.dropout and flash attention have generators of their own. Under torch.compile `Dropout`
+    leaves its keys aside, as F.dropout becomes part of compiled kernels; attention on the CPU is not compiled.
     """
     keys_s = batch.dropout_keys_s
     return None if keys_s is None or keys_s.device.type != "cpu" else _token_keys(keys_s, batch.cu_seqlens)
