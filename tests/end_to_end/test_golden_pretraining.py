@@ -35,8 +35,7 @@ COMMON = {
     "training.steps": STEPS,
     "training.threads": 1,
     "output.log_every": 1,
-    # Unset, the trainer measures it with random numbers, drawn from the state that dropout goes on from. The curves
-    # would be reproducible all the same, but hang on how that measurement is made.
+    # Unset, the trainer measures it, which takes time.
     "output.peak_tflops": 1.0,
     "training.batch_size": 8,
     "training.micro_batch_size": 4,
