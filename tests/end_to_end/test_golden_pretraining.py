@@ -80,7 +80,8 @@ def test_curve_is_golden(
         changes["init.from"] = write_checkpoint(tmp_path / "first", corpus.vocabulary, largest=0.035, **shape)
     commands.must_pretrain(recipe, *(f"--{key}={value}" for key, value in changes.items()))
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    records = [{key: line[key] for key in (HELD_OUT if "event" in line else STEP)} for line in lines]
+    figures = [line for line in lines if line.get("event", "evaluation") == "evaluation"]
+    records = [{key: line[key] for key in (HELD_OUT if "event" in line else STEP)} for line in figures]
     assert [record["step"] for record in records if "event" not in record] == list(range(1, STEPS + 1))
     records += weight_records(tmp_path / "run" / "export" / "model.safetensors")
     golden.check(

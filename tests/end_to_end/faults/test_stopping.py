@@ -158,8 +158,10 @@ def test_twenty_random_kills(start: Any, helpers: Any, undisturbed: Path, tmp_pa
 
 def test_a_second_signal_ends_at_once(start: Any, helpers: Any, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    run = start(folder, EVERY_STEP, "--checkpoint.every=2", faults={r: {"step_seconds": 20.0} for r in (0, 1)})
+    slow = {rank: {"step_seconds": 60.0} for rank in (0, 1)}
+    run = start(folder, "--evaluation.examples=0", faults=slow)
     run.until(lambda: (folder / "state.json").exists())
+    time.sleep(1.0)  # in the first step
     run.signal(signal.SIGTERM)
     time.sleep(1.5)
     before = time.monotonic()
