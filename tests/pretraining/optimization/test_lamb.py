@@ -9,7 +9,8 @@ from torch import nn
 
 from pretraining.errors import PretrainingError
 from pretraining.optimization.lamb import FlatLayout, Lamb, Segment
-from pretraining.optimization.lamb_layout import Part, _layout, attach_lamb
+from pretraining.optimization.lamb_layout import _layout, attach_lamb
+from pretraining.optimization.zero_layout import FlatGroup, Part
 
 
 def expected_step(
@@ -88,7 +89,8 @@ def test_a_flat_tensor_is_scaled_segment_by_segment_and_padding_counts_for_nothi
 def test_parts_are_cut_where_a_stacked_matrix_ends() -> None:
     plain, stacked = nn.Parameter(torch.zeros(5)), nn.Parameter(torch.zeros(6, 2))
     stacked.stacked = 3  # type: ignore[attr-defined]
-    layout = _layout([plain, stacked, plain], [None, Part(3, 10, 0), Part(0, 2, 7)], None, torch.device("cpu"))
+    parts = (None, Part(3, 10, 0), Part(0, 2, 7))
+    layout = _layout(FlatGroup(torch.zeros(9), (plain, stacked, plain), parts, None), torch.device("cpu"))
     assert layout.owners == 5
     assert layout.segments == (Segment(1, 0, 1), Segment(2, 1, 4), Segment(3, 5, 2), Segment(4, 7, 2))
 
@@ -109,7 +111,7 @@ class UnknownWrapper(SimpleNamespace):
 @pytest.mark.parametrize("name", ["FP16_UnfusedOptimizer", "BF16_Optimizer", "MiCS_Optimizer"])
 def test_a_wrapper_without_shown_equality_is_refused(name: str) -> None:
     wrapper: Any = type(name, (UnknownWrapper,), {})(optimizer=Lamb([nn.Parameter(torch.ones(1))], lr=0.1))
-    with pytest.raises(PretrainingError, match=f"not shown to be right inside DeepSpeed's {name}"):
+    with pytest.raises(PretrainingError, match=f"DeepSpeed's {name} is not known here"):
         attach_lamb(SimpleNamespace(optimizer=wrapper, device=torch.device("cpu")))
 
 

@@ -114,8 +114,8 @@ def results(tmp_path_factory: pytest.TempPathFactory, launch: Callable[..., None
     run("without dropout", "no-dropout", **no_dropout)
     run("finished", "whole-1-fp32")
     run("dynamic", "dynamic", data__masking="dynamic", output__export="false")
-    run("next phase", "phase2", init__from=str(folder / "whole-1-fp32"), training__steps=2)
     steady = {"schedule__kind": "constant", "schedule__warmup_steps": 0, **no_dropout}
+    run("next phase", "phase2", init__from=str(folder / "whole-1-fp32"), training__steps=2, **steady)
     run("one phase", "one-phase", training__steps=4, **steady)
     run("phase one", "phase-one", training__steps=2, **steady)
     run(

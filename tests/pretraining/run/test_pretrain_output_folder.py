@@ -9,7 +9,6 @@ import pytest
 from pretraining.errors import PretrainingError
 from pretraining.main import main, require_writable
 from pretraining.run import pretrain
-from pretraining.run.health.stop import StopRequest
 
 RECIPE = Path(__file__).parents[3] / "pretraining" / "recipes" / "demo-phase1.toml"
 
@@ -18,7 +17,6 @@ RECIPE = Path(__file__).parents[3] / "pretraining" / "recipes" / "demo-phase1.to
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "SLURM_PROCID"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(StopRequest, "install", lambda self: None)
 
 
 def test_below_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
