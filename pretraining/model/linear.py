@@ -2,6 +2,9 @@
 
 torch multiplies float32 matrices with MKL, which reaches half of what oneDNN does on processors that are not Intel's
 (docs/model-speed.md). On every other device and precision, and under torch.compile, this is plain F.linear.
+
+oneDNN compiles a kernel for every number of rows that it meets and keeps each, 256 KiB, until the process ends; packed
+batches have another number of tokens at every step. So it is given few numbers of rows: `granule` says which.
 """
 
 from typing import Any
@@ -22,8 +25,48 @@ def onednn_serves(*tensors: Tensor) -> bool:
     )
 
 
+def granule(rows: int) -> int:
+    """What a number of rows is rounded to: at most 32 numbers between a power of two and the next, 3 % apart."""
+    return max(16, 1 << max(0, rows.bit_length() - 6))
+
+
 def product(left_mk: Tensor, right_nk: Tensor, bias_n: Tensor | None = None) -> Tensor:
-    """left · rightᵀ + bias in float32; both may be transposed views; of these the operation copies the left."""
+    """left · rightᵀ + bias in float32; both may be transposed views; of these the operation copies the left.
+
+    Where oneDNN must not see the number of rows, the smaller side is copied: the left with rows of zeros behind it, or
+    the result, whose last rows are then torch's own.
+    """
+    (rows, inner), columns = left_mk.shape, right_nk.shape[0]
+    step = granule(rows)
+    whole = rows // step * step
+    if whole == rows:
+        return _by_onednn(left_mk, right_nk, bias_n)
+    if inner <= columns or whole == 0:
+        filled_mk = left_mk.new_empty(whole + step, inner)
+        filled_mk[:rows] = left_mk
+        filled_mk[rows:] = 0
+        return _by_onednn(filled_mk, right_nk, bias_n).resize_(rows, columns)
+    result_mn = left_mk.new_empty(rows, columns)
+    result_mn[:whole] = _by_onednn(left_mk[:whole], right_nk, bias_n)
+    if bias_n is None:
+        torch.mm(left_mk[whole:], right_nk.t(), out=result_mn[whole:])
+    else:
+        torch.addmm(bias_n, left_mk[whole:], right_nk.t(), out=result_mn[whole:])
+    return result_mn
+
+
+def product_over_rows(left_tm: Tensor, right_tn: Tensor) -> Tensor:
+    """leftᵀ · right in float32, a sum over rows: the gradient of a weight."""
+    rows = left_tm.shape[0]
+    step = granule(rows)
+    whole = rows // step * step
+    if whole == 0:
+        return left_tm.t().mm(right_tn)
+    result_mn = _by_onednn(left_tm[:whole].t(), right_tn[:whole].t())
+    return result_mn if whole == rows else result_mn.addmm_(left_tm[whole:].t(), right_tn[whole:])
+
+
+def _by_onednn(left_mk: Tensor, right_nk: Tensor, bias_n: Tensor | None = None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(_dense(left_mk), _dense(right_nk), bias_n, "none", [], "")
 
 
@@ -45,7 +88,7 @@ class OneDnnLinear(torch.autograd.Function):
     def backward(ctx: Any, grad_tn: Tensor) -> tuple[Tensor | None, ...]:
         input_tk, weight_nk = ctx.saved_tensors
         grad_input_tk = product(grad_tn, weight_nk.t()) if ctx.needs_input_grad[0] else None
-        grad_weight_nk = product(grad_tn.t(), input_tk.t()) if ctx.needs_input_grad[1] else None
+        grad_weight_nk = product_over_rows(grad_tn, input_tk) if ctx.needs_input_grad[1] else None
         return grad_input_tk, grad_weight_nk, grad_tn.sum(0) if ctx.needs_input_grad[2] else None
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from pretraining.model.linear import onednn_serves, product
+from pretraining.model.linear import onednn_serves, product, product_over_rows
 
 
 def masked_token_loss(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, labels_m: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,5 +62,5 @@ class DecoderLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         hidden_mh, decoder_vh, grad_mv = ctx.saved_tensors
-        grad_decoder_vh = product(grad_mv.t(), (hidden_mh * grad).t())
+        grad_decoder_vh = product_over_rows(grad_mv, hidden_mh * grad)
         return product(grad_mv, decoder_vh.t()).mul_(grad), grad_decoder_vh, grad_mv.sum(0).mul_(grad), None

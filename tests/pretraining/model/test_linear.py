@@ -1,11 +1,15 @@
 """Products by oneDNN next to torch's own."""
 
+import ctypes
+from unittest import mock
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pretraining.model.linear import Linear, OneDnnLinear, onednn_serves, product
+from pretraining.model import linear
+from pretraining.model.linear import Linear, OneDnnLinear, granule, onednn_serves, product, product_over_rows
 
 
 def strided(rows: int, columns: int) -> Tensor:
@@ -26,6 +30,76 @@ def strided(rows: int, columns: int) -> Tensor:
 )
 def test_a_product_is_the_product(left: Tensor, right: Tensor) -> None:
     torch.testing.assert_close(product(left, right).double(), left.double() @ right.double().t(), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 15, 16, 17, 31, 100, 1023, 1025])
+@pytest.mark.parametrize(("inner", "columns"), [(6, 40), (40, 6)])
+@pytest.mark.parametrize("bias", [None, torch.randn(40)])
+def test_products_of_any_number_of_rows(rows: int, inner: int, columns: int, bias: Tensor | None) -> None:
+    """Whichever side is copied: the left, or the result."""
+    torch.manual_seed(0)
+    left, right, other = torch.randn(rows, inner), torch.randn(columns, inner), torch.randn(rows, columns)
+    bias = None if bias is None else bias[:columns]
+    expected = left.double() @ right.double().t() + (0 if bias is None else bias.double())
+    found = product(left, right, bias)
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
+    assert found.is_contiguous()
+    assert not found._is_view()
+    expected = left.double().t() @ other.double()
+    torch.testing.assert_close(product_over_rows(left, other).double(), expected, atol=1e-4, rtol=1e-5)
+
+
+def test_onednn_meets_few_numbers_of_rows() -> None:
+    """It keeps a kernel for each until the process ends."""
+    seen = set()
+    by_onednn = linear._by_onednn
+
+    def note(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+        seen.add((*left.shape, *right.shape))
+        return by_onednn(left, right, bias)
+
+    layer = Linear(3, 2)
+    with mock.patch.object(linear, "_by_onednn", note):
+        for rows in range(512, 1024):
+            layer(torch.zeros(rows, 3, requires_grad=True)).sum().backward()
+    assert len(seen) <= 3 * 33  # the result, and both gradients
+    for rows in (*range(1, 3000), 10**5, 10**6):
+        assert granule(rows) <= max(16, rows / 31)
+
+
+class _Mallinfo(ctypes.Structure):
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in [
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        ]
+    )
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="asks glibc from 2.33 on what is in use")
+def test_memory_does_not_grow_with_the_numbers_of_rows() -> None:
+    mallinfo = ctypes.CDLL(None).mallinfo2
+    mallinfo.restype = _Mallinfo
+    layer = Linear(16, 24)
+
+    def train(rows: range) -> None:
+        for number in rows:
+            layer(torch.zeros(number, 16, requires_grad=True)).sum().backward()
+
+    train(range(1024, 2048, 32))  # all the numbers of rows that oneDNN will meet
+    before = mallinfo().uordblks
+    train(range(1025, 1425))
+    # Three products of each of 400 numbers, 256 KiB each, were 300 MB.
+    assert mallinfo().uordblks - before < 10 * 2**20
 
 
 def test_linear_and_its_gradients_equal_torch() -> None:
