@@ -93,7 +93,7 @@ def pack(
         segment_b = numba.carray(_pointer(table.segment_b_start[shard]), (row + 1,), np.uint16)[row]
         if segment_b > length:
             return place
-        highest = np.int64(0)  # looked at once an example: a branch at every token would keep the loops slow
+        highest: Any = 0  # compared once an example: a branch at each token would keep the loops slow
         if table.wide[shard]:
             wide_ids = numba.carray(_pointer(table.input_ids[shard]), (first + length,), np.uint32)
             wide_labels = numba.carray(_pointer(table.masked_labels[shard]), (first_mask + masks,), np.uint32)
