@@ -197,7 +197,7 @@ class Monitor:
 
     def _write_down(self, verdict: Verdict) -> bool:
         """True on the rank that wrote the verdict down: rank 0, or the next one where that is lost."""
-        writer = 1 if self._store_is_lost else 0
+        writer = 1 if self._store_is_lost and self._ranks > 1 else 0
         if self._rank != writer:
             return False
         self._conclude(verdict)
@@ -205,24 +205,37 @@ class Monitor:
 
     def _publish(self, verdict: Verdict) -> Verdict:
         """Writes a verdict for all, unless there is one; returns the one that holds."""
-        if self._store is None or self._store_is_lost:
-            return verdict
-        try:
-            held = self._store.compare_set(_VERDICT, "", json.dumps(asdict(verdict)))
-        except RuntimeError:
-            self._store_is_lost = True
-            return verdict
-        return Verdict(**json.loads(held))
+        held = self._asked(lambda: self._store.compare_set(_VERDICT, "", json.dumps(asdict(verdict))))
+        return verdict if held is None else Verdict(**json.loads(held))
 
     def _let_others_hear(self) -> None:
         """The store ends with rank 0, which therefore stays until everybody that lives has read the verdict there."""
-        if self._store is None or self._store_is_lost:
-            return
-        with suppress(RuntimeError):
+
+        def wait() -> None:
             self._store.set(f"heard/{self._rank}", "")
             others, deadline = [f"heard/{rank}" for rank in range(1, self._ranks)], time.monotonic() + _GRACE
             while self._rank == 0 and time.monotonic() < deadline and not self._store.check(others):
                 time.sleep(_TICK / 5)
+
+        self._asked(wait)
+
+    def _asked(self, question: Callable[[], Any]) -> Any:
+        """The store's answer; None where there is no store, or it does not answer: one whose host is frozen hangs."""
+        answers: list[Any] = []
+
+        def ask() -> None:
+            with suppress(RuntimeError):
+                answers.append(question())
+
+        if self._store is None or self._store_is_lost:
+            return None
+        thread = threading.Thread(target=ask, name="question", daemon=True)
+        thread.start()
+        thread.join(2 * _GRACE)
+        if not answers:
+            self._store_is_lost = True
+            return None
+        return answers[0]
 
     def _read_verdict(self) -> Verdict | None:
         found = self._store is not None and self._store.check([_VERDICT])
@@ -236,14 +249,14 @@ class Monitor:
 
     def _lost_sentence(self) -> str:
         """Which ranks are lost: those whose sign of life stands still."""
-        try:
-            if not self._store_is_lost:
-                before = [self._store.get(f"alive/{rank}") for rank in range(self._ranks)]
-                time.sleep(3 * _TICK)
-                after = [self._store.get(f"alive/{rank}") for rank in range(self._ranks)]
-        except RuntimeError:
-            self._store_is_lost = True
-        if self._store_is_lost:
+
+        def beats() -> list[bytes]:
+            return [self._store.get(f"alive/{rank}") for rank in range(self._ranks)]
+
+        before = self._asked(beats)
+        time.sleep(3 * _TICK)
+        after = self._asked(beats)
+        if before is None or after is None:
             return f"rank 0 on {self._hosts[0]} ended without a word"
         lost = [rank for rank in range(self._ranks) if before[rank] == after[rank] and rank != self._rank]
         if not lost:
