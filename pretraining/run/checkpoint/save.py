@@ -1,6 +1,9 @@
 """Writes a checkpoint that is complete or absent: every rank its own slices, rank 0 what is common to all."""
 
+import errno
 import json
+import os
+import re
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -9,6 +12,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from pretraining.errors import PretrainingError, RetryablePretrainingError, not_written
@@ -118,7 +122,12 @@ def _write_slices(path: Path, slices: list[Slice]) -> dict[str, dict[str, Any]]:
         for part in slices
         for kind, tensor in part.tensors.items()
     }
-    save_file(tensors, path)
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:  # it hides the system's error in its text
+        number = re.search(r"os error (\d+)", str(error))
+        code = int(number[1]) if number else errno.EIO
+        raise OSError(code, os.strerror(code), str(path)) from error
     return {path.name: files.facts(path)}
 
 

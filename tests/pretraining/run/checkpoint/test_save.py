@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from pretraining.errors import PretrainingError, RetryablePretrainingError
 from pretraining.run.checkpoint import save as saving
@@ -31,6 +32,15 @@ def test_a_failed_save_leaves_the_one_before(tmp_path: Path, save_step: Save, mo
     assert (tmp_path / "latest").read_text() == "step3\n"
     assert not list(tmp_path.glob("*.tmp"))
     assert save_step(tmp_path, 4) == newest_complete(tmp_path)
+
+
+def test_what_safetensors_calls_a_full_disk(tmp_path: Path, save_step: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(saving, "save_file", full)
+    with pytest.raises(RetryablePretrainingError, match=r"state-00000\.safetensors: no space is left"):
+        save_step(tmp_path, 4)
 
 
 def test_a_disk_without_room_is_seen_before(tmp_path: Path, save_step: Save, monkeypatch: pytest.MonkeyPatch) -> None:
