@@ -17,6 +17,18 @@ from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer
 SOURCES = ("books", "wikipedia")
 
 
+TINY_MODEL = """
+[model]
+size = "tiny"
+hidden_size = 32
+intermediate_size = 64
+max_position_embeddings = 32
+[data]
+sequence_length = 32
+"""
+"""The tables of a recipe that say: a model of two layers, and examples of 32 pieces, as `write_shards` makes them."""
+
+
 def write_shards(
     folder: Path,
     *,

@@ -60,15 +60,11 @@ def require_writable(folder: Path) -> None:
 
 
 def _say(error: Exception) -> None:
-    """Every rank finds the same mistake before the ranks are joined, but for damaged shards, of which each looks at
-    others; afterwards it may be one rank's own.
-    """
-    from pretraining.errors import DamagedShardError
-
+    """Every rank finds the same mistake before the ranks are joined; afterwards it may be one rank's own."""
     distributed = sys.modules.get("torch.distributed")
     joined = distributed is not None and distributed.is_initialized()
     rank = os.environ.get("RANK", "0")
-    if rank == "0" or joined or isinstance(error, DamagedShardError):
+    if rank == "0" or joined:
         print(f"error: {error}" if rank == "0" else f"error on rank {rank}: {error}", file=sys.stderr, flush=True)
 
 

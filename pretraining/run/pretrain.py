@@ -182,6 +182,7 @@ class _Run:
 
     def _watcher(self, state: TrainerState) -> RunWatcher:
         save_seconds = parameter_count(self.model.config) * 12 / _SLOW_DISK
+        end = job_end() if self.environment.rank == 0 else None  # hundreds of ranks need not all ask Slurm
         return RunWatcher(
             self.recipe,
             self.engine,
@@ -190,7 +191,7 @@ class _Run:
             self.identity,
             self.stop,
             self.monitor,
-            TimeLimit(job_end(), save_seconds),
+            TimeLimit(end, save_seconds),
             self.status,
             _peak_flops(self.recipe, self.device),
             state,

@@ -145,7 +145,7 @@ class RunWatcher:
 
     def _ask_to_stop(self, seconds: float) -> bool:
         wish = self.stop.wish
-        if dist.get_rank() == 0 and not wish and self.limit.is_near(seconds):
+        if not wish and self.limit.is_near(seconds):
             wish = TIME_IS_UP
         self.stopped_by = self.stopped_by or self.agreement.ask(wish, seconds)
         return bool(self.stopped_by)

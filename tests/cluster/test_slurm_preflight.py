@@ -5,18 +5,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.synthetic_shards import write_shards
+from benchmarks.synthetic_shards import TINY_MODEL, write_shards
 
 pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.slurm]
 
-RECIPE = """
-[model]
-size = "tiny"
-hidden_size = 32
-intermediate_size = 64
-max_position_embeddings = 32
-[data]
-sequence_length = 32
+RECIPE = f"""{TINY_MODEL}
 [training]
 steps = 2
 batch_size = 16

@@ -10,20 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.synthetic_shards import write_shards
+from benchmarks.synthetic_shards import TINY_MODEL, write_shards
 from pretraining.run.checkpoint.reader import CheckpointReader
 
 pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.slurm]
 
-RECIPE = """
-[model]
-size = "tiny"
-hidden_size = 32
-intermediate_size = 64
-max_position_embeddings = 32
-[data]
-shards = ["{folder}/shards"]
-sequence_length = 32
+RECIPE = f"""{TINY_MODEL}shards = ["FOLDER/shards"]
 [training]
 steps = 30
 batch_size = 16
@@ -35,7 +27,7 @@ every = 4
 [health]
 lost_after_seconds = 20.0
 [output]
-folder = "{folder}/undisturbed"
+folder = "FOLDER/undisturbed"
 export = false
 tensorboard = false
 peak_tflops = 1.0
@@ -58,7 +50,7 @@ def recipe(cluster: Any) -> Path:
     """Its run does what nobody disturbs."""
     write_shards(cluster.folder / "shards", rows=500)
     file = cluster.folder / "recipe.toml"
-    file.write_text(RECIPE.format(folder=cluster.folder))
+    file.write_text(RECIPE.replace("FOLDER", str(cluster.folder)))
     return Path(file)
 
 

@@ -35,6 +35,25 @@ def small_config() -> BertConfig:
     )
 
 
+@pytest.fixture(scope="session")
+def tiny_config() -> Callable[[int, float], BertConfig]:
+    """tiny_config(vocabulary, dropout) → two layers, 32 wide, two heads, for sequences of up to 32."""
+
+    def make(vocabulary: int, dropout: float) -> BertConfig:
+        return BertConfig.named(
+            "tiny",
+            hidden_size=32,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=32,
+            vocab_size=vocabulary,
+            hidden_dropout_prob=dropout,
+            attention_probs_dropout_prob=dropout,
+        )
+
+    return make
+
+
 @pytest.fixture
 def make_batch() -> Callable[..., PackedBatch]:
     """make_batch(lengths, vocab_size, seed) → a batch with about one token in seven masked, at least one."""

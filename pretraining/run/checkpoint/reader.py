@@ -9,14 +9,18 @@ from safetensors import safe_open
 from torch import Tensor
 
 from pretraining.errors import PretrainingError
-from pretraining.run.checkpoint.files import INDEX, TRAINER, state_name
+from pretraining.run.checkpoint.files import INDEX, TRAINER, check_version, state_name
 from pretraining.run.checkpoint.slices import WEIGHT
 
 
 class CheckpointReader:
-    """The mapped files of one checkpoint; they are opened when a range of theirs is asked for."""
+    """The mapped files of one checkpoint; they are opened when a range of theirs is asked for.
+
+    PretrainingError for a checkpoint of another version of this program.
+    """
 
     def __init__(self, checkpoint: Path) -> None:
+        check_version(checkpoint)
         self.checkpoint = checkpoint
         self.trainer: dict[str, Any] = json.loads((checkpoint / TRAINER).read_text(encoding="utf-8"))
         self.index: dict[str, Any] = json.loads((checkpoint / INDEX).read_text(encoding="utf-8"))

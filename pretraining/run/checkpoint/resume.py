@@ -58,7 +58,6 @@ def load(
     PretrainingError when the checkpoint is of something else, or of another recipe in ways that `allowed` does not
     name.
     """
-    files.check_version(checkpoint)
     reader = CheckpointReader(checkpoint)
     saved = Identity(**reader.trainer["identity"])
     changes = accepted_changes(checkpoint, saved, identity, allowed)
@@ -87,7 +86,6 @@ def take_over(engine: Any, run: Path, identity: Identity) -> None:
     newest = newest_complete(run / "checkpoints")
     if newest is None:
         raise PretrainingError(f"init.moments: {run} has no checkpoint to take the optimizer's moments from")
-    files.check_version(newest)
     reader = CheckpointReader(newest)
     check_model(newest, reader.trainer["identity"]["model"], identity.model)
     fill(engine, reader, reader.trainer["updates"])

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,8 @@ class Saved:
 class _Report:
     """What a rank says to the others of its part."""
 
-    files: dict[str, dict[str, Any]]
-    ranges: list[tuple[str, int, int]]
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ranges: list[tuple[str, int, int]] = field(default_factory=list)
     not_finite: str | None = None
     failure: Exception | None = None
 
@@ -58,7 +58,7 @@ def save(engine: Any, folder: Path, state: TrainerState, identity: Identity, ret
     if engine.zero_optimization_stage() == 0:
         slices = share_of(slices, rank, ranks)
     _make_room(folder, building, slices)
-    report = _Report({}, [(part.name, part.first, part.last) for part in slices])
+    report = _Report(ranges=[(part.name, part.first, part.last) for part in slices])
     try:
         report.not_finite = _first_not_finite(slices)
         if report.not_finite is None:
@@ -81,7 +81,7 @@ def save(engine: Any, folder: Path, state: TrainerState, identity: Identity, ret
             files.prune(folder, state.step, retention)
         except OSError as error:
             failure = not_written(error)
-    _raise_agreed(_gathered(_Report({}, [], failure=failure)), building, state.step)
+    _raise_agreed(_gathered(_Report(failure=failure)), building, state.step)
     written = sum(facts["bytes"] for report in reports for facts in report.files.values())
     return Saved(folder / f"step{state.step}", written, time.perf_counter() - started)
 
@@ -93,9 +93,8 @@ def checkpoint_bytes(slices: list[Slice]) -> int:
 
 def _make_room(folder: Path, building: Path, slices: list[Slice]) -> None:
     """An empty folder to build in, on a disk that has room for all ranks' slices."""
-    wanted = torch.tensor([float(checkpoint_bytes(slices))], dtype=torch.float64)
-    sizes: list[float] = [0.0] * dist.get_world_size()
-    dist.all_gather_object(sizes, float(wanted))
+    sizes = [0] * dist.get_world_size()
+    dist.all_gather_object(sizes, checkpoint_bytes(slices))
     failure: Exception | None = None
     if dist.get_rank() == 0:
         try:
@@ -112,7 +111,7 @@ def _make_room(folder: Path, building: Path, slices: list[Slice]) -> None:
             failure = error
         except OSError as error:
             failure = not_written(error)
-    _raise_agreed(_gathered(_Report({}, [], failure=failure)), building, -1)
+    _raise_agreed(_gathered(_Report(failure=failure)), building, -1)
 
 
 def _write_slices(path: Path, slices: list[Slice]) -> dict[str, dict[str, Any]]:
@@ -141,7 +140,7 @@ def _first_not_finite(slices: list[Slice]) -> str | None:
 
 def first_not_finite(engine: Any) -> str | None:
     """Which weight or moment of any rank holds something that is no finite number; None when all are. Collective."""
-    reports = _gathered(_Report({}, [], not_finite=_first_not_finite(held_slices(engine))))
+    reports = _gathered(_Report(not_finite=_first_not_finite(held_slices(engine))))
     return next((report.not_finite for report in reports if report.not_finite), None)
 
 

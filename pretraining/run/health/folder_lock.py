@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -58,9 +59,10 @@ class FolderLock:
             self._file = None
 
     def touch(self) -> None:
-        """Says that the holder lives."""
+        """Says that the holder lives. Another thread's: the folder may be given back meanwhile, or the disk fail."""
         if self._file is not None:
-            os.utime(self._file)
+            with suppress(OSError):
+                os.utime(self.path)
 
     def _holder(self) -> str | None:
         """Who holds the folder, in words; None when this process does now."""

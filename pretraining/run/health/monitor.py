@@ -21,7 +21,8 @@ from typing import Any, Self
 
 import torch.distributed as dist
 
-from pretraining.errors import PretrainingError, RetryablePretrainingError
+from preprocessing.errors import PreprocessingError
+from pretraining.errors import PretrainingError, RetryablePretrainingError, not_written
 from pretraining.run.health.stop import INTERRUPTED
 from pretraining.run.ranks import RankEnvironment
 
@@ -132,6 +133,8 @@ class Monitor:
         return error
 
     def _own_verdict(self, failure: BaseException) -> Verdict:
+        if isinstance(failure, PreprocessingError | OSError):
+            failure = not_written(failure)
         if isinstance(failure, PretrainingError):
             return Verdict(failure.exit_code, str(failure), self._rank)
         return Verdict(1, f"rank {self._rank} failed: {type(failure).__name__}: {failure}", self._rank)
@@ -261,7 +264,7 @@ class Monitor:
         lost = [rank for rank in range(self._ranks) if before[rank] == after[rank] and rank != self._rank]
         if not lost:
             return "the connection to another rank broke"
-        hosts = ", ".join(sorted({self._host_of(rank) for rank in lost}))
+        hosts = ", ".join(sorted(self._asked(lambda: {self._host_of(rank) for rank in lost}) or ("a node",)))
         return f"rank {', '.join(map(str, lost[:8]))}{', …' if len(lost) > 8 else ''} on {hosts} ended without a word"
 
     def _host_of(self, rank: int) -> str:

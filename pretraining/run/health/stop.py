@@ -10,11 +10,12 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from pretraining.errors import RetryablePretrainingError
 from pretraining.run.health.launcher import Launcher
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 AGAIN = 1.0  # seconds: a launcher that is interrupted sends several signals at once, which are one wish
-INTERRUPTED = 75  # exit code of a run that wants to be started again (EX_TEMPFAIL)
+INTERRUPTED = RetryablePretrainingError.exit_code  # of a run that wants to be started again
 LAUNCHER_GONE, TIME_IS_UP = 100, 101  # wishes to stop besides the numbers of signals
 _OTHER_WISHES = {LAUNCHER_GONE: "the launcher is gone", TIME_IS_UP: "the job's time is nearly up"}
 

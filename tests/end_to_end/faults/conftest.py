@@ -15,18 +15,11 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.synthetic_shards import write_shards
+from benchmarks.synthetic_shards import TINY_MODEL, write_shards
 from pretraining.run.checkpoint.reader import CheckpointReader
 from pretraining.run.metrics import read_metrics
 
-RECIPE = """
-[model]
-size = "tiny"
-hidden_size = 32
-intermediate_size = 64
-max_position_embeddings = 32
-[data]
-sequence_length = 32
+RECIPE = f"""{TINY_MODEL}
 [training]
 steps = 12
 batch_size = 24

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from pretraining.data.sampler import permute
 from pretraining.run.metrics import read_metrics
 
 pytestmark = pytest.mark.slow
@@ -162,14 +164,20 @@ def test_the_next_start_waits_for_one_that_is_ending(
     assert helpers.same_weights(folder, undisturbed)
 
 
+SAVE, METRICS = "pretraining.run.checkpoint.save", "pretraining.run.metrics"
+
+
 @pytest.mark.parametrize(
-    ("rank", "function"), [(0, "save_file"), (1, "save_file"), (0, "_complete")], ids=["0", "1", "the marker"]
+    ("rank", "module", "function", "call"),
+    [(0, SAVE, "save_file", 2), (1, SAVE, "save_file", 2), (0, SAVE, "_complete", 2), (0, METRICS, "finite", 7)],
+    ids=["0", "1", "the marker", "a line of metrics"],
 )
-def test_a_full_disk(start: Any, helpers: Any, undisturbed: Path, tmp_path: Path, rank: int, function: str) -> None:
+def test_a_full_disk(
+    start: Any, helpers: Any, undisturbed: Path, tmp_path: Path, rank: int, module: str, function: str, call: int
+) -> None:
     """All ranks say the same, nothing is lost, and once there is room the same command goes on."""
     folder = tmp_path / "run"
-    module = "pretraining.run.checkpoint.save"
-    run = start(folder, EVERY_STEP, "--checkpoint.every=2", faults={rank: {"full": [module, function, 2]}})
+    run = start(folder, EVERY_STEP, "--checkpoint.every=2", faults={rank: {"full": [module, function, call]}})
     assert run.wait() == [75, 75], run.said
     state = helpers.state_of(folder)
     assert (state["status"], state["saved_step"]) == ("interrupted", 2)
@@ -178,6 +186,28 @@ def test_a_full_disk(start: Any, helpers: Any, undisturbed: Path, tmp_path: Path
     run = start(folder, EVERY_STEP, "--checkpoint.every=2")
     assert run.wait() == [0, 0], run.said
     assert helpers.same_weights(folder, undisturbed)
+
+
+@pytest.mark.parametrize("found_by", [(0,), (1,), (0, 1)], ids=["0", "1", "both"])
+def test_a_damaged_shard(start: Any, shards: Path, tmp_path: Path, found_by: tuple[int, ...]) -> None:
+    """Ranks look at different files, so one that keeps silent would end the run without a reason."""
+    folder = Path(shutil.copytree(shards, tmp_path / "copy"))
+    files = sorted((folder / "train/32").iterdir())
+    order = permute(np.arange(len(files)), len(files), (20181011,))
+    for rank in found_by:
+        path = files[order[rank]]
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(bytes(content))
+    run = start(tmp_path / "run", f"--data.shards={folder}")
+    assert run.wait() == [2, 2], run.said
+    for rank, log in enumerate(run.logs):
+        (line,) = [line for line in log.read_text().splitlines() if line.startswith("error")] or [None]
+        assert line is not None or rank not in found_by, run.said
+        if line is not None:
+            assert line.startswith("error: " if rank == 0 else "error on rank 1: ")
+            assert "is not the file that was built" in line
+    assert "error: " in run.logs[0].read_text()
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Dropout by the loader's keys: the same masks however a global batch is cut, others for every draw of an example."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -59,17 +61,10 @@ def test_without_a_seed_there_are_no_keys(examples: Examples) -> None:
 
 
 @pytest.mark.parametrize("position", [Position(0, 5), Position(2, 95)], ids=["within an epoch", "over the end of one"])
-def test_loss_and_gradient_do_not_depend_on_the_cut(examples: Examples, position: Position) -> None:
-    config = BertConfig.named(
-        "tiny",
-        hidden_size=32,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=32,
-        vocab_size=65,
-        hidden_dropout_prob=0.1,
-        attention_probs_dropout_prob=0.1,
-    )
+def test_loss_and_gradient_do_not_depend_on_the_cut(
+    examples: Examples, position: Position, tiny_config: Callable[[int, float], BertConfig]
+) -> None:
+    config = tiny_config(65, 0.1)
     torch.manual_seed(0)
     model = BertForPreTraining(config)
     results = []

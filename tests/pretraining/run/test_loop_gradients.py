@@ -19,19 +19,14 @@ CASES = {1: ["0-1", "1-6"], 2: ["0-2", "1-1", "1-3", "2-2", "3-2"], 4: ["0-1", "
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, launch: Callable[..., None]) -> Path:
+def folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    launch: Callable[..., None],
+    tiny_config: Callable[[int, float], BertConfig],
+) -> Path:
     folder = tmp_path_factory.mktemp("gradients")
     write_shards(folder / "shards", full_share=0.3)
-    config = BertConfig.named(
-        "tiny",
-        hidden_size=32,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=32,
-        vocab_size=65,
-        hidden_dropout_prob=0.1,
-        attention_probs_dropout_prob=0.1,
-    )
+    config = tiny_config(65, 0.1)
     torch.manual_seed(1)
     export_bert(BertForPreTraining(config), folder / "start")
     for ranks, cases in CASES.items():

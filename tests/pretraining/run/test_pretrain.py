@@ -52,21 +52,16 @@ LAYOUTS = [(stage, precision) for precision in ("fp32", "bf16") for stage in (0,
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory, launch: Callable[..., None]) -> tuple[Path, dict[str, Any]]:
+def results(
+    tmp_path_factory: pytest.TempPathFactory,
+    launch: Callable[..., None],
+    tiny_config: Callable[[int, float], BertConfig],
+) -> tuple[Path, dict[str, Any]]:
     """Does everything below in one start of two ranks; returns the folder and the outcome of every named action."""
     folder = tmp_path_factory.mktemp("runs")
     shards = write_shards(folder / "shards", words=16)
     other = write_shards(folder / "other", words=16, seed=9)
-    config = BertConfig.named(
-        "tiny",
-        hidden_size=32,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=32,
-        vocab_size=21,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
+    config = tiny_config(21, 0.0)
     torch.manual_seed(3)
     export_bert(BertForPreTraining(config), folder / "start", shards / "tokenizer")
     (folder / "recipe.toml").write_text(RECIPE)
