@@ -9,7 +9,11 @@ if [[ ! -x "$VIRTUAL_ENV_FOLDER/bin/python" ]]; then
 fi
 export PATH="$VIRTUAL_ENV_FOLDER/bin:$PATH"
 
-# Rank, world size and rendezvous need nothing here: pretraining/run/ranks.py reads them from Slurm's variables.
+# Rank, world size and rendezvous need nothing here: pretraining/run/ranks.py reads them from Slurm's variables. But
+# `sbatch` in a shell that is itself a rank (of torchrun, of deepspeed) hands that rank's variables on, and they win.
+if [[ -n "${RANK:-}${WORLD_SIZE:-}" ]]; then
+    unset RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE LOCAL_SIZE MASTER_ADDR MASTER_PORT
+fi
 
 # One thread pool per task, as wide as the cores that Slurm gave it.
 export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"

@@ -89,6 +89,17 @@ def test_bash_can_parse_it(repository: Path, script: str) -> None:
     subprocess.run(["bash", "-n", repository / "cluster" / "slurm" / script], check=True)
 
 
+@pytest.mark.parametrize(("rank", "kept"), [({}, True), ({"RANK": "3"}, False), ({"WORLD_SIZE": "4"}, False)])
+def test_a_rank_that_submits_does_not_make_ranks(
+    repository: Path, slurm: dict[str, str], rank: dict[str, str], kept: bool
+) -> None:
+    """Torch-style variables win over Slurm's, so every task would take itself for the rank that called sbatch."""
+    script = 'source cluster/slurm/environment.sh; echo "${RANK:-}${WORLD_SIZE:-}${LOCAL_RANK:-}-${MASTER_ADDR:-}"'
+    environment = {**slurm, "MASTER_ADDR": "there", **rank}
+    said = subprocess.check_output(["bash", "-c", script], env=environment, text=True, cwd=repository)
+    assert said == ("-there\n" if kept else "-\n")
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_directives_are_options_of_sbatch(repository: Path, script: str) -> None:
     text = (repository / "cluster" / "slurm" / script).read_text()
