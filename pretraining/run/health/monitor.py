@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -123,6 +124,8 @@ class Monitor:
             elif known is None:
                 known = self._own_verdict(failure)
             known = self._publish(known)
+            if known.is_stuck:
+                self._show_where(known, failure)
             self._write_down(known)
             self._let_others_hear()
             self._closing.set()
@@ -190,13 +193,19 @@ class Monitor:
                 return
             verdict = self._publish(verdict)
             if verdict.is_stuck:
-                print(f"rank {self._rank}: {verdict.reason}; every thread of it:", file=sys.stderr, flush=True)
-                faulthandler.dump_traceback(sys.stderr, all_threads=True)
+                self._show_where(verdict)
             if self._write_down(verdict):
                 print(f"error: {verdict.sentence}", file=sys.stderr, flush=True)
             sys.stdout.flush()
             self._let_others_hear()
             os._exit(verdict.code)
+
+    def _show_where(self, verdict: Verdict, failure: BaseException | None = None) -> None:
+        """What this rank was doing when nothing went on; `failure` is what has ended its main thread, if it ended."""
+        print(f"rank {self._rank}: {verdict.reason}; every thread of it:", file=sys.stderr, flush=True)
+        if failure is not None:
+            traceback.print_exception(failure, file=sys.stderr)
+        faulthandler.dump_traceback(sys.stderr, all_threads=True)
 
     def _write_down(self, verdict: Verdict) -> bool:
         """True on the rank that wrote the verdict down: rank 0, or the next one where that is lost."""
