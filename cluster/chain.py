@@ -109,6 +109,11 @@ def _run_stage(stage: Stage, key: str, folder: Path, place: str) -> Marker:
         return marker
     if marker is None or marker.key != key:
         for output in stage.outputs:
+            if marker is None and output.exists():
+                raise ClusterError(
+                    f"{output} is there, and no {marker_file} says that it is this program's own; give another "
+                    "--output, or remove it"
+                )
             _remove(output, folder)
         marker = Marker(key, "running", stage.command, attempts=0, seconds=0.0)
     marker = replace(marker, state="running", attempts=marker.attempts + 1)

@@ -14,8 +14,8 @@ from cluster.errors import ClusterError
 DASK_RUNNER = "apache_beam.runners.dask.dask_runner.DaskRunner"
 
 # Python code of ours runs on the workers, so every worker needs the same environment as the driver. An EXTERNAL
-# worker pool (`python -m apache_beam.runners.worker.worker_pool_main --service_port=50000`) on every node runs
-# in the project's own virtual environment: no container to build, no package to ship.
+# worker pool (`python -m cluster.engines.worker_pool`) on every node runs in the project's own virtual environment: no
+# container to build, no package to ship.
 EXTERNAL_WORKERS = {"--environment_type": "EXTERNAL", "--environment_config": "localhost:50000"}
 
 
@@ -52,6 +52,10 @@ def _local(workers: int | None, given: dict[str, str]) -> dict[str, str]:
 def _dask(workers: int | None, given: dict[str, str]) -> dict[str, str]:
     if importlib.util.find_spec("distributed") is None:
         raise ClusterError("--engine dask: Dask is not installed; install the extra: pip install -e '.[dask]'")
+    if workers is not None:
+        raise ClusterError(
+            f"--workers {workers}: on Dask the cluster's own workers run; start it with so many, or drop --workers"
+        )
     scheduler_file = given.get("--dask_scheduler_file")
     if scheduler_file and not Path(scheduler_file).is_file():
         raise ClusterError(
@@ -66,12 +70,17 @@ def _flink(workers: int | None, given: dict[str, str]) -> dict[str, str]:
     _require(given, "flink", "--flink_master", "host:port of the Flink job manager")
     _require_jar(given, "flink", "--flink_job_server_jar", "beam-runners-flink-<version>-job-server.jar")
     parallelism = {"--parallelism": str(workers)} if workers else {}
-    return {"--runner": "FlinkRunner", **parallelism, **EXTERNAL_WORKERS}
+    # By default all slots of a task manager share one Python process; 0 lets the runner start as many as it has cores.
+    return {"--runner": "FlinkRunner", "--sdk_worker_parallelism": "0", **parallelism, **EXTERNAL_WORKERS}
 
 
 def _spark(workers: int | None, given: dict[str, str]) -> dict[str, str]:
     _require(given, "spark", "--spark_master_url", "spark://host:port of the Spark master")
     _require_jar(given, "spark", "--spark_job_server_jar", "beam-runners-spark-3-job-server.jar")
+    if workers is not None:
+        raise ClusterError(
+            f"--workers {workers}: on Spark the master's executors run; ask it for so many, or drop --workers"
+        )
     return {"--runner": "SparkRunner", **EXTERNAL_WORKERS}
 
 

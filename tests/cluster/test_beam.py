@@ -65,6 +65,13 @@ def test_flink_and_spark_options(tmp_path: Path) -> None:
     jar.touch()
     flink = engine_options("flink", 8, ["--flink_master", "h:8081", f"--flink_job_server_jar={jar}"])
     assert {"--runner=FlinkRunner", "--parallelism=8", "--environment_type=EXTERNAL"} <= set(flink)
+    assert "--sdk_worker_parallelism=0" in flink
+    for engine, given in (
+        ("spark", ["--spark_master_url=spark://h:7077", "--spark_job_server_jar", str(jar)]),
+        ("dask", ["--dask_client_address=tcp://h:1"]),
+    ):
+        with pytest.raises(ClusterError, match="or drop --workers"):
+            engine_options(engine, 8, given)
     spark = engine_options("spark", None, ["--spark_master_url=spark://h:7077", "--spark_job_server_jar", str(jar)])
     assert {"--runner=SparkRunner", "--environment_config=localhost:50000"} <= set(spark)
 

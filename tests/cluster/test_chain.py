@@ -66,6 +66,14 @@ def test_a_stage_without_its_output_is_not_complete(tmp_path: Path) -> None:
         run_chain([stage("nothing", tmp_path, "pass")], tmp_path)
 
 
+def test_what_the_chain_did_not_make_is_never_removed(tmp_path: Path) -> None:
+    """`--output .` beside a folder `shards` of one's own."""
+    (tmp_path / "first.txt").write_text("mine")
+    with pytest.raises(ClusterError, match=r"first\.txt is there, and no .*first\.json says that it is this"):
+        run_chain([writing(tmp_path, "first")], tmp_path)
+    assert (tmp_path / "first.txt").read_text() == "mine"
+
+
 def test_an_output_outside_the_folder_is_never_removed(tmp_path: Path) -> None:
     outside = tmp_path / "precious.txt"
     outside.write_text("keep me")

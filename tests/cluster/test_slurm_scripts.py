@@ -119,7 +119,10 @@ def test_preprocessing_on_one_node_uses_its_cores(repository: Path, slurm: dict[
 def test_preprocessing_on_several_nodes_brings_its_dask(repository: Path, slurm: dict[str, str]) -> None:
     _, calls = run(repository, slurm, "preprocess.sbatch", "--output", "shards")
     assert "cluster.engines.dask_nodes" in calls[-1]
-    assert calls[-1].endswith("--engine dask --dask_scheduler_file .dask-4711.json --output shards")
+    assert calls[-1].endswith("--engine dask --dask_scheduler_file .dask-4711-0.json --output shards")
+    assert "--kill-on-bad-exit=0" in calls[-1]
+    _, calls = run(repository, {**slurm, "SLURM_RESTART_COUNT": "2"}, "preprocess.sbatch", "--output", "shards")
+    assert calls[-1].count(".dask-4711-2.json") == 2, "not the address that a killed start left behind"
 
 
 def test_pretraining_is_one_srun_after_that_of_the_preflight(

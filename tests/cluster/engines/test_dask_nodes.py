@@ -46,6 +46,21 @@ def test_two_nodes_run_the_command_and_hand_back_its_exit_code(tmp_path: Path) -
     assert not scheduler_file.exists()
 
 
+@pytest.mark.slow
+def test_a_node_that_does_not_come_does_not_fail_the_job(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="the dask extra is not installed")
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM.replace("SystemExit(5)", "SystemExit(0)"))
+    impatient = "import sys; from cluster.engines import dask_nodes as d; d.SECONDS_TO_GATHER = 8.0; sys.exit(d.main())"
+    command = [sys.executable, "-c", impatient, "--scheduler-file", tmp_path / "s.json", "--workers-per-node", "1"]
+    command += ["--", sys.executable, program, tmp_path / "s.json"]
+    environment = {**os.environ, "SLURM_PROCID": "0", "SLURM_NTASKS": "32"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 32 workers came within 8 s; going on with them" in done.stderr
+    assert "sum 6" in done.stdout
+
+
 def test_a_wrong_option_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--scheduler-file", "s.json", "--worker-per-node", "1", "--", "true", "--workers_per_node"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
