@@ -1,5 +1,8 @@
 """The model as a Hugging Face folder, complete or absent: of a run that ends, or of a checkpoint."""
 
+import glob
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -39,9 +42,10 @@ def write_export(
     weights: dict[str, torch.Tensor], model: BertForPreTraining, tokenizer_folder: Path, target: Path
 ) -> None:
     """Writes the folder ``target`` from full ``weights``; what was there before goes when the new one is complete."""
-    building, old = (target.with_name(f"{target.name}.{ending}") for ending in ("tmp", "old"))
-    for leftover in (building, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+    building, old = (target.with_name(f".{target.name}.{state}-{os.getpid()}") for state in ("building", "replaced"))
+    for leftover in target.parent.glob(f".{glob.escape(target.name)}.*"):  # of an export that was killed
+        if re.fullmatch(r"(building|replaced)-\d+", leftover.name.removeprefix(f".{target.name}.")):
+            shutil.rmtree(leftover, ignore_errors=True)
     export_state(weights, model, building, tokenizer_folder)
     if target.exists():
         target.rename(old)
