@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, of_system
 
 _REASONS = {
     errno.ENOSPC: "no space is left on the device; free some and run the same command again, what is complete is kept",
@@ -56,4 +56,4 @@ def make_folder(folder: Path) -> None:
 def writing_failed(target: Path, error: OSError) -> PreprocessingError:
     """The one sentence for a system error while writing `target`."""
     reason = _REASONS.get(error.errno or 0, f"{error.strerror or error}; mend that and run the same command again")
-    return PreprocessingError(f"Cannot write {target}: {reason}.")
+    return of_system(error, f"Cannot write {target}: {reason}.")

@@ -18,12 +18,13 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from preprocessing.arguments import OptionParser
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, raise_all
 from preprocessing.sources.download.catalogue import gutenberg_ids
-from preprocessing.sources.download.transfer import Transfer, fetch_text
+from preprocessing.sources.download.transfer import MirrorUnavailableError, Transfer, fetch_text
 
 WIKIMEDIA = "https://dumps.wikimedia.org"
 GUTENBERG = "https://www.gutenberg.org"
+UNANSWERED = 3  # files in a row after which the mirror is taken to be down
 _LANGUAGE = re.compile(r"[a-z][a-z-]*[a-z]")
 _DATE = re.compile(r"[0-9]{8}|latest")
 _SUM_LINE = re.compile(r"([0-9a-f]{40})\s+(\S+)")
@@ -66,7 +67,13 @@ def book_transfers(mirror: str, ids: Sequence[int], output: Path) -> list[Transf
 
 
 def download(transfers: Sequence[Transfer], *, attempts: int, pause: float, console: Console) -> None:
-    """Runs the transfers one after the other (mirrors ask for that), showing progress; complete files are skipped."""
+    """Runs the transfers one after the other (mirrors ask for that), showing progress; complete files are checked only.
+
+    One that fails keeps no other from being fetched: what failed is raised at the end, all of it, unless the mirror
+    stops answering.
+    """
+    faults: list[PreprocessingError] = []
+    unanswered = 0
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -81,7 +88,17 @@ def download(transfers: Sequence[Transfer], *, attempts: int, pause: float, cons
             def show(done: int, total: int | None, task: object = task) -> None:
                 progress.update(task, completed=done, total=total)  # type: ignore[arg-type]
 
-            transfer.run(attempts=attempts, pause=pause, show=show)
+            try:
+                transfer.run(attempts=attempts, pause=pause, show=show)
+                unanswered = 0
+            except MirrorUnavailableError as fault:
+                unanswered += 1
+                if unanswered == UNANSWERED or len(transfers) == 1:
+                    raise
+                faults.append(fault)
+            except PreprocessingError as fault:
+                faults.append(fault)
+    raise_all(faults)
 
 
 def _parser() -> OptionParser:
@@ -116,6 +133,7 @@ def _parser() -> OptionParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code: 0, 2 for what the user can mend, 75 for a mirror that may answer later."""
     console = Console(stderr=True)
+    transfers: list[Transfer] = []
     try:
         arguments = _parser().parse_args(argv)
         mirror = arguments.mirror.rstrip("/")
@@ -131,8 +149,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("download: stopped; run the same command again to go on.", file=sys.stderr)
         return 130
-    for transfer in transfers:
-        print(transfer.target)
+    finally:
+        for transfer in transfers:
+            if transfer.target.exists():
+                print(transfer.target)
     return 0
 
 

@@ -21,7 +21,7 @@ from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.documents.sentences import Segmenter
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, printable
 from preprocessing.shards.example_text import ExampleText, locate_shard, read_example
 from preprocessing.shards.example_view import render
 from preprocessing.sources.options import InputOptions
@@ -87,7 +87,7 @@ def explain(path: Path, row: int, pattern: str | None, console: Console) -> None
                     "cleaning is not that of the build."
                 )
         for number, sentence in enumerate(sentences, 1):
-            console.print(Text(f"  {number}. {sentence}"))
+            console.print(Text(printable(f"  {number}. {sentence}")))
     console.print(_masks(example))
     console.print(render(example, tokenizer.tokens[tokenizer.mask_id]))
 
@@ -106,7 +106,7 @@ def source_options(configuration: dict[str, Any]) -> DocumentOptions:
 def _segment(name: str, document: dict[str, Any], tokens: int) -> Text:
     text = Text.assemble((f"segment {name}", "bold"), f" ({tokens} tokens)\n")
     for key in ("source", "file", "locator", "title"):
-        text.append(f"  {key}: {document[key]}\n")
+        text.append(printable(f"  {key}: {document[key]}\n"))
     return text.append("  sentences:")
 
 

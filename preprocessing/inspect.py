@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from preprocessing.arguments import OptionParser, add_models, build_model
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, printable
 from preprocessing.shards import ShardSet
 from preprocessing.shards.example_text import read_example
 from preprocessing.shards.example_view import legend, render
@@ -48,7 +48,7 @@ def choose_rows(sizes: Sequence[int], count: int, seed: int) -> list[tuple[int, 
 
 def source_line(document: dict[str, object]) -> str:
     """Where a document came from, in one line."""
-    return f"{document['source']} {document['file']} {document['locator']} “{document['title']}”"
+    return printable(f"{document['source']} {document['file']} {document['locator']} “{document['title']}”")
 
 
 def show(folder: Path, choice: Choice, console: Console) -> None:

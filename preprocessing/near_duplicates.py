@@ -28,14 +28,17 @@ import numpy as np
 import xxhash
 
 from preprocessing.arguments import OptionParser, add_models, build_model
-from preprocessing.atomic_file import write_text
+from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
 from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.documents.drop_lists import write_drop_list
+from preprocessing.documents.identity import source_identity
 from preprocessing.documents.near_duplicate_groups import Signatures, linked_groups, open_signatures
 from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, write_split_signatures
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
+from preprocessing.folder_lock import FolderLock
+from preprocessing.owned_folder import require_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
 
 DROP_REASON = "near_duplicate"
+_MARKER, _LOCK = "near-duplicates.json", "near-duplicates.lock"
 _GROUPS_REPORTED = 50
 
 
@@ -56,7 +60,22 @@ def find_near_duplicates(
     pipeline_options: "PipelineOptions",
 ) -> Path:
     """Runs both halves and returns the drop list's path, `output/drop.arrow`. Raises PreprocessingError."""
-    settings = xxhash.xxh3_64_hexdigest((source.model_dump_json() + options.model_dump_json()).encode())
+    require_own(output, _MARKER, f"--output {output}", also=(_LOCK,))
+    make_folder(output)
+    with FolderLock(output, _LOCK, "give another --output"):
+        return _find(splits, source, options, output, pipeline_options)
+
+
+def _find(
+    splits: Sequence[Split],
+    source: DocumentOptions,
+    options: NearDuplicateOptions,
+    output: Path,
+    pipeline_options: "PipelineOptions",
+) -> Path:
+    write_text(output / _MARKER, options.model_dump_json(indent=1) + "\n")
+    identity = json.dumps([source_identity(source), options.model_dump(exclude={"threshold"})], sort_keys=True)
+    settings = xxhash.xxh3_64_hexdigest(identity.encode())
     folder = output / "signatures" / settings
     targets = [folder / f"{split.key}.arrow" for split in splits]
     elements = [(json.dumps(s.to_json()), str(t)) for s, t in zip(splits, targets, strict=True)]

@@ -23,8 +23,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.build import folder as build_folder
 from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
-from preprocessing.build.failure_note import raise_failure
+from preprocessing.build.failures import raise_failures
 from preprocessing.build.graph import add_graph
+from preprocessing.build.idle_options import idle_options
 from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
@@ -49,6 +50,9 @@ class RunOptions(BaseModel):
     output: str = Field(description="folder of the shards, on a disk that every worker sees")
     split_bytes: int = Field(SPLIT_BYTES, ge=1 << 10, description="bytes of input that a worker takes at a time")
     bucket_bytes: int = Field(32 << 20, ge=1 << 10, description="bytes of clean text that become one shard, roughly")
+    trust_times: bool = Field(
+        False, description="on a further run, take an input for unchanged whose size and time are, without reading it"
+    )
     keep_intermediate: bool = Field(False, description="keep the intermediate files when the build is complete")
 
 
@@ -78,20 +82,30 @@ def build(argv: Sequence[str]) -> None:
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
     options, thresholds = build_model(RunOptions, known), build_model(ThresholdOptions, known)
-    splits = plan_splits(build_model(InputOptions, known), options.split_bytes)
+    inputs_before = (
+        build_folder.known_inputs(Path(options.output), options.split_bytes) if options.trust_times else None
+    )
+    inputs = build_model(InputOptions, known)
+    for sentence in idle_options(known, inputs):
+        print(f"preprocessing: {sentence}.", file=sys.stderr)
+    splits = plan_splits(inputs, options.split_bytes, inputs_before)
     splits = [build_folder.with_absolute_paths(split) for split in splits]
     job, tokenizer = prepare(known, options, splits)
-    if build_folder.is_complete(job, inputs_hash(splits)):
-        print(f"{job.folder} is complete already: nothing to do.")
-        build_folder.clean(job, keep=options.keep_intermediate)
-        return
-    build_folder.start(job, tokenizer, inputs_hash(splits))
-    run_pipeline(pipeline_options, lambda pipeline: add_graph(pipeline, splits, job))
-    raise_failure(job.intermediate)
-    manifest = build_folder.finish(job, splits, tokenizer, thresholds)
+    found = inputs_hash(splits)
+    if not build_folder.is_complete(job, found):
+        with build_folder.lock(job) as held:
+            if not build_folder.is_complete(job, found):  # by another process, while this one waited
+                build_folder.start(job, tokenizer, splits, options.split_bytes)
+                with build_folder.watch(job, splits, held):
+                    run_pipeline(pipeline_options, lambda pipeline: add_graph(pipeline, splits, job))
+                raise_failures(job.intermediate)
+                manifest = build_folder.finish(job, splits, tokenizer, thresholds)
+                build_folder.clean(job, keep=options.keep_intermediate)
+                rows, documents = sum(shard.rows for shard in manifest.shards), manifest.counters["documents_out"]
+                print(f"{job.folder}: {rows} examples of {documents} documents; {manifest.fingerprint}")
+                return
+    print(f"{job.folder} is complete already: nothing to do.")
     build_folder.clean(job, keep=options.keep_intermediate)
-    rows = sum(shard.rows for shard in manifest.shards)
-    print(f"{job.folder}: {rows} examples of {manifest.counters['documents_out']} documents; {manifest.fingerprint}")
 
 
 def prepare(known: argparse.Namespace, options: RunOptions, splits: list[Split]) -> tuple[Job, Tokenizer]:

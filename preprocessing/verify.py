@@ -19,6 +19,7 @@ from typing import Literal
 from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError
 from preprocessing.shards import MANIFEST_NAME, DocumentTableRecord, Manifest, ShardRecord, read_shard, read_table
+from preprocessing.shards.content_check import check_content
 from preprocessing.tokens.tokenizer import Tokenizer
 
 TOKENIZER_FOLDER = "tokenizer"
@@ -46,7 +47,7 @@ def verify(folder: Path) -> tuple[Manifest, list[Problem]]:
     records: list[ShardRecord | DocumentTableRecord] = [*manifest.shards, *manifest.documents]
     # Hashing releases the interpreter's lock, so threads share the cores.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(lambda record: _check(folder, record), records)
+        found = pool.map(lambda record: _check(folder, record, manifest), records)
         problems = [problem for problem in found if problem is not None]
     problems += _check_tokenizer(folder, manifest)
     known = {record.name for record in records}
@@ -58,7 +59,7 @@ def verify(folder: Path) -> tuple[Manifest, list[Problem]]:
     return manifest, sorted(problems)
 
 
-def _check(folder: Path, record: ShardRecord | DocumentTableRecord) -> Problem | None:
+def _check(folder: Path, record: ShardRecord | DocumentTableRecord, manifest: Manifest) -> Problem | None:
     path = folder / record.name
     try:
         with path.open("rb") as file:
@@ -73,13 +74,23 @@ def _check(folder: Path, record: ShardRecord | DocumentTableRecord) -> Problem |
         return Problem("corrupt", record.name, f"cannot be read: {error.strerror}")
     if sha256 != record.sha256:
         return Problem("corrupt", record.name, f"sha256 {sha256}, the manifest says {record.sha256}")
-    try:  # the bytes are as written; this catches a manifest that does not tell what they hold
-        rows = read_shard(path, record).rows if isinstance(record, ShardRecord) else read_table(path).num_rows
+    try:  # the bytes are as the manifest says; this catches one that does not tell what they hold
+        rows = _rows(folder, record, manifest)
     except PreprocessingError as error:
         return Problem("corrupt", record.name, str(error))
     if rows != record.rows:
         return Problem("corrupt", record.name, f"{rows} rows, the manifest says {record.rows}")
     return None
+
+
+def _rows(folder: Path, record: ShardRecord | DocumentTableRecord, manifest: Manifest) -> int:
+    if not isinstance(record, ShardRecord):
+        return int(read_table(folder / record.name).num_rows)
+    shard = read_shard(folder / record.name, record)
+    table = f"documents/{Path(record.name).name}"
+    documents = next((other.rows for other in manifest.documents if other.name == table), 0)
+    check_content(shard, record.length, manifest.vocabulary_size, documents)
+    return shard.rows
 
 
 def _check_tokenizer(folder: Path, manifest: Manifest) -> list[Problem]:

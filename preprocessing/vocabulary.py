@@ -18,22 +18,30 @@ if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
 import json
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.configuration import estimated_text_bytes
-from preprocessing.build.failure_note import forget_failure, raise_failure
+from preprocessing.build.failures import forget_failures, raise_failures
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
 from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.build.word_counts import WORDS_KEPT, CountJob, add_graph, prune
+from preprocessing.documents.identity import source_identity
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
+from preprocessing.folder_lock import FolderLock
+from preprocessing.owned_folder import require_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
+from preprocessing.sources.split import Split
 from preprocessing.tokens.tokenizer import Tokenizer
 from preprocessing.tokens.vocabulary_training import VocabularyOptions, train_wordpiece
 
-_COMPLETE = "vocabulary.json"
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+_MARKER, _LOCK = "vocabulary.json", "vocabulary.lock"
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -59,29 +67,40 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Path]:
     splits = [
         with_absolute_paths(split) for split in plan_splits(build_model(InputOptions, known), options.split_bytes)
     ]
+    source = with_absolute_files(build_model(DocumentOptions, known))
     job = CountJob(
         folder=Path(options.output).absolute(),
-        source=with_absolute_files(build_model(DocumentOptions, known)),
+        source=source,
         options=options,
         share=min(1.0, options.sample_bytes / max(estimated_text_bytes(splits), 1.0)),
+        source_identity=json.dumps(source_identity(source), sort_keys=True),
     )
+    require_own(job.folder, _MARKER, f"--output {options.output}", also=(_LOCK,))
+    make_folder(job.folder)
+    with FolderLock(job.folder, _LOCK, "give another --output"):
+        return _train(job, splits, pipeline_options), job.folder
+
+
+def _train(job: CountJob, splits: list[Split], pipeline_options: "PipelineOptions") -> Tokenizer:
+    settings = job.options.model_dump(exclude={"output"})
+    write_text(job.folder / _MARKER, json.dumps({"complete": False} | settings, indent=1) + "\n")
     make_folder(job.intermediate)
-    forget_failure(job.intermediate)
+    forget_failures(job.intermediate)
     run_pipeline(pipeline_options, lambda pipeline: add_graph(pipeline, splits, job))
-    raise_failure(job.intermediate)
+    raise_failures(job.intermediate)
     counts: Counter[str] = Counter()
     for split in splits:
         counts.update(json.loads(job.counts_path(split).read_text(encoding="utf-8")))
         prune(counts, 2 * WORDS_KEPT)
-    tokenizer = train_wordpiece(counts, options)
+    tokenizer = train_wordpiece(counts, job.options)
     tokenizer.save(job.folder)
-    summary = {"fingerprint": tokenizer.fingerprint, "sampled_share": job.share, "words": len(counts)}
-    write_text(job.folder / _COMPLETE, json.dumps(summary | options.model_dump(exclude={"output"}), indent=1) + "\n")
+    summary = {"complete": True, "fingerprint": tokenizer.fingerprint, "sampled_share": job.share, "words": len(counts)}
+    write_text(job.folder / _MARKER, json.dumps(summary | settings, indent=1) + "\n")
     for split in splits:
         job.counts_path(split).unlink(missing_ok=True)
     if not any(job.intermediate.iterdir()):
         job.intermediate.rmdir()
-    return tokenizer, job.folder
+    return tokenizer
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pytest
 COMMANDS = "(commands)"
 ORDER: dict[str, tuple[str, ...]] = {
     "preprocessing": (
-        *("errors", "atomic_file", "arguments", "compiled", "tally"),
+        *("errors", "atomic_file", "folder_lock", "owned_folder", "arguments", "compiled", "tally"),
         *("wikitext", "sources", "documents", "tokens", "examples", "shards", "build", COMMANDS),
     ),
     "pretraining": (
@@ -28,7 +28,10 @@ ORDER: dict[str, tuple[str, ...]] = {
 """For each stage its rooms, and the files that rooms share, in the order of the road: each may import what stands
 before it. Every other file on the top level is a command."""
 
-SHARED = ("preprocessing.errors", "preprocessing.atomic_file", "preprocessing.arguments")
+SHARED = (
+    *("preprocessing.errors", "preprocessing.atomic_file", "preprocessing.arguments"),
+    *("preprocessing.folder_lock", "preprocessing.owned_folder"),
+)
 OTHER_STAGES: dict[str, tuple[str, ...]] = {
     "preprocessing": (),
     "pretraining": (

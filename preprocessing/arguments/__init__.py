@@ -14,4 +14,4 @@ In: a command line. Out: frozen, checked models. Open first: `pydantic_options.p
 from preprocessing.arguments.parser import OptionParser, refuse_unknown
 from preprocessing.arguments.pydantic_options import add_models, build_model
 
-__all__ = ["OptionParser", "add_models", "build_model", "refuse_unknown"]
+__all__ = ["OptionParser", "add_models", "build_model", "refuse_unknown", "remote_names"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from preprocessing.arguments.config_file import flatten, read_table, set_in, toml_value
+from preprocessing.arguments.remote_names import refuse_storage
 from preprocessing.errors import PreprocessingError
 
 METAVARS: dict[Any, str] = {int: "N", float: "X", Path: "PATH"}
@@ -53,6 +54,7 @@ class OptionParser(argparse.ArgumentParser):
         rest = self._read_tables(known, rest)
         if getattr(known, "config", None) is not None and self.keys:
             self._read_config(known)
+        refuse_storage(vars(known), self.error_class)
         return known, rest
 
     def refuse_unknown(self, unknown: Sequence[str]) -> None:

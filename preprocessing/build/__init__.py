@@ -6,4 +6,15 @@ Beam, through which only references travel; `folder.py` starts and finishes the 
 Beam's options; `word_counts.py` is the other Beam job, what a vocabulary is learnt from. Open first: `graph.py`.
 """
 
-__all__ = ["buckets", "configuration", "extract", "failure_note", "folder", "graph", "runners", "word_counts"]
+__all__ = [
+    "buckets",
+    "configuration",
+    "extract",
+    "failures",
+    "folder",
+    "graph",
+    "idle_options",
+    "runners",
+    "watch",
+    "word_counts",
+]

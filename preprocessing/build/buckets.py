@@ -133,7 +133,8 @@ def _write_length(
     record = write_shard(path, built.examples, metadata)
     names, counts = np.unique(sources[built.examples.document_a].astype(str), return_counts=True)
     by_source = dict(zip(names.tolist(), counts.tolist(), strict=True))
-    return record, built.statistics.model_copy(update={"rows_by_source": by_source})
+    alone = int(options.objective == "next-sentence" and len(members) == 1)
+    return record, built.statistics.model_copy(update={"rows_by_source": by_source, "documents_alone": alone})
 
 
 def _read(references: list[str], folder: Path) -> pa.Table:

@@ -2,26 +2,26 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from preprocessing.documents.identity import source_identity
 from preprocessing.documents.options import DocumentOptions
-from preprocessing.errors import PreprocessingError
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.shards import FORMAT_VERSION
 from preprocessing.sources.split import Split
+from preprocessing.tokens.word_segmentation import segmenter_identity
 
 # Goes up whenever the same input and options give other bytes, so that an old folder is never taken for a current one.
 ALGORITHM_VERSION = 1
 
 # Bytes of clean text for each stored byte, roughly: it only decides how many buckets there are.
-_TEXT_SHARE = {"wikipedia": 0.25, "parquet": 2.0}
-_EXPANSION = {"": 1.0, "bz2": 4.0, "gzip": 3.0, "xz": 4.0, "zstd": 3.5}
-# The shards of a Hugging Face dataset tell no size before they are read.
-_DATASET_SHARD_BYTES = 256 << 20
+_TEXT_SHARE = {"wikipedia": 0.25, "parquet": 2.0}  # Parquet compresses its columns itself
+_EXPANSION = {"": 1.0, "bz2": 4.0, "gzip": 3.0, "xz": 4.0, "zstd": 3.5, "parquet": 2.0}
 
 
 class BuildConfiguration(BaseModel):
@@ -37,11 +37,9 @@ class BuildConfiguration(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """Plain data, the same on every machine: files that options name are represented by their contents."""
         data = self.model_dump(mode="json")
-        data["source"]["decontamination"]["files"] = _contents(self.source.decontamination.files)
-        data["source"]["drop_lists"] = _contents(self.source.drop_lists)
-        # What is tolerated decides whether a build ends, not what it writes: after a failure, the same command with
-        # more tolerance goes on with what is there. The tally counts what was left out.
-        del data["source"]["skip_bad_files"], data["source"]["wikitext"]["accept_truncated"]
+        data["source"] = source_identity(self.source)
+        if self.examples.word_segmenter:
+            data["word_segmenter"] = segmenter_identity(self.examples.word_segmenter)
         return data | {"format_version": FORMAT_VERSION, "algorithm_version": ALGORITHM_VERSION}
 
     @property
@@ -85,7 +83,7 @@ class Job:
         }
 
 
-def inputs_hash(splits: list[Split]) -> str:
+def inputs_hash(splits: Sequence[Split]) -> str:
     """sha256 (hexadecimal) over the keys of all splits."""
     return hashlib.sha256("\n".join(sorted(split.key for split in splits)).encode()).hexdigest()
 
@@ -97,16 +95,11 @@ def count_buckets(splits: list[Split], bucket_bytes: int) -> int:
 
 def estimated_text_bytes(splits: list[Split]) -> float:
     """Bytes of clean text that the splits hold, very roughly, by their size, source and compression."""
-    estimate = 0.0
-    sizes: dict[str, int] = {}
-    for piece in (piece for split in splits for piece in split.pieces()):
-        if piece.source == "huggingface":
-            estimate += _DATASET_SHARD_BYTES * piece.size
-        elif piece.source == "parquet":  # its ranges count row groups
-            sizes[piece.path] = Path(piece.path).stat().st_size
-        else:
-            estimate += piece.size * _TEXT_SHARE.get(piece.source, 1.0) * _EXPANSION.get(piece.compression, 3.0)
-    return estimate + sum(sizes.values()) * _TEXT_SHARE["parquet"]
+    return sum(
+        piece.size * _TEXT_SHARE.get(piece.source, 1.0) * _EXPANSION.get(piece.compression, 3.0)
+        for split in splits
+        for piece in split.pieces()
+    )
 
 
 def differences(left: Any, right: Any, name: str = "") -> list[str]:
@@ -118,17 +111,3 @@ def differences(left: Any, right: Any, name: str = "") -> list[str]:
             for line in differences(left.get(key), right.get(key), f"{name}.{key}" if name else key)
         ]
     return [] if left == right else [f"{name}: {left} → {right}"]
-
-
-def _contents(patterns: tuple[str, ...]) -> list[str]:
-    hashes = []
-    for pattern in patterns:
-        path = Path(pattern)
-        files = [path] if path.is_file() else sorted(path.parent.glob(path.name))
-        for file in files:
-            try:
-                with file.open("rb") as stream:
-                    hashes.append(f"{file.name} sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}")
-            except OSError as error:
-                raise PreprocessingError(f"{file} cannot be read ({error.strerror}); check the path.") from error
-    return hashes

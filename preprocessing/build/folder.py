@@ -2,26 +2,41 @@
 
 import json
 import os
-import shutil
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.buckets import BucketResult, all_in_place, read_result
 from preprocessing.build.configuration import Job, differences, inputs_hash
 from preprocessing.build.extract import read_sidecar
-from preprocessing.build.failure_note import forget_failure
+from preprocessing.build.failures import forget_failures
+from preprocessing.build.watch import BuildWatch, Phase
+from preprocessing.documents.drop_lists import refuse_idle_lists
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
-from preprocessing.shards import FORMAT_VERSION, MANIFEST_NAME, InputRecord, Manifest
+from preprocessing.folder_lock import FolderLock
+from preprocessing.owned_folder import remove_own, require_own
+from preprocessing.shards import FORMAT_VERSION, MANIFEST_NAME, SPLITS, InputRecord, Manifest, statistics_key
 from preprocessing.shards.report import write_report
 from preprocessing.shards.thresholds import ThresholdOptions, enforce
+from preprocessing.sources.identity import KnownInputs, write_known
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import Tokenizer
 
 BUILD_NAME = "build.json"
+LOCK_NAME = "build.lock"
+INPUTS_NAME = "inputs.arrow"
+
+# What a build writes, folder by folder; nothing else is ever removed.
+_SHARDS = r"part-\d{5,}-of-\d{5,}\.arrow"
+_INTERMEDIATE = r"(?:split-[0-9a-f]{32}|bucket-\d{5,})-[0-9a-f]{16}\.(?:arrow|json)"
+_TOKENIZER = r"vocab\.txt|tokenizer\.json|tokenizer_config\.json"
+_TOP = r"inputs\.arrow|build\.json|manifest\.json|report\.html|report\.json"
 
 
 def with_absolute_paths(split: Split) -> Split:
@@ -40,33 +55,70 @@ def with_absolute_files(options: DocumentOptions) -> DocumentOptions:
 
 
 def is_complete(job: Job, inputs: str) -> bool:
-    """Whether the folder holds this very build, complete.
+    """Whether the folder holds this very build, complete. Nothing is written.
 
-    Raises PreprocessingError when the folder belongs to another build. A manifest whose files are gone is removed.
+    Raises PreprocessingError when the folder is somebody's or belongs to another build.
     """
+    require_own(job.folder, BUILD_NAME, f"--output {job.folder}", also=(LOCK_NAME,))
     _refuse_other_build(job, inputs)
     if not (job.folder / MANIFEST_NAME).is_file():
         return False
     manifest = Manifest.read(job.folder)
-    if all_in_place(job.folder, manifest.shards, manifest.documents):
-        return True
-    (job.folder / MANIFEST_NAME).unlink()
-    return False
+    return all_in_place(job.folder, manifest.shards, manifest.documents)
 
 
-def start(job: Job, tokenizer: Tokenizer, inputs: str) -> None:
-    """Makes the folder this build's own. Raises PreprocessingError when it cannot be written."""
-    make_folder(job.intermediate)
-    for leftover in job.folder.glob("**/*.tmp-*"):  # of a build that was killed
-        leftover.unlink(missing_ok=True)
-    forget_failure(job.intermediate)
-    tokenizer.save(job.tokenizer_path)
+def lock(job: Job) -> FolderLock:
+    """Held while the folder is written, so that two builds never write into one."""
+    make_folder(job.folder)
+    return FolderLock(job.folder, LOCK_NAME, "give another --output")
+
+
+def known_inputs(folder: Path, split_bytes: int) -> KnownInputs:
+    """What the build in the folder, if there is one, read."""
+    return KnownInputs.read(folder / INPUTS_NAME, split_bytes)
+
+
+def start(job: Job, tokenizer: Tokenizer, splits: Sequence[Split], split_bytes: int) -> None:
+    """Makes the folder this build's own. Raises PreprocessingError when it cannot be written.
+
+    What a killed build left half-written is removed, and a manifest whose files are gone.
+    """
     identity = {
         "configuration_hash": job.configuration_hash,
-        "inputs_hash": inputs,
+        "inputs_hash": inputs_hash(splits),
         "configuration": job.configuration.to_json(),
     }
     write_text(job.folder / BUILD_NAME, json.dumps(identity, indent=1, sort_keys=True) + "\n")
+    (job.folder / MANIFEST_NAME).unlink(missing_ok=True)
+    write_known(job.folder / INPUTS_NAME, splits, split_bytes)
+    make_folder(job.intermediate)
+    remove_own(job.folder, _TOP, temporary_only=True)
+    remove_own(job.tokenizer_path, _TOKENIZER, temporary_only=True)
+    remove_own(job.intermediate, _INTERMEDIATE, temporary_only=True)
+    lengths = job.configuration.examples.sequence_lengths
+    for place in ("documents", *(statistics_key(split, length) for split in SPLITS for length in lengths)):
+        remove_own(job.folder / place, _SHARDS, temporary_only=True)
+    forget_failures(job.intermediate)
+    tokenizer.save(job.tokenizer_path)
+
+
+def watch(job: Job, splits: Sequence[Split], held: FolderLock) -> BuildWatch:
+    """Tells how far the build is; buckets count alike, as nobody knows their sizes yet."""
+    mark = job.configuration_hash[:16]
+    total = sum(split.size for split in splits)
+    buckets = job.configuration.buckets
+    return BuildWatch(
+        job.intermediate,
+        (
+            Phase("extract", {s.key: s.size for s in splits}, re.compile(rf"split-([0-9a-f]{{32}})-{mark}\.json")),
+            Phase(
+                "build shards",
+                {f"{bucket:05d}": total // buckets for bucket in range(buckets)},
+                re.compile(rf"bucket-(\d{{5,}})-{mark}\.json"),
+            ),
+        ),
+        held,
+    )
 
 
 def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: ThresholdOptions) -> Manifest:
@@ -90,6 +142,7 @@ def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: 
         for key, found in result.statistics.items():
             statistics[key] = statistics.get(key, ExampleStatistics()) + found
     _balance(tally, results)
+    refuse_idle_lists(job.configuration.source.drop_lists, tally)
     objective = job.configuration.examples.objective
     _refuse_too_little(tally, statistics, objective)
     enforce(thresholds, corpus, statistics, pairs=objective != "none")
@@ -97,7 +150,7 @@ def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: 
         format_version=FORMAT_VERSION,
         configuration_hash=job.configuration_hash,
         configuration=job.configuration.to_json(),
-        inputs_hash=inputs_hash(list(splits)),
+        inputs_hash=inputs_hash(splits),
         inputs=_inputs(splits),
         tokenizer_fingerprint=tokenizer.fingerprint,
         vocabulary_size=tokenizer.vocabulary_size,
@@ -115,9 +168,11 @@ def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: 
 
 
 def clean(job: Job, *, keep: bool) -> None:
-    """Removes the intermediate files of a complete build."""
+    """Removes the intermediate files of a complete build; the folder stays where it holds something else."""
     if not keep:
-        shutil.rmtree(job.intermediate, ignore_errors=True)
+        with suppress(OSError):  # a folder that may only be read, or that is not empty
+            remove_own(job.intermediate, _INTERMEDIATE)
+            job.intermediate.rmdir()
 
 
 def _refuse_other_build(job: Job, inputs: str) -> None:

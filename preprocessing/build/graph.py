@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from preprocessing.build.buckets import build_bucket
 from preprocessing.build.configuration import Job
 from preprocessing.build.extract import extract_split
-from preprocessing.build.failure_note import has_failed, note_failure
+from preprocessing.build.failures import has_failed, note_failures
 from preprocessing.build.runners import quiet
-from preprocessing.errors import PreprocessingError
+from preprocessing.documents.reading import faults_in
+from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.sources.split import Split
 
 if TYPE_CHECKING:
@@ -34,10 +35,15 @@ def add_graph(pipeline: "beam.Pipeline", splits: Sequence[Split], job: Job) -> N
 
 def _extract(split: dict[str, Any], job: Job) -> list[tuple[int, str]]:
     quiet()
+    if has_failed(job.intermediate):  # the build cannot end well: nothing new is begun
+        return []
     try:
         return extract_split(Split.from_json(split), job)
+    except TransientError:
+        raise
     except PreprocessingError as error:
-        note_failure(job.intermediate, error)
+        faults = faults_in(Split.from_json(split), job.configuration.source)
+        note_failures(job.intermediate, [fault for fault in faults if str(fault) != str(error)] + [error])
         return []
 
 
@@ -47,6 +53,8 @@ def _build(element: tuple[int, Any], job: Job) -> int:
     if not has_failed(job.intermediate):  # a bucket without all of its documents must not be built
         try:
             build_bucket(bucket, references, job)
+        except TransientError:
+            raise
         except PreprocessingError as error:
-            note_failure(job.intermediate, error)
+            note_failures(job.intermediate, [error])
     return bucket

@@ -4,11 +4,15 @@ import argparse
 import importlib
 import logging
 import re
+import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from preprocessing.arguments import OptionParser, refuse_unknown
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, TransientError
 
 if TYPE_CHECKING:  # Beam takes seconds to import, and warns while it does: the help and a wrong option need none of it.
     import apache_beam as beam
@@ -17,9 +21,14 @@ if TYPE_CHECKING:  # Beam takes seconds to import, and warns while it does: the 
 # What the build was tried on, or is written for by the runner's documentation. Others lose data in silence too often.
 KNOWN_RUNNERS = ("FnApiRunner", "DaskRunner", "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
 
+ATTEMPTS, PAUSE_SECONDS = 3, 5.0
+GRACE_SECONDS = 10.0
+# How the local engine (in the main thread and in one of Beam's own) and Dask speak of a worker that is gone.
+_KILLED, _EXITED, _KILLED_ON_DASK = "Channel closed prematurely", "Worker subprocess exited", "KilledWorker"
+
 # Subclasses too: a traceback names them by their module.
 _MESSAGE = re.compile(
-    r"(?:PreprocessingError|^preprocessing\.[\w.]+): (.+?)(?: \[while running '[^']*'\])?$", re.MULTILINE
+    r"(?:PreprocessingError|TransientError|^preprocessing\.[\w.]+): (.+?)(?: \[while running '[^']*'\])?$", re.MULTILINE
 )
 _WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
 
@@ -80,16 +89,78 @@ def quiet() -> None:
 
 
 def run_pipeline(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline], None]") -> None:
-    """Runs the graph to its end. A worker's PreprocessingError is raised here, whatever the runner made of it."""
+    """Runs the graph to its end. A worker's PreprocessingError is raised here, whatever the runner made of it.
+
+    What may pass by itself, and a worker that was killed, are tried again from what is complete, up to `ATTEMPTS` times
+    in all: not every runner does that itself.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _run_once(options, add_graph)
+            return
+        except TransientError as error:
+            if attempt == ATTEMPTS:
+                raise
+            print(f"{error}\nTrying again ({attempt + 1} of {ATTEMPTS}); what is complete is kept.", file=sys.stderr)
+            time.sleep(PAUSE_SECONDS * attempt)
+
+
+class _LostWorkers:
+    """While a pipeline runs: what Beam's own threads in this process raise when a worker process is gone.
+
+    They would print a traceback each, though the main thread raises it anyway. But for a worker that dies before it
+    has spoken to the driver nothing is raised there, ever: then the main thread is interrupted.
+    """
+
+    def __init__(self) -> None:
+        self.any = False
+
+    def __enter__(self) -> Self:
+        self._before = threading.excepthook
+        self._timer: threading.Timer | None = None
+        threading.excepthook = self._hear
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        threading.excepthook = self._before
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _hear(self, raised: threading.ExceptHookArgs) -> None:
+        if _EXITED in str(raised.exc_value) and not self.any:
+            self.any = True
+            # A true signal: anything less does not wake a main thread that waits.
+            main = threading.main_thread().ident
+            self._timer = threading.Timer(GRACE_SECONDS, signal.pthread_kill, (main, signal.SIGINT))
+            self._timer.daemon = True
+            self._timer.start()
+
+
+def _run_once(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline], None]") -> None:
     import apache_beam as beam
 
+    lost = _LostWorkers()
     try:
-        with beam.Pipeline(options=options) as pipeline:
+        with lost, beam.Pipeline(options=options) as pipeline:
             add_graph(pipeline)
+    except KeyboardInterrupt as error:
+        if not lost.any:
+            raise
+        raise _killed() from error
     except PreprocessingError as error:
-        raise PreprocessingError(_WHILE_RUNNING.sub("", str(error))) from error
+        raise type(error)(_WHILE_RUNNING.sub("", str(error))) from error
     except Exception as error:
-        found = _MESSAGE.findall(str(error))
+        text = str(error)
+        found = _MESSAGE.findall(text)
         if found:
-            raise PreprocessingError(found[-1]) from error
+            raise (TransientError if TransientError.__name__ in text else PreprocessingError)(found[-1]) from error
+        if type(error).__name__ == _KILLED_ON_DASK or _KILLED in text or lost.any:
+            raise _killed() from error
         raise
+
+
+def _killed() -> TransientError:
+    return TransientError(
+        "A worker process ended without a word; most likely it was killed because memory ran out: use fewer --workers, "
+        "or a smaller --bucket-bytes."
+    )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from preprocessing.atomic_file import write_text
-from preprocessing.build.failure_note import note_failure
+from preprocessing.build.failures import has_failed, note_failures
 from preprocessing.build.runners import quiet
 from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
@@ -38,13 +38,15 @@ class CountJob:
     options: VocabularyOptions
     share: float
     """of the documents that are sampled"""
+    source_identity: str = ""
+    """`source` with the contents of the files that it names, as text"""
 
     @property
     def intermediate(self) -> Path:
         return self.folder / "intermediate"
 
     def counts_path(self, split: Split) -> Path:
-        identity = f"{split.key} {self.source.model_dump_json()} {self.share} {self.normaliser()}"
+        identity = f"{split.key} {self.source_identity} {self.share} {self.normaliser()}"
         return self.intermediate / f"words-{xxhash.xxh3_64_hexdigest(identity.encode())}.json"
 
     def normaliser(self) -> tuple[bool, bool, bool | None]:
@@ -93,12 +95,14 @@ def _count(split_data: dict[str, Any], job: CountJob) -> int:
     quiet()
     split = Split.from_json(split_data)
     path = job.counts_path(split)
-    if not path.is_file():
+    if not path.is_file() and not has_failed(job.intermediate):
         try:
             counts = count_words(read_documents(split, job.source, Tally()), job)
             write_text(path, json.dumps(counts, sort_keys=True, ensure_ascii=False))
+        except TransientError:
+            raise
         except PreprocessingError as error:
-            note_failure(job.intermediate, error)
+            note_failures(job.intermediate, [error])
     return 1
 
 

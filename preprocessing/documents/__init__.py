@@ -11,6 +11,7 @@ __all__ = [
     "decontamination",
     "document",
     "drop_lists",
+    "identity",
     "near_duplicate_groups",
     "near_duplicate_signatures",
     "options",

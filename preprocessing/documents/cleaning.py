@@ -1,10 +1,11 @@
 """Rules that make paragraphs uniform and refuse documents that are not prose; each rule has a counter.
 
-Counters: `cleaning.control_characters` (characters removed), `cleaning.normalised_paragraphs`,
+Counters: `cleaning.control_characters` and `cleaning.combining_marks` (removed), `cleaning.normalised_paragraphs`,
 `cleaning.boilerplate_paragraphs`; whole documents go under `dropped.empty`, `dropped.too_short`,
 `dropped.mostly_symbols`, `dropped.repetitive`.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -19,6 +20,10 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
     "\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufeff\ufff9-\uffff\U000e0000-\U000e007f\U000f0000-\U0010ffff]+"
 )
+# Stream-Safe Text Format (Unicode Standard Annex 15, section 13) allows 30 combining marks in a row. In fewer
+# characters than `_LONG` a longer run costs less than a millisecond.
+_MARKS_IN_A_ROW = 30
+_LONG = 1000
 _ASCII_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # In UTF-8, every byte from 0x80 belongs to a character outside ASCII: a letter, far more often than not.
 _LETTER_BYTES = _ASCII_LETTERS + bytes(range(0x80, 0x100))
@@ -57,6 +62,8 @@ class Cleaner:
     def _clean_paragraph(self, text: str, tally: Tally) -> str:
         # Most paragraphs are already clean: two C loops decide that, the costly steps run on the others only.
         form = self.options.normalization
+        if len(text) > _LONG and form != "none" and not text.isascii():
+            text = _with_short_runs(text, tally)
         if form != "none" and not unicodedata.is_normalized(form, text):
             text = unicodedata.normalize(form, text)
             tally.count("cleaning.normalised_paragraphs")
@@ -90,6 +97,20 @@ class Cleaner:
             symbols += symbols_here
             letters += len(encoded) - encoded.count(b" ") - symbols_here
         return symbols / max(symbols + letters, 1)
+
+
+def _with_short_runs(text: str, tally: Tally) -> str:
+    """The text with no more marks in a row than any script writes: to sort a run of n of them takes n² steps."""
+    shortened = _long_runs_of_marks().sub(lambda run: run[0][:_MARKS_IN_A_ROW], text)
+    if len(shortened) != len(text):
+        tally.count("cleaning.combining_marks", len(text) - len(shortened))
+    return shortened
+
+
+@functools.cache
+def _long_runs_of_marks() -> "re.Pattern[str]":
+    marks = "".join(chr(code) for code in range(0x300, 0x20000) if unicodedata.combining(chr(code)))
+    return re.compile(f"[{marks}]{{{_MARKS_IN_A_ROW + 1},}}")
 
 
 def _repeated_characters(paragraphs: list[str]) -> int:

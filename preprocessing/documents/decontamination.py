@@ -9,7 +9,6 @@ Memory: 8 bytes an n-gram of the evaluation files, and a 512 KiB filter in front
 
 import csv
 import functools
-import glob
 import io
 import json
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from preprocessing.documents.document import Document
+from preprocessing.documents.identity import evaluation_files
 from preprocessing.documents.options import DecontaminationOptions
 from preprocessing.documents.word_ngrams import WordHasher
 from preprocessing.errors import PreprocessingError
@@ -99,9 +99,8 @@ class Decontaminator:
 
 @functools.lru_cache(maxsize=2)
 def _load(options: DecontaminationOptions) -> Decontaminator:
-    paths = sorted({path for pattern in options.files for path in _expand(pattern)})
     loaded = Decontaminator(
-        ((path.name, text) for path in paths for text in _fields(path)),
+        ((name, text) for path, name in evaluation_files(options) for text in _fields(Path(path))),
         options.ngram_words,
         drop=options.action == "drop",
     )
@@ -111,15 +110,6 @@ def _load(options: DecontaminationOptions) -> Decontaminator:
             "check them, or lower --decontamination.ngram-words."
         )
     return loaded
-
-
-def _expand(pattern: str) -> list[Path]:
-    paths = [Path(path) for path in sorted(glob.glob(pattern, recursive=True)) if Path(path).is_file()]
-    if not paths and Path(pattern).is_file():
-        paths = [Path(pattern)]
-    if not paths:
-        raise PreprocessingError(f"--decontamination.files {pattern!r} matches no file.")
-    return paths
 
 
 def _fields(path: Path) -> Iterator[str]:

@@ -14,6 +14,7 @@ import xxhash
 
 from preprocessing.atomic_file import replacing
 from preprocessing.errors import PreprocessingError
+from preprocessing.tally import Tally
 
 _REASON = b"preprocessing.drop_reason"
 
@@ -39,14 +40,44 @@ class DropLists:
         """`lists`: (reason, sorted keys as numpy S16) for each list."""
         self._lists = lists
 
-    def reason(self, key: bytes) -> str | None:
-        """Why the document is left out (the first list that names it), or None."""
+    @property
+    def sizes(self) -> list[int]:
+        """Documents that each list names."""
+        return [len(keys) for _, keys in self._lists]
+
+    def reason(self, key: bytes, tally: Tally | None = None) -> str | None:
+        """Why the document is left out (the first list that names it), or None.
+
+        Each list that names it is counted in `tally`, under its `hits_counter`.
+        """
         wanted = np.frombuffer(key, "S16")
-        for reason, keys in self._lists:
+        reasons = []
+        for number, (reason, keys) in enumerate(self._lists):
             index = int(np.searchsorted(keys, wanted)[0])
             if index < len(keys) and keys[index] == wanted[0]:
-                return reason
-        return None
+                reasons.append(reason)
+                if tally is not None:
+                    tally.count(hits_counter(number))
+        return reasons[0] if reasons else None
+
+
+def hits_counter(number: int) -> str:
+    """The counter of the documents that list `number` (from 0, as the lists were given) named."""
+    return f"drop_lists.{number + 1}.documents"
+
+
+def refuse_idle_lists(paths: tuple[str, ...], tally: Tally) -> None:
+    """PreprocessingError for a list that named no document of the build; those that found some are counted only."""
+    sizes = load_drop_lists(paths).sizes if paths else []
+    for number, (path, size) in enumerate(zip(paths, sizes, strict=True)):
+        hits = tally.counters[hits_counter(number)]
+        if size and not hits:
+            raise PreprocessingError(
+                f"--drop-lists {path} names {size} documents, and none of them is in the input; a document is named by "
+                "its file below the fixed part of the pattern, so make the list with the patterns of the build."
+            )
+        if size > hits:
+            tally.count(f"drop_lists.{number + 1}.not_found", size - hits)
 
 
 @functools.lru_cache(maxsize=4)

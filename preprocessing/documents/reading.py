@@ -8,8 +8,9 @@ from preprocessing.documents.document import Document
 from preprocessing.documents.drop_lists import document_key, load_drop_lists
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.sentences import Segmenter
-from preprocessing.errors import PreprocessingError
-from preprocessing.sources.input_files import empty_file, unreadable
+from preprocessing.errors import PreprocessingError, TransientError
+from preprocessing.sources.identity import has_changed
+from preprocessing.sources.input_files import check_file, unreadable
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.readers import reader_of
 from preprocessing.sources.split import Split
@@ -26,18 +27,46 @@ def read_documents(split: Split, options: DocumentOptions, tally: Tally) -> Iter
     for piece in split.pieces():
         try:
             if piece.start == piece.end:
-                raise empty_file(piece.source, piece.path)
+                check_file(piece.source, piece.path, piece.file)
             for raw in reader_of(piece.source)(piece, options, tally):
                 document = steps.document(piece, raw, tally)
                 if document is not None:
                     tally.count(DOCUMENTS_OUT)
                     yield document
+            changed = has_changed(piece)
         except (PreprocessingError, OSError) as error:
             fault = error if isinstance(error, PreprocessingError) else unreadable(piece.source, piece.path, error)
-            if not options.skip_bad_files:
+            if not options.skip_bad_files or isinstance(fault, TransientError):
                 raise fault from error
             tally.count(DOCUMENTS_IN)
             tally.reject(piece.file, str(fault), kind="bad_file")
+            continue
+        if changed:
+            raise PreprocessingError(
+                f"--{piece.source} {piece.path} was changed while it was read; when nobody writes to it any more, "
+                "build into another --output."
+            )
+
+
+def faults_in(split: Split, options: DocumentOptions) -> list[PreprocessingError]:
+    """Every fault of the split's pieces, each piece read up to its first one; no document is made.
+
+    For messages: one run then names all bad files that lie together. What may pass by itself is no fault.
+    """
+    faults = []
+    for piece in split.pieces():
+        try:
+            if piece.start == piece.end:
+                check_file(piece.source, piece.path, piece.file)
+            for _ in reader_of(piece.source)(piece, options, Tally()):
+                pass
+        except TransientError:
+            continue
+        except PreprocessingError as error:
+            faults.append(error)
+        except OSError as error:
+            faults.append(unreadable(piece.source, piece.path, error))
+    return faults
 
 
 class _Steps:
@@ -53,7 +82,7 @@ class _Steps:
     def document(self, piece: Split, raw: RawDocument, tally: Tally) -> Document | None:
         """The document, or None when it is dropped, which is counted."""
         if self._drop_lists:
-            listed = self._drop_lists.reason(document_key(piece.source, piece.file, raw.locator))
+            listed = self._drop_lists.reason(document_key(piece.source, piece.file, raw.locator), tally)
             if listed:
                 tally.count(DROPPED + listed)
                 return None

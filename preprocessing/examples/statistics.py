@@ -24,6 +24,8 @@ class ExampleStatistics(_Statistics):
     """Tokens cut off because the two segments were longer than the sequence."""
     documents_without_examples: int = 0
     """Documents that begin no example: of one sentence, or without any other to pair with."""
+    documents_alone: int = 0
+    """Those without any other to pair with: alone in their bucket, and so in no example at all."""
     words_by_length: dict[int, int] = {}
     """Pieces of a word → words of that length that could have been masked."""
     masked_words_by_length: dict[int, int] = {}

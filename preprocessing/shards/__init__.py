@@ -30,6 +30,7 @@ __all__ = [
     "Shard",
     "ShardRecord",
     "ShardSet",
+    "content_check",
     "documents_path",
     "example_text",
     "example_view",

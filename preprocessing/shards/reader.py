@@ -86,8 +86,7 @@ def read_shard(path: str | Path, record: ShardRecord | None = None) -> Shard:
     """
     path = Path(path)
     table = read_table(path)
-    if tuple(table.column_names) != _COLUMNS:
-        raise PreprocessingError(f"{path} is not a shard: its columns are {table.column_names}; build it again.")
+    _check_schema(path, table)
     if record is not None and (table.num_rows != record.rows or path.stat().st_size != record.bytes):
         raise PreprocessingError(
             f"{path} has {table.num_rows} rows in {path.stat().st_size} bytes, the manifest says {record.rows} rows in "
@@ -107,6 +106,26 @@ def read_shard(path: str | Path, record: ShardRecord | None = None) -> Shard:
         table=table,
         path=path,
     )
+
+
+def _check_schema(path: Path, table: pa.Table) -> None:
+    """The columns are exactly those that `writer` makes; whoever follows their addresses relies on every type."""
+    if tuple(table.column_names) != _COLUMNS:
+        raise PreprocessingError(f"{path} is not a shard: its columns are {table.column_names}; build it again.")
+    wide = table.schema.field("input_ids").type == pa.list_(pa.uint32())
+    ids = pa.uint32() if wide else pa.uint16()
+    types = (
+        *(pa.list_(ids), pa.uint16(), pa.list_(pa.uint16()), pa.list_(ids)),
+        *(pa.bool_(), pa.uint32(), pa.uint32()),
+    )
+    for name, wanted in zip(_COLUMNS, types, strict=True):
+        column = table.column(name)
+        if column.type != wanted:
+            raise PreprocessingError(
+                f"{path} is not a shard: its column {name} is {column.type}, not {wanted}; build it again."
+            )
+        if column.null_count or (pa.types.is_list(wanted) and column.chunk(0).values.null_count):
+            raise PreprocessingError(f"{path} is not a shard: its column {name} has nulls; build it again.")
 
 
 def read_table(path: Path) -> pa.Table:

@@ -131,6 +131,8 @@ def _examples(place: str, statistics: ExampleStatistics, histogram: dict[int, in
         "shown_as_random": _share(statistics.masked_as_random, statistics.masked_tokens),
         "shown_as_original": _share(statistics.masked_as_original, statistics.masked_tokens),
         "truncated_tokens": statistics.truncated_tokens,
+        "documents_without_examples": statistics.documents_without_examples,
+        "documents_alone": statistics.documents_alone,
         "mask_rate_by_word_length": rates,
         "rows_by_source": statistics.rows_by_source,
         "length_histogram": histogram,

@@ -29,6 +29,9 @@ class ThresholdOptions(BaseModel):
     maximum_unknown_share: float = Field(
         0.05, ge=0, le=1, description="largest share of [UNK] among the tokens of any source"
     )
+    maximum_alone_share: float = Field(
+        0.01, ge=0, le=1, description="largest share of training documents that no other shares a bucket with"
+    )
     minimum_fill: float = Field(
         0.2, ge=0, le=1, description="smallest mean length of the examples, as a share of the sequence length"
     )
@@ -57,6 +60,12 @@ def check_quality(
         split, _, length = place.partition("/")
         if not examples.rows or split != "train":
             continue
+        trained_on = sum(corpus.documents_by_source.values()) - corpus.heldout_documents
+        if trained_on and examples.documents_alone / trained_on > options.maximum_alone_share:
+            problems.append(
+                f"{examples.documents_alone} of the {trained_on} training documents are in no example of {place}, "
+                "because each is alone in its bucket (raise --bucket-bytes; else --maximum-alone-share)"
+            )
         fill = examples.tokens / (examples.rows * int(length))
         if fill < options.minimum_fill:
             problems.append(

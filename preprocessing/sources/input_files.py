@@ -1,120 +1,104 @@
-"""From what the user wrote (paths, globs, folders) to input files with names that do not depend on the machine.
+"""From what the user wrote (paths, patterns, folders) to input files that can be opened, all faults named at once."""
 
-A file's name is its path relative to the fixed prefix of its pattern: for `dumps/**/*.bz2` the part below `dumps/`, for
-a plain path its last component, for a folder the part below the folder.
-"""
-
-import glob
 import os
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from preprocessing.errors import PreprocessingError
+from preprocessing.arguments.remote_names import refuse_remote
+from preprocessing.errors import PreprocessingError, of_system, raise_all
+from preprocessing.sources.patterns import expand, files_below
 
 BOOK_SUFFIXES = (".txt", ".epub", ".txt.gz", ".txt.zst", ".txt.bz2", ".txt.xz")
 
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """One file to read: `path` opens it, `name` stands for it in every output; `size` in bytes."""
+    """One file to read: `path` opens it, `name` stands for it in every output; `size` in bytes, `modified` in ns."""
 
     path: str
     name: str
     size: int
+    modified: int = 0
 
 
 def find_input_files(source: str, patterns: Iterable[str], *, skip_bad_files: bool = False) -> list[InputFile]:
     """All files that the patterns of one source match, sorted by name, each once.
 
-    Raises PreprocessingError when a pattern matches nothing, names a folder (books alone may), or reaches an empty
-    or unreadable file (left in the list with `skip_bad_files`, for the reader to count), or when two files would
-    have the same name.
+    Raises PreprocessingError when a pattern matches nothing, names a folder (books alone may), or reaches an empty,
+    unreadable or special file (left in the list with `skip_bad_files`, for the reader to count), or when two files
+    would have the same name.
     """
     by_name: dict[str, InputFile] = {}
+    faults: list[PreprocessingError] = []
     for pattern in patterns:
-        if "://" in pattern:
-            raise PreprocessingError(
-                f"--{source} {pattern}: remote addresses are not read directly; copy the file to a disk that "
-                "every worker sees, or mount the bucket."
-            )
         for path, name in _matches(source, pattern):
-            found = _checked(source, path, name, skip_bad_files)
+            try:
+                found = check_file(source, path, name)
+            except PreprocessingError as fault:
+                if not skip_bad_files:
+                    faults.append(fault)
+                found = InputFile(path, name, 0)
             other = by_name.setdefault(name, found)
             if other.path != path and not os.path.samefile(other.path, path):
                 raise PreprocessingError(
                     f"--{source}: {other.path} and {path} would both be called {name!r} in the shards; give one "
                     "quoted pattern that covers both, such as 'FOLDER/**/*', so that their folders tell them apart."
                 )
+    raise_all(faults)
     return [by_name[name] for name in sorted(by_name)]
 
 
-def _matches(source: str, pattern: str) -> Iterator[tuple[str, str]]:
-    if os.path.isdir(pattern):
-        if source != "books":
-            raise PreprocessingError(
-                f"--{source} {pattern} is a folder; give a file or a quoted pattern such as '{pattern.rstrip('/')}/*'."
-            )
-        yield from _folder(pattern)
-        return
-    if os.path.lexists(pattern):
-        yield pattern, os.path.basename(pattern)
-        return
-    if not glob.has_magic(pattern):
-        raise PreprocessingError(f"--{source} {pattern}: there is no such file.")
-    prefix = _fixed_prefix(pattern)
-    files = [path for path in glob.glob(pattern, recursive=True) if not os.path.isdir(path)]
-    if not files:
-        raise PreprocessingError(f"--{source} {pattern!r} matches no file; check the path and the quotes around it.")
-    for path in files:
-        yield path, Path(os.path.relpath(path, prefix)).as_posix()
-
-
-def _folder(folder: str) -> Iterator[tuple[str, str]]:
-    found = [
-        (os.path.join(root, name), Path(os.path.relpath(os.path.join(root, name), folder)).as_posix())
-        for root, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(BOOK_SUFFIXES)
-    ]
+def _matches(source: str, pattern: str) -> list[tuple[str, str]]:
+    refuse_remote(f"--{source}", pattern)
+    if not os.path.isdir(pattern):
+        return expand(f"--{source}", pattern)
+    if source != "books":
+        raise PreprocessingError(
+            f"--{source} {pattern} is a folder; give a file or a quoted pattern such as '{pattern.rstrip('/')}/*'."
+        )
+    found = [(path, name) for path, name in files_below(pattern) if name.lower().endswith(BOOK_SUFFIXES)]
     if not found:
         raise PreprocessingError(
-            f"--books {folder}: the folder holds no file ending in {', '.join(BOOK_SUFFIXES)}; "
+            f"--books {pattern}: the folder holds no file ending in {', '.join(BOOK_SUFFIXES)}; "
             "give a pattern to read other names."
         )
-    yield from found
+    return found
 
 
-def _fixed_prefix(pattern: str) -> str:
-    parts = Path(pattern).parts
-    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    return str(Path(*parts[:fixed])) if fixed else "."
-
-
-def _checked(source: str, path: str, name: str, skip_bad_files: bool) -> InputFile:
+def check_file(source: str, path: str, name: str) -> InputFile:
+    """The file, if there is one that holds something and can be opened; PreprocessingError, one sentence, if not."""
     try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its other end
+            raise PreprocessingError(
+                f"--{source} {path} is {_KINDS.get(stat.S_IFMT(status.st_mode), 'no file')}, not a file; leave it out, "
+                "or pass --skip-bad-files."
+            )
         with open(path, "rb"):
-            size = os.stat(path).st_size
+            pass
     except OSError as error:
-        if not skip_bad_files:
-            raise unreadable(source, path, error) from error
-        size = 0
-    else:
-        if size == 0 and not skip_bad_files:
-            raise empty_file(source, path)
-    return InputFile(path, name, size)
+        raise unreadable(source, path, error) from error
+    if status.st_size == 0:
+        raise PreprocessingError(
+            f"--{source} {path} is an empty file; fetch it again, remove it, or pass --skip-bad-files."
+        )
+    return InputFile(path, name, status.st_size, status.st_mtime_ns)
 
 
-def empty_file(source: str, path: str) -> PreprocessingError:
-    """The one sentence for an input file of no bytes."""
-    return PreprocessingError(
-        f"--{source} {path} is an empty file; fetch it again, remove it, or pass --skip-bad-files."
-    )
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
 
 
 def unreadable(source: str, path: str, error: OSError) -> PreprocessingError:
     """The one sentence for an input file that the system will not open or read."""
-    return PreprocessingError(
+    return of_system(
+        error,
         f"--{source} {path} cannot be read ({error.strerror or error}); mend that, leave it out, or pass "
-        "--skip-bad-files."
+        "--skip-bad-files.",
     )

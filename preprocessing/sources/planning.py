@@ -13,38 +13,49 @@ Small files of one source that follow each other share a split (`more`). The ord
 sizes and contents, never on where the input lies.
 """
 
-import os
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import xxhash
-
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, raise_all
 from preprocessing.sources.decompression import detect_compression
+from preprocessing.sources.identity import KnownInputs, with_content
 from preprocessing.sources.input_files import InputFile, find_input_files, unreadable
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.split import SPLIT_BYTES, Split
 from preprocessing.sources.wikipedia.split_points import split_points
 
 FILES_PER_SPLIT = 4096
-_SAMPLE_BYTES = 64 << 10
 _SEARCH_BLOCK_BYTES = 1 << 20
 _BOUNDARIES = {"jsonlines": (b"\n",), "sentences": (b"\n\n", b"\n\r\n")}
 
 
-def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES) -> list[Split]:
+def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES, known: KnownInputs | None = None) -> list[Split]:
     """Every input as splits, by source, then file name, then position.
 
-    Reads only the ends of ranges and the neighbourhood of cuts (bz2 and Parquet: as their readers need). Raises
-    PreprocessingError for an input that is missing, empty, a folder, unreadable or named like another, and when
-    there is no input at all.
+    All of every input is read once, for its hash, apart from files that `known` has with their size and time. Raises
+    PreprocessingError for inputs that are missing, empty, folders, unreadable or named like another (all files that
+    are bad are named at once), and when there is no input at all.
     """
-    splits: list[Split] = []
+    pieces: list[Split] = []
+    faults: list[PreprocessingError] = []
     for source in ("wikipedia", "books", "jsonlines", "parquet", "sentences"):
-        files = find_input_files(source, getattr(inputs, source), skip_bad_files=inputs.skip_bad_files)
-        pieces = (piece for file in files for piece in _cut(source, file, split_bytes, inputs.skip_bad_files))
-        splits.extend(_gather(pieces, split_bytes))
+        for file in find_input_files(source, getattr(inputs, source), skip_bad_files=inputs.skip_bad_files):
+            try:
+                pieces += (known.pieces(source, file) if known else None) or _cut(source, file, split_bytes)
+            except PreprocessingError as fault:
+                if inputs.skip_bad_files:  # the reader meets the same fault, and counts it
+                    pieces.append(Split(source, file.path, file.name, 0, file.size))
+                else:
+                    faults.append(fault)
+    pieces, unread = with_content(pieces, inputs.skip_bad_files)
+    raise_all([*faults, *unread])
+    splits = [
+        split
+        for _, group in itertools.groupby(pieces, lambda piece: piece.source)
+        for split in _gather(group, split_bytes)
+    ]
     if inputs.dataset:
         from preprocessing.sources.records.huggingface import (
             plan_dataset,  # imports datasets: seconds, so only if asked
@@ -60,27 +71,27 @@ def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES) -> list[Sp
     return splits
 
 
-def _cut(source: str, file: InputFile, split_bytes: int, skip_bad_files: bool) -> Iterator[Split]:
+def _cut(source: str, file: InputFile, split_bytes: int) -> list[Split]:
     try:
         compression = detect_compression(file.path) if file.size else ""
-        whole = Split(source, file.path, file.name, 0, file.size, compression)
-        for start, end in _ranges(whole, split_bytes):
-            piece = replace(whole, start=start, end=end)
-            yield replace(piece, sample=_sample_hash(piece))
-    except (OSError, PreprocessingError) as error:
-        if skip_bad_files:  # the reader meets the same fault, and counts it
-            yield Split(source, file.path, file.name, 0, file.size)
-        elif isinstance(error, OSError):
-            raise unreadable(source, file.path, error) from error
-        else:
-            raise
+        whole = Split(source, file.path, file.name, 0, file.size, compression, modified=file.modified)
+        if source == "parquet":
+            return _row_groups(whole, split_bytes)
+        return [replace(whole, start=start, end=end) for start, end in _ranges(whole, split_bytes)]
+    except OSError as error:
+        raise unreadable(source, file.path, error) from error
+
+
+def _row_groups(whole: Split, split_bytes: int) -> list[Split]:
+    from preprocessing.sources.records.parquet import row_group_ranges
+
+    ranges = list(row_group_ranges(whole.path, whole.file, split_bytes))
+    ends = [whole.end * number // len(ranges) for number in range(1, len(ranges) + 1)]
+    sizes = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    return [replace(whole, start=a, end=b, bytes=size) for (a, b), size in zip(ranges, sizes, strict=True)]
 
 
 def _ranges(whole: Split, split_bytes: int) -> Iterable[tuple[int, int]]:
-    if whole.source == "parquet":
-        from preprocessing.sources.records.parquet import row_group_ranges
-
-        return row_group_ranges(whole.path, whole.file, split_bytes)
     if whole.size <= split_bytes:
         return [(0, whole.size)]
     if whole.source == "wikipedia":
@@ -124,7 +135,7 @@ def _gather(pieces: Iterable[Split], split_bytes: int) -> Iterator[Split]:
     group: list[Split] = []
     total = 0
     for piece in pieces:
-        cost = _stored_bytes(piece)
+        cost = piece.size
         if group and (total + cost > split_bytes or len(group) >= FILES_PER_SPLIT):
             yield replace(group[0], more=tuple(group[1:]))
             group, total = [], 0
@@ -132,20 +143,3 @@ def _gather(pieces: Iterable[Split], split_bytes: int) -> Iterator[Split]:
         total += cost
     if group:
         yield replace(group[0], more=tuple(group[1:]))
-
-
-def _stored_bytes(piece: Split) -> int:
-    if piece.source == "parquet":  # its range counts row groups, not bytes
-        return os.path.getsize(piece.path) if piece.start == 0 else SPLIT_BYTES
-    return piece.end - piece.start
-
-
-def _sample_hash(piece: Split) -> str:
-    in_bytes = piece.source != "parquet"
-    with open(piece.path, "rb") as stream:
-        start, end = (piece.start, piece.end) if in_bytes else (0, os.path.getsize(piece.path))
-        stream.seek(start)
-        head = stream.read(min(_SAMPLE_BYTES, end - start))
-        stream.seek(max(start, end - _SAMPLE_BYTES))
-        tail = stream.read(end - stream.tell())
-    return xxhash.xxh3_64_hexdigest(head + tail)

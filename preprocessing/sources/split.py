@@ -14,8 +14,10 @@ class Split:
     """One piece of work. `path` opens the file on this machine, `file` names it in outputs.
 
     `[start, end)` counts bytes of the file as stored (row groups for parquet, shards for dataset); `compression` is "",
-    "bz2", "gzip", "xz" or "zstd"; `sample` is a hash of the first and last 64 KiB of the range, so that a file that
-    was replaced gives another key; `more` are further small splits of the same source, read after this one.
+    "bz2", "gzip", "xz" or "zstd"; `content` is a hash of all bytes of the range (of the file, where the range counts
+    no bytes), so that whatever changes in a file gives another key. `bytes` are those of the range where it does not
+    count them itself, about; `modified` is the time in ns of what is a file. `more` are further small splits of the
+    same source, read after this one.
     """
 
     source: str
@@ -24,19 +26,21 @@ class Split:
     start: int
     end: int
     compression: str = ""
-    sample: str = ""
+    content: str = ""
+    bytes: int = 0
+    modified: int = 0
     more: tuple["Split", ...] = ()
 
     @property
     def key(self) -> str:
         """32 hexadecimal digits that name this piece of work: the same on every machine."""
-        identity = [(s.source, s.file, s.start, s.end, s.compression, s.sample) for s in self.pieces()]
+        identity = [(s.source, s.file, s.start, s.end, s.compression, s.content) for s in self.pieces()]
         return xxhash.xxh3_128_hexdigest(json.dumps(identity).encode())
 
     @property
     def size(self) -> int:
-        """The sum of the ranges: bytes, except for parquet and dataset."""
-        return sum(piece.end - piece.start for piece in self.pieces())
+        """Stored bytes of all pieces; of a row group or a data set's shard about."""
+        return sum(piece.bytes or piece.end - piece.start for piece in self.pieces())
 
     def pieces(self) -> tuple["Split", ...]:
         """This split without `more`, then those in `more`: each a range of one file."""

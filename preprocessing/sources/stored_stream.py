@@ -11,7 +11,7 @@ from typing import Any
 
 import zstandard
 
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, of_system
 
 PIECE_BYTES = 1 << 20
 _STORED_BYTES = 1 << 18
@@ -42,7 +42,7 @@ class StoredStream:
         except IsADirectoryError as error:
             raise PreprocessingError(f"{name} is a folder; give the dump file itself.") from error
         except OSError as error:
-            raise PreprocessingError(f"{name} cannot be read: {error.strerror}.") from error
+            raise of_system(error, f"{name} cannot be read: {error.strerror}.") from error
         self._file.seek(start)
         self._decoder: Any = None
         self._stored = b""

@@ -6,11 +6,13 @@ concatenation is the text (as `jieba.lcut` does); characters inside a word then 
 
 import functools
 import importlib
+import inspect
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources.identity import content_hash
 from preprocessing.tokens.corpus import Array
 from preprocessing.tokens.tokenizer import Tokenizer
 
@@ -28,6 +30,12 @@ def load_word_segmenter(name: str) -> WordSegmenter:
             f"--word-segmenter {name}: {error}; give module:function of something installed, such as jieba:lcut."
         ) from error
     return found
+
+
+def segmenter_identity(name: str) -> str:
+    """A hash of the file that defines the segmenter: its name says nothing of what it does."""
+    file = inspect.getsourcefile(inspect.unwrap(load_word_segmenter(name)))
+    return "" if file is None else content_hash(file)
 
 
 def segmented_word_starts(sentence: str, segmenter: WordSegmenter, tokenizer: Tokenizer) -> Array:

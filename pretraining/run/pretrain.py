@@ -10,6 +10,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from preprocessing.folder_lock import FolderLock
 from preprocessing.shards import ShardSet
 from pretraining.configuration.deepspeed import deepspeed_configuration
 from pretraining.configuration.tables import Recipe
@@ -32,7 +33,6 @@ from pretraining.run.engine import full_weights, start_engine, start_processes
 from pretraining.run.evaluation import HeldOut
 from pretraining.run.export_folder import export_run
 from pretraining.run.health.bad_steps import Rewind
-from pretraining.run.health.folder_lock import FolderLock
 from pretraining.run.health.monitor import Monitor, Verdict
 from pretraining.run.health.rewind import go_back, write_passed_over
 from pretraining.run.health.stop import INTERRUPTED, StopRequest
@@ -64,7 +64,7 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
     prepare_torch(recipe, environment)
     model = initial_model(recipe, sets)
     status = StateFile(recipe.run_folder, recipe.training.steps)
-    lock = FolderLock(recipe.run_folder)
+    lock = FolderLock(recipe.run_folder, "run.lock", "choose another output.folder", error=PretrainingError)
     device = start_processes(environment)
     health = recipe.health
     monitor = Monitor(environment, health.watchdog_seconds, health.lost_after_seconds, _concluder(status), lock.touch)

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -76,6 +77,16 @@ def mirror() -> Iterator[Mirror]:
             if len(sent) < len(rest):
                 self.close_connection = True
 
+        def do_HEAD(self) -> None:
+            state.requests.append((self.path, "HEAD"))
+            body = state.files.get(self.path)
+            if body is None or state.statuses.get(self.path):
+                self.send_error(state.statuses[self.path].pop(0) if body is not None else 404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+
         def log_message(self, *arguments: object) -> None:
             pass
 
@@ -106,7 +117,7 @@ def test_dropped_connections_resume_where_they_stopped(mirror: Mirror, tmp_path:
     assert sorted(path.name for path in transfer.target.parent.iterdir()) == ["f"]
 
 
-def test_a_second_run_continues_and_a_third_asks_nothing(mirror: Mirror, tmp_path: Path) -> None:
+def test_a_second_run_continues_and_a_third_fetches_nothing(mirror: Mirror, tmp_path: Path) -> None:
     mirror.files["/f"] = BODY
     mirror.drop_after["/f"] = [5000, 0, 0]
     transfer = Transfer(f"{mirror.url}/f", tmp_path / "f", None)
@@ -118,7 +129,7 @@ def test_a_second_run_continues_and_a_third_asks_nothing(mirror: Mirror, tmp_pat
     asked = len(mirror.requests)
     assert mirror.requests[-1][1] == "bytes=5000-"
     run(transfer)
-    assert len(mirror.requests) == asked
+    assert mirror.requests[asked:] == [("/f", "HEAD")], "only its length"
 
 
 def test_another_version_is_not_appended(mirror: Mirror, tmp_path: Path) -> None:
@@ -265,3 +276,67 @@ def test_dump_without_articles_says_so(mirror: Mirror, tmp_path: Path) -> None:
     mirror.files["/enwiki/20260901/enwiki-20260901-sha1sums.txt"] = b"0" * 40 + b"  enwiki-20260901-stub.xml.gz\n"
     with pytest.raises(PreprocessingError, match="names no article file"):
         download.wikipedia_transfers(mirror.url, "en", "20260901", tmp_path)
+
+
+def test_a_missing_book_keeps_no_other_from_being_fetched(
+    mirror: Mirror, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (1, 3):
+        mirror.files[f"/cache/epub/{number}/pg{number}.txt"] = BODY
+    options = ["books", "--ids", "1", "2", "3", "4", "--mirror", mirror.url, "--output", str(tmp_path / "books")]
+    assert download.main(options) == 2
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [str(tmp_path / "books" / f"pg{number}.txt") for number in (1, 3)]
+    assert "2 faults:" in said.err
+    for number in (2, 4):
+        assert f"/pg{number}.txt answers 404" in said.err
+
+
+def test_a_mirror_that_is_down_is_not_asked_for_every_book(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.statuses = {f"/cache/epub/{number}/pg{number}.txt": [503] * 9 for number in range(1, 9)}
+    options = ["books", "--ids", *map(str, range(1, 9)), "--mirror", mirror.url, "--output", str(tmp_path)]
+    assert download.main([*options, "--attempts", "1", "--pause", "0"]) == 75
+    assert len(mirror.requests) == download.UNANSWERED
+
+
+def test_a_book_that_does_not_answer_now_keeps_no_other(mirror: Mirror, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        mirror.files[f"/cache/epub/{number}/pg{number}.txt"] = BODY
+    mirror.statuses["/cache/epub/2/pg2.txt"] = [503]
+    options = ["books", "--ids", "1", "2", "3", "--mirror", mirror.url, "--output", str(tmp_path), "--attempts", "1"]
+    assert download.main([*options, "--pause", "0"]) == 75
+    assert sorted(path.name for path in tmp_path.glob("*.txt")) == ["pg1.txt", "pg3.txt"]
+    assert download.main(options) == 0
+
+
+@pytest.mark.parametrize("sha1", [hashlib.sha1(BODY).hexdigest(), None], ids=["sums", "lengths"])
+def test_what_is_there_already_is_checked(mirror: Mirror, tmp_path: Path, sha1: str | None) -> None:
+    mirror.files["/f"] = BODY
+    transfer = Transfer(f"{mirror.url}/f", tmp_path / "f", sha1)
+    transfer.target.write_bytes(BODY[:-1])
+    with pytest.raises(PreprocessingError, match="is there and is not what"):
+        run(transfer)
+    assert transfer.target.read_bytes() == BODY[:-1], "it may be somebody's own"
+    transfer.target.write_bytes(BODY)
+    assert run(transfer) == [(len(BODY), len(BODY))]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        ("https://a/x", "http://a/x", True),
+        ("https://a/x", "https://b/x", False),
+        ("http://a/x", "http://b/x", False),
+        ("http://a/x", "https://b/x", False),
+        ("http://a/x", "ftp://b/x", True),
+        ("https://a/x", "file:///etc/passwd", True),
+    ],
+)
+def test_redirections_never_leave_https(before: str, after: str, refused: bool) -> None:
+    handler = download_transfer._NoDowngrade()
+    arguments = (urllib.request.Request(before), None, 302, "Found", {}, after)
+    if refused:
+        with pytest.raises(PreprocessingError, match="which is not https"):
+            handler.redirect_request(*arguments)
+    else:
+        assert handler.redirect_request(*arguments) is not None

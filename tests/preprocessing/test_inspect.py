@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.inspect import choose_rows, main
+from preprocessing.errors import PreprocessingError
+from preprocessing.inspect import choose_rows, main, source_line
 from preprocessing.shards.example_text import read_example
 from preprocessing.shards.example_view import AS_MASK, AS_ORIGINAL, AS_RANDOM, SEGMENT_B, render
 from preprocessing.shards.reader import ShardSet
@@ -51,3 +52,10 @@ def test_drawn_rows_are_distinct_cover_all_shards_and_follow_the_seed():
 def test_what_is_not_there_is_said(shard_folder: Path, capsys, options: list[str], says: str):
     assert main([str(shard_folder), *options]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_titles_cannot_steer_a_terminal(shard_folder: Path):
+    (example, _) = examples(shard_folder)
+    line = source_line({**example.document_a, "title": "a\x1b[2J\x07\u202eb", "file": "x\x08y"})
+    assert line == r"wikipedia x\x08y 12 “a\x1b[2J\x07\u202eb”"
+    assert str(PreprocessingError("x\x1b]0;y.txt is bad")) == r"x\x1b]0;y.txt is bad"

@@ -2,28 +2,35 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 
+from preprocessing import folder_lock
 from preprocessing.build import folder as build_folder
-from preprocessing.build import graph
+from preprocessing.build import graph, runners
 from preprocessing.build.configuration import BuildConfiguration, Job
 from preprocessing.build.extract import loaded_tokenizer
 from preprocessing.build.graph import add_graph
+from preprocessing.documents.drop_lists import document_key, write_drop_list
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.pipeline import run
 from preprocessing.shards.reader import ShardSet, read_table
 from preprocessing.shards.report import write_report
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
+from preprocessing.sources.stored_stream import StoredStream
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
 
 RECIPES = sorted((Path(__file__).parents[2] / "preprocessing" / "recipes").glob("*.toml"))
@@ -109,8 +116,10 @@ def test_text_becomes_shards(
         assert shards.read(record).rows == record.rows
     assert sorted(path.name for path in (tmp_path / "shards").iterdir()) == [
         "build.json",
+        "build.lock",
         "documents",
         "heldout",
+        "inputs.arrow",
         "manifest.json",
         "report.html",
         "report.json",
@@ -129,7 +138,7 @@ def test_output_does_not_depend_on_where_input_or_output_lie_or_how_it_is_cut(
     assert build_shards(*moved, output=Path("two")) == 0
     one, two = content(tmp_path / "one"), content(tmp_path / "two")
     assert list(one) == list(two)
-    assert [name for name in one if name.endswith(".arrow") and one[name] != two[name]] == []
+    assert [name for name in one if name.endswith(".arrow") and name != "inputs.arrow" and one[name] != two[name]] == []
 
 
 def test_a_bundle_that_runs_twice_changes_nothing(build_shards: Build, tmp_path: Path) -> None:
@@ -167,7 +176,7 @@ def test_a_build_goes_on_where_it_was_stopped(build_shards: Build, tmp_path: Pat
     lost.unlink()
     max((shards / "intermediate").glob("bucket-*.json")).unlink()
     next((shards / "intermediate").glob("split-*.json")).unlink()
-    (shards / "train" / "16" / "part.arrow.tmp-1-1").write_text("left by a killed worker")
+    (shards / "train" / "16" / f"{lost.name}.tmp-1-1").write_text("left by a killed worker")
     before = kept.stat().st_mtime_ns
     assert build_shards("--keep-intermediate") == 0
     assert content(shards) == whole
@@ -207,7 +216,7 @@ def test_a_folder_of_another_build_is_refused(
         (("--runner", "nowhere.at.all.Runner"), "cannot be imported"),
         (("--workers", "0"), "at least 1"),
         (("--vocab", "nowhere.txt"), "nowhere.txt does not exist"),
-        (("--word-segmenter", "nowhere:cut"), "--word-segmenter"),
+        (("--word-segmenter", "nowhere:cut", "--whole-word-masking"), "--word-segmenter"),
         (("--sentences", "nowhere/*.txt"), "matches no file"),
         (("--cleaning.minimum-characters", "100000"), "No document is left of 181"),
         (("--minimum-fill", "0.99"), "not fit to train on"),
@@ -299,6 +308,134 @@ def test_a_worker_s_failure_stops_the_build_and_keeps_what_is_done(
     assert build_shards(*options) == 0
 
 
+def test_all_bad_files_are_named_and_nothing_new_is_begun(
+    build_shards: Build, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text"
+    text.mkdir()
+    for name in ("1.txt", "3.txt", "5.txt"):
+        (text / name).write_text("A line that is too long . " * 20)
+    for name in ("2.txt", "4.txt"):
+        (text / name).write_text("A line.\nAnother one.\n")
+    for number in range(6, 40):
+        shutil.copy(inputs / "text" / "a.txt", text / f"z{number:02d}.txt")
+    options = ("--sentences", str(text / "*.txt"), "--limits.line-bytes", "200")
+    assert build_shards(*options) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "preprocessing: 3 faults:"
+    assert [re.search(r"\d\.txt", line)[0] for line in lines[1:]] == ["1.txt", "3.txt", "5.txt"]  # type: ignore[index]
+    intermediate = tmp_path / "shards" / "intermediate"
+    splits = len(plan_splits(InputOptions(sentences=(str(text / "*.txt"),)), 4096))
+    assert len(list(intermediate.glob("split-*.json"))) < splits / 2, "the rest was left undone"
+    for name in ("1.txt", "3.txt", "5.txt"):
+        (text / name).unlink()
+    shutil.rmtree(tmp_path / "shards")
+    assert build_shards(*options, "--bucket-bytes", "1000000") == 0
+
+
+def test_trouble_that_passes_is_tried_again(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file server's hiccup is no bad file: it is left to whoever tries again, and not counted as one either."""
+    monkeypatch.setattr(runners, "PAUSE_SECONDS", 0.0)
+    read, failures = (
+        StoredStream._read_stored,
+        [OSError(116, "Stale file handle"), OSError(110, "Connection timed out")],
+    )
+
+    def shaky(self: StoredStream, size: int | None = None) -> bytes:
+        if failures:
+            raise failures.pop()
+        return read(self, size)
+
+    monkeypatch.setattr(StoredStream, "_read_stored", shaky)
+    assert build_shards("--skip-bad-files", output=tmp_path / "one") == 0
+    said = capsys.readouterr().err
+    assert "Stale file handle" in said
+    assert "Trying again (3 of 3)" in said
+    assert build_shards(output=tmp_path / "two") == 0
+    assert ShardSet.open(tmp_path / "one").fingerprint == ShardSet.open(tmp_path / "two").fingerprint
+    failures += [OSError(116, "Stale file handle")] * 9
+    assert build_shards(output=tmp_path / "three") == 75
+    assert len(failures) == 9 - runners.ATTEMPTS
+
+
+def test_only_one_build_writes_into_a_folder(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_lock, "WAIT_SECONDS", 0.0)
+    holder = "import sys, time; from pathlib import Path; from preprocessing.folder_lock import FolderLock\n"
+    holder += "with FolderLock(Path(sys.argv[1]), 'build.lock', ''): print('held', flush=True); time.sleep(600)"
+    command = [sys.executable, "-c", holder, str(tmp_path / "shards")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        code = build_shards()
+        other.kill()
+    said = capsys.readouterr().err
+    assert code == 2
+    assert f"is in use by process {other.pid} on" in said
+    assert "give another --output" in said
+    assert build_shards() == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--books.document", "chapter"), "--books.document does nothing without --books"),
+        (("--wikitext.accept-truncated",), "--wikitext.accept-truncated does nothing without --wikipedia"),
+        (("--decontamination.action", "drop"), "--decontamination.action does nothing without --decontamination.files"),
+        (("--text-field", "body"), "--records.text-field does nothing without --jsonlines or --parquet or --dataset"),
+        (("--dataset-split", "test"), "--dataset-split does nothing without --dataset"),
+    ],
+)
+def test_options_that_do_nothing_say_so(
+    build_shards: Build, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], sentence: str
+) -> None:
+    build_shards(*options, "--vocab", "nowhere.txt")
+    assert f"preprocessing: {sentence}." in capsys.readouterr().err.splitlines()
+
+
+def test_a_drop_list_that_names_nothing_stops_the_build(
+    build_shards: Build, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names depend on the pattern: a list made with another one dropped nothing, without a word."""
+    keys = [document_key("sentences", "a.txt", "byte=0"), document_key("sentences", "text/a.txt", "byte=0")]
+    for name, chosen in (("right", keys[:1]), ("wrong", keys[1:]), ("mixed", keys)):
+        write_drop_list(tmp_path / name, "near_duplicate", chosen)
+    message = refused(capsys, build_shards("--drop-lists", str(tmp_path / "right"), str(tmp_path / "wrong")))
+    assert f"--drop-lists {tmp_path / 'wrong'} names 1 documents, and none of them is in the input" in message
+    for name, not_found in (("right", 0), ("mixed", 1)):
+        assert build_shards("--drop-lists", str(tmp_path / name), output=tmp_path / f"from-{name}") == 0
+        counters = ShardSet.open(tmp_path / f"from-{name}").manifest.counters
+        assert counters["dropped.near_duplicate"] == counters["drop_lists.1.documents"] == 1
+        assert counters.get("drop_lists.1.not_found", 0) == not_found
+
+
+def test_documents_that_are_alone_in_their_bucket_stop_the_build(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refused(capsys, build_shards("--bucket-bytes", "1024"))
+    assert "because each is alone in its bucket (raise --bucket-bytes" in message
+    assert build_shards("--bucket-bytes", "1024", "--maximum-alone-share", "1") == 0
+    statistics = ShardSet.open(tmp_path / "shards").manifest.statistics["train/16"]
+    assert statistics.documents_alone > 0
+    assert statistics.documents_without_examples >= statistics.documents_alone
+
+
+@pytest.mark.parametrize("option", ["--output", "--vocab", "--drop-lists", "--decontamination.files", "--sentences"])
+def test_addresses_are_no_local_names(
+    build_shards: Build,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "remote addresses are not read or written" in refused(capsys, build_shards(option, "gs://bucket/x"))
+    assert not (tmp_path / "gs:").exists()
+
+
 def make_job(inputs: Path, folder: Path) -> Job:
     tokenizer = build({piece: index for index, piece in enumerate([*SPECIAL_TOKENS, *WORDS])}, lowercase=True)
     configuration = BuildConfiguration(
@@ -306,7 +443,7 @@ def make_job(inputs: Path, folder: Path) -> Job:
     )
     job = Job(folder, configuration, configuration.hash)
     loaded_tokenizer.cache_clear()
-    build_folder.start(job, tokenizer, "inputs")
+    build_folder.start(job, tokenizer, [], 4096)
     return job
 
 
@@ -364,3 +501,34 @@ def test_the_recipes_are_options_of_a_build(recipe: Path, build_shards: Build, t
     for key, value in tomllib.loads(recipe.read_text()).items():
         if key not in ("sequence_lengths", "heldout_fraction"):  # the fixture names its own; an option goes first
             assert built[key] == value, key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["at once", "in the middle"])
+def test_a_killed_worker_of_the_local_engine(
+    build_shards: Build, inputs: Path, repository: Path, tmp_path: Path, when: str
+) -> None:
+    """As when memory runs out. The runner itself does not try again, and hears nothing of one killed at once."""
+    command = [sys.executable, "-m", "cluster.beam", "run", "preprocessing/pipeline.py", "--workers", "2", *SMALL]
+    command += ["--sentences", str(inputs / "text" / "*.txt"), "--vocab", str(inputs / "vocab.txt")]
+    done = tmp_path / "killed" / "intermediate"
+    with (tmp_path / "said").open("w") as said:
+        build = psutil.Popen([*command, "--output", str(tmp_path / "killed")], cwd=repository, stderr=said)
+        killed = False
+        while build.poll() is None and not killed:
+            with suppress(psutil.NoSuchProcess):
+                for child in build.children(recursive=True):
+                    is_worker = "python" in child.name() and "sdk_worker_main" in " ".join(child.cmdline())
+                    if is_worker and (when == "at once" or list(done.glob("split-*.json"))):
+                        child.kill()
+                        killed = True
+                        break
+            time.sleep(0.01)
+        assert build.wait() == 0
+    assert killed
+    printed = (tmp_path / "said").read_text()
+    assert "Trying again (2 of 3)" in printed
+    assert "because memory ran out" in printed
+    assert build_shards(output=tmp_path / "undisturbed") == 0
+    found = [ShardSet.open(tmp_path / name).fingerprint for name in ("killed", "undisturbed")]
+    assert found[0] == found[1]

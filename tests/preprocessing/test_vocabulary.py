@@ -49,7 +49,7 @@ def test_a_vocabulary_is_learned_and_can_be_used(text: Path, tmp_path: Path) -> 
     assert (ids == tokenizer.unk_id).sum() == 0
     assert len(ids) < 3 * len(text.read_text().split())
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocabulary.json"]
+    assert names == ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocabulary.json", "vocabulary.lock"]
 
 
 def test_the_vocabulary_does_not_depend_on_how_the_input_is_cut_or_on_chance(text: Path, tmp_path: Path) -> None:

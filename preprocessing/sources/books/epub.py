@@ -22,6 +22,7 @@ from preprocessing.tally import Tally
 
 _LONGEST_DIRECTORY = 20_000
 _READ_BYTES = 1 << 16
+_LARGEST_PACKAGE = 4 << 20
 _BLOCK_TAGS = frozenset(
     (
         "p",
@@ -132,6 +133,10 @@ class _Archive:
         return b"".join(parts)
 
     def parse(self, member: str) -> Element:
+        """The tree of a file about the book: it takes some 25 times the file's size in memory."""
+        size = self.size(member)
+        if size > _LARGEST_PACKAGE:
+            raise _not_epub(self.name, f"its {member} unpacks to {size / (1 << 20):.0f} MiB")
         return defusedxml.ElementTree.fromstring(self.read(member))
 
     def size(self, member: str) -> int:

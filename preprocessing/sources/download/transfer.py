@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from preprocessing.atomic_file import write_text, writing_failed
 from preprocessing.errors import PreprocessingError
@@ -49,13 +50,15 @@ class Transfer:
         return self.target.with_name(self.target.name + ".partial.json")
 
     def run(self, *, attempts: int, pause: float, show: Callable[[int, int | None], None]) -> None:
-        """Fetches the file unless `target` exists; `show(done, total)` hears of progress in bytes.
+        """Fetches the file unless `target` is there and right; `show(done, total)` hears of progress in bytes.
 
         Gives up after `attempts` tries in a row that brought no new byte, waiting `pause` seconds, then twice as
         long, and so on up to a minute. Raises MirrorUnavailableError then, PreprocessingError for an address that
-        is not there, a disk that is full, or a digest that differs (the bytes are thrown away).
+        is not there, a disk that is full, a digest that differs (the bytes are thrown away), or a `target` that was
+        there already and is another file (it stays).
         """
         if self.target.exists():
+            self._check_present()
             size = self.target.stat().st_size
             show(size, size)
             return
@@ -82,6 +85,29 @@ class Transfer:
                 )
             time.sleep(min(pause * 2 ** max(failures - 1, 0), 60))
         self._finish()
+
+    def _check_present(self) -> None:
+        """By the digest, or else by the length that the server says, if it says one."""
+        if self.sha1 is not None:
+            with self.target.open("rb") as stream:
+                found, wanted = hashlib.file_digest(stream, "sha1").hexdigest(), self.sha1
+            what = "SHA-1"
+        else:
+            try:
+                with _open(self.url, {"User-Agent": _AGENT, "Accept-Encoding": "identity"}, method="HEAD") as response:
+                    wanted = response.headers.get("Content-Length") or ""
+            except urllib.error.HTTPError as error:
+                if error.code in _PASSING:
+                    raise MirrorUnavailableError(f"{self.url} answers {error.code} {error.reason} now.") from error
+                return  # the file outlived its address
+            except _TRANSPORT as error:
+                raise MirrorUnavailableError(f"{self.url} cannot be reached now ({error}); try again later.") from error
+            found, what = str(self.target.stat().st_size), "length in bytes"
+        if wanted and found != wanted:
+            raise PreprocessingError(
+                f"{self.target} is there and is not what {self.url} is: its {what} is {found}, not {wanted}; remove it "
+                "to have it fetched."
+            )
 
     def _size(self) -> int:
         return self.partial.stat().st_size if self.partial.exists() else 0
@@ -188,11 +214,27 @@ def fetch_text(url: str, limit_bytes: int = _TEXT_BYTES) -> str:
     return body.decode("utf-8", "replace")
 
 
-def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+class _NoDowngrade(urllib.request.HTTPRedirectHandler):
+    """Follows redirections, but never from https to anything else: who reads on the way could change it."""
+
+    def redirect_request(self, request: Any, *rest: Any) -> urllib.request.Request | None:
+        target = str(rest[-1])
+        if not target.startswith("https://") and (
+            request.full_url.startswith("https://") or not target.startswith("http://")
+        ):
+            raise PreprocessingError(
+                f"{request.full_url} leads on to {target}, which is not https; try another --mirror."
+            )
+        return super().redirect_request(request, *rest)
+
+
+def _open(url: str, headers: dict[str, str], method: str = "GET") -> http.client.HTTPResponse:
     if not url.startswith(("https://", "http://")):
         raise PreprocessingError(f"{url} is not an http address; check --mirror.")
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme is checked above
-    return urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)  # noqa: S310
+    request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310 - the scheme is checked above
+    opener = urllib.request.build_opener(_NoDowngrade)
+    response: http.client.HTTPResponse = opener.open(request, timeout=_TIMEOUT_SECONDS)
+    return response
 
 
 def _read(response: http.client.HTTPResponse) -> bytes | None:

@@ -7,11 +7,15 @@ counted from 0.
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import datasets
+import xxhash
 
+from preprocessing.arguments.remote_names import refuse_remote
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources.identity import content_hash
 from preprocessing.sources.options import InputOptions, ReaderOptions
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.records.record_text import paragraphs_of_record
@@ -19,15 +23,21 @@ from preprocessing.sources.split import Split
 from preprocessing.tally import DOCUMENTS_IN, Tally
 
 SOURCE = "huggingface"
+UNKNOWN_SHARD_BYTES = 256 << 20
+"""Taken for the size of a shard on the hub that tells none."""
+# Bytes of text for each stored byte, roughly.
+_EXPANSION = {".parquet": 2.0, ".gz": 3.0, ".bz2": 4.0, ".xz": 4.0, ".zst": 3.5, ".zip": 3.0}
 _BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".txt": "text"}
 
 
 def plan_dataset(name: str, inputs: InputOptions) -> list[Split]:
     """One split for each shard of the data set `name` (`name`, `name:configuration`, a folder or a file).
 
-    `path` of the splits holds the arguments of `load` as JSON. Raises PreprocessingError when the data set cannot be
-    reached or read.
+    `path` of the splits holds the arguments of `load` as JSON; their `content` stands for all of the data: the
+    contents of local files, the commit on the hub. Raises PreprocessingError when the data set cannot be reached or
+    read.
     """
+    refuse_remote("--dataset", name)
     path, _, configuration = (name, "", "") if os.path.exists(name) else name.partition(":")
     arguments = {
         "path": os.path.abspath(path) if os.path.exists(path) else path,
@@ -36,15 +46,48 @@ def plan_dataset(name: str, inputs: InputOptions) -> list[Split]:
         "revision": inputs.dataset_revision,
     }
     shown = os.path.basename(os.path.normpath(path)) if os.path.exists(path) else name
-    loaded = load(arguments)
+    loaded = _open(arguments)
+    files = sorted(loaded.files)
+    local = [file for file in files if os.path.isfile(file)]
+    try:
+        contents = [content_hash(file) for file in local]
+        sizes = [os.path.getsize(file) * _expansion(file) for file in local]
+    except OSError as error:
+        raise PreprocessingError(f"--dataset {name} cannot be read ({error}); mend that.") from error
+    content = xxhash.xxh3_128_hexdigest(json.dumps([contents, loaded.origin]).encode())
+    shards = loaded.stream.num_shards
+    size = int(sum(sizes)) if len(local) == len(files) and files else loaded.bytes or UNKNOWN_SHARD_BYTES * shards
     return [
-        Split(SOURCE, json.dumps(arguments), f"{shown}/{inputs.dataset_split}", shard, shard + 1)
-        for shard in range(loaded.num_shards)
+        Split(
+            SOURCE,
+            json.dumps(arguments),
+            f"{shown}/{inputs.dataset_split}",
+            shard,
+            shard + 1,
+            content=content,
+            bytes=max(1, size // shards),
+        )
+        for shard in range(shards)
     ]
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """An opened data set: its rows as a stream; its files; its size as text, if it is said; where it came from."""
+
+    stream: datasets.IterableDataset
+    files: tuple[str, ...]
+    bytes: int
+    origin: tuple[Any, ...]
+    """Commits on the hub; nothing for local files, whose times say nothing of what they hold."""
 
 
 def load(arguments: dict[str, Any]) -> datasets.IterableDataset:
     """The data set as a stream. Raises PreprocessingError, one sentence, for whatever keeps it from being opened."""
+    return _open(arguments).stream
+
+
+def _open(arguments: dict[str, Any]) -> _Loaded:
     path, split = arguments["path"], arguments["split"]
     try:
         if os.path.isdir(path) and _was_saved_to_disk(path):
@@ -53,10 +96,10 @@ def load(arguments: dict[str, Any]) -> datasets.IterableDataset:
         if builder:
             # One text file is one document only if it is not cut at lines.
             extra = {"sample_by": "document"} if builder == "text" else {}
-            return datasets.load_dataset(builder, data_files={split: path}, split=split, streaming=True, **extra)
-        return datasets.load_dataset(
-            path, arguments["configuration"], split=split, revision=arguments["revision"], streaming=True
-        )
+            prepared = datasets.load_dataset_builder(builder, data_files={split: path}, **extra)
+        else:
+            prepared = datasets.load_dataset_builder(path, arguments["configuration"], revision=arguments["revision"])
+        return _streamed(prepared, split)
     except (ConnectionError, TimeoutError) as error:
         raise _unreachable(path, error) from error
     except Exception as error:  # the library raises its own, the hub client's and plain ones alike
@@ -66,6 +109,22 @@ def load(arguments: dict[str, Any]) -> datasets.IterableDataset:
             f"--dataset {path} cannot be opened ({_first_line(error)}); check its name, configuration and split, and "
             "that this machine reaches the Hugging Face hub, or give a local folder."
         ) from error
+
+
+def _streamed(prepared: datasets.DatasetBuilder, split: str) -> _Loaded:
+    files = (prepared.config.data_files or {}).get(split, ())
+    told = (prepared.info.splits or {}).get(split)
+    origin = [entry for entry in getattr(files, "origin_metadata", ()) if len(entry) > 1]
+    return _Loaded(
+        prepared.as_streaming_dataset(split=split),
+        tuple(map(str, files)),
+        int(getattr(told, "num_bytes", 0) or 0),
+        tuple(origin),
+    )
+
+
+def _expansion(file: str) -> float:
+    return next((times for suffix, times in _EXPANSION.items() if file.endswith(suffix)), 1.0)
 
 
 def read_dataset(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
@@ -103,11 +162,12 @@ def _was_saved_to_disk(folder: str) -> bool:
     return any(os.path.exists(os.path.join(folder, name)) for name in ("state.json", "dataset_dict.json"))
 
 
-def _from_disk(folder: str, split: str) -> datasets.IterableDataset:
+def _from_disk(folder: str, split: str) -> _Loaded:
     loaded = datasets.load_from_disk(folder)
     if isinstance(loaded, datasets.DatasetDict):
         loaded = loaded[split]
-    return loaded.to_iterable_dataset(num_shards=max(1, len(loaded.cache_files)))
+    files = tuple(entry["filename"] for entry in loaded.cache_files)
+    return _Loaded(loaded.to_iterable_dataset(num_shards=max(1, len(files))), files, loaded.info.dataset_size or 0, ())
 
 
 def _unreachable(path: str, error: Exception) -> PreprocessingError:

@@ -1,4 +1,4 @@
-"""What keeps a run alive, and what ends it well: signals, lost and stuck ranks, bad numbers, the folder's lock.
+"""What keeps a run alive, and what ends it well: signals, lost and stuck ranks, bad numbers.
 
 In: signals, the other ranks' signs of life, each step's numbers. Out: one decision that all ranks share: go on, stop
 with a checkpoint, go back to one, or end with a sentence and an exit code. Open first: `stop.py` (signals) with
@@ -10,7 +10,6 @@ __all__ = [
     "agreement",
     "bad_steps",
     "finite",
-    "folder_lock",
     "launcher",
     "monitor",
     "rewind",

@@ -28,10 +28,10 @@ import torch
 import torch.utils.tensorboard
 
 import pretraining.run.pretrain  # noqa: F401
+from preprocessing import folder_lock
 from pretraining.data.examples import Examples
 from pretraining.main import main
 from pretraining.run import loop
-from pretraining.run.health import folder_lock
 
 
 def run_rank(environment: dict[str, str], arguments: list[str], log: str, faults: dict[str, Any]) -> None:

@@ -105,7 +105,7 @@ def test_contaminated_documents_are_reported_or_dropped(tmp_path: Path, action: 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("none.tsv", None, "matches no file"),
+        ("none.tsv", None, "there is no such file"),
         ("short.tsv", "0\tToo short\n", "hold no text of 13 words in a row"),
         ("bad.json", "{", "is neither JSON nor JSON lines"),
     ],
@@ -140,3 +140,15 @@ def test_the_report_names_documents(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "name dev and test files by --decontamination.files" in capsys.readouterr().err
     assert contamination_report.main([*arguments, "--jsonline", "x"]) == 2
     assert "did you mean --jsonlines?" in capsys.readouterr().err
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Every `*/dev.tsv` counted as one task `dev.tsv`."""
+    for task in ("rte", "wnli"):
+        (tmp_path / "glue" / task).mkdir(parents=True)
+        (tmp_path / "glue" / task / "dev.tsv").write_text(f"0\t{task} {TEST_SENTENCE} {task}\n")
+    pattern = str(tmp_path / "glue" / "*" / "dev.tsv")
+    paths = tuple(str(tmp_path / "glue" / task / "dev.tsv") for task in ("wnli", "rte"))
+    for files in ((pattern,), paths, (pattern, *paths)):
+        known = Decontaminator.load(DecontaminationOptions(files=files))
+        assert known.files == ["rte/dev.tsv", "wnli/dev.tsv"]

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import json
+import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -223,7 +224,7 @@ def test_unreachable_datasets_are_one_sentence(monkeypatch: pytest.MonkeyPatch, 
     def refuse(*arguments: object, **options: object) -> None:
         raise error
 
-    monkeypatch.setattr("datasets.load_dataset", refuse)
+    monkeypatch.setattr("datasets.load_dataset_builder", refuse)
     with pytest.raises(PreprocessingError) as caught:
         plan_splits(InputOptions(dataset=("some/corpus:20231101.en",)))
     assert message in str(caught.value)
@@ -365,3 +366,17 @@ def test_memory_does_not_grow_with_the_file(
         tracemalloc.stop()
         assert count > 1
     assert peaks[2] < 1.2 * peaks[1]
+
+
+def test_a_file_that_grows_while_it_is_read_is_noticed(tmp_path: Path) -> None:
+    """As while its download still runs; a new time alone is no change."""
+    path = tmp_path / "a.txt"
+    path.write_text("A first document stands here.\nIt is long enough to be kept.\n\n" * 9)
+    (split,) = plan_splits(InputOptions(sentences=(str(path),)))
+    os.utime(path, ns=(5, 5))
+    assert len(list(read_documents(split, DocumentOptions(), Tally()))) == 9
+    with path.open("r+") as file:
+        file.write("B")
+    for skip in (False, True):
+        with pytest.raises(PreprocessingError, match=r"--sentences .*a\.txt was changed while it was read"):
+            list(read_documents(split, DocumentOptions(skip_bad_files=skip), Tally()))

@@ -16,6 +16,11 @@ def test_a_good_build_passes():
 
 
 BAD = {
+    "alone": (
+        CorpusStatistics(documents_by_source={"books": 60}, heldout_documents=10),
+        {"train/128": statistics()["train/128"].model_copy(update={"documents_alone": 17})},
+        "17 of the 50 training documents are in no example of train/128, because each is alone in its bucket",
+    ),
     "labels high": (GOOD_CORPUS, statistics(random_pairs=7_000), "70.0% of the pairs of train/128 are random"),
     "labels low": (GOOD_CORPUS, statistics(random_pairs=3_000), "30.0% of the pairs of train/128 are random"),
     "fill": (GOOD_CORPUS, statistics(fill=0.1), "filled to 10.0% only"),
@@ -40,7 +45,7 @@ def test_what_is_off_stops_the_build_and_names_the_option(name: str):
 
 
 def test_every_limit_can_be_switched_off():
-    off = ThresholdOptions(maximum_label_imbalance=1, maximum_unknown_share=1, minimum_fill=0)
+    off = ThresholdOptions(maximum_label_imbalance=1, maximum_unknown_share=1, minimum_fill=0, maximum_alone_share=1)
     corpus = CorpusStatistics(tokens_by_source={"a": 9_999}, unknown_tokens_by_source={"a": 9_999})
     enforce(off, corpus, statistics(random_pairs=0, fill=0.01))
 

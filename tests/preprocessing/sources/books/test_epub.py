@@ -159,3 +159,10 @@ def test_a_cut_off_archive_is_one_sentence(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(PreprocessingError, match=r"^b\.epub is not a readable EPUB book"):
         read(path)
+
+
+@pytest.mark.parametrize("member", ["META-INF/container.xml", "OEBPS/content.opf", "META-INF/encryption.xml"])
+def test_a_file_about_the_book_is_no_library(tmp_path: Path, member: str) -> None:
+    """32 KB that unpacked to 32 MB of elements took 755 MB of memory."""
+    with pytest.raises(PreprocessingError, match=rf"its {member} unpacks to 8 MiB"):
+        read(make(tmp_path / "b.epub", {}, **{member: "<a>" + "<b/>" * (2 << 20) + "</a>"}))

@@ -1,7 +1,7 @@
-"""One run per folder: a second one is refused while the first lives, on whichever host.
+"""One writer per folder: a second one is refused while the first lives, on whichever host.
 
-``RUN/run.lock`` is locked by rank 0 (`flock`, which ends with the process, however it ends) and says who holds it.
-Where the file system keeps such locks to one host, the time of the file tells: its holder touches it every second.
+A file in the folder is locked (`flock`, which ends with the process, however it ends) and says who holds it. Where the
+file system keeps such locks to one host, the time of the file tells: its holder touches it every second.
 """
 
 import fcntl
@@ -15,31 +15,47 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pretraining.errors import PretrainingError
+from preprocessing.atomic_file import writing_failed
+from preprocessing.errors import PreprocessingError
 
-WAIT_SECONDS = 30.0  # for a run that is about to end: one whose launcher was killed writes its checkpoint first
+WAIT_SECONDS = 30.0  # for a writer that is about to end
 STALE_SECONDS = 60.0  # after which a holder on another host that has not touched its lock is taken for dead
 
 
 class FolderLock:
-    """Holds a run's folder; a context manager."""
+    """Holds a folder by the file `name` in it; a context manager, which raises `error` when another holds it.
 
-    def __init__(self, folder: Path, wait: float | None = None) -> None:
-        self.path = folder / "run.lock"
+    `remedy` ends the sentence: how to choose another folder.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        remedy: str,
+        *,
+        error: type[Exception] = PreprocessingError,
+        wait: float | None = None,
+    ) -> None:
+        self.path = folder / name
+        self._remedy = remedy
+        self._error = error
         self._wait = WAIT_SECONDS if wait is None else wait
         self._file: int | None = None
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise self._error(str(writing_failed(self.path, error))) from error
         deadline, announced = time.monotonic() + self._wait, False
         while (holder := self._holder()) is not None:
             if time.monotonic() > deadline:
                 os.close(self._file)
                 self._file = None
-                raise PretrainingError(
-                    f"{self.path.parent} is in use by {holder}; wait until it has ended, stop it, or choose another "
-                    "output.folder"
+                raise self._error(
+                    f"{self.path.parent} is in use by {holder}; wait until it has ended, stop it, or {self._remedy}"
                 )
             if not announced:
                 print(f"{self.path.parent} is in use by {holder}: waiting for it to end", file=sys.stderr, flush=True)
@@ -103,5 +119,5 @@ class FolderLock:
     @staticmethod
     def _named(holder: dict[str, Any]) -> str:
         if not holder:
-            return "another run"
+            return "another process"
         return f"process {holder['process']} on {holder['host']}, since {holder['started']}"

@@ -1,4 +1,4 @@
-"""One run per folder: refused while its holder lives, taken when it does not."""
+"""One writer per folder: refused while its holder lives, taken when it does not."""
 
 import json
 import os
@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from pretraining.errors import PretrainingError
-from pretraining.run.health import folder_lock
-from pretraining.run.health.folder_lock import FolderLock
+from preprocessing import folder_lock
+from preprocessing.errors import PreprocessingError
+from preprocessing.folder_lock import FolderLock
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[2]
 HOLD = (
     "import sys, time; sys.path[0:0] = ['.']; from pathlib import Path\n"
-    "from pretraining.run.health.folder_lock import FolderLock\n"
-    "with FolderLock(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+    "from preprocessing.folder_lock import FolderLock\n"
+    "with FolderLock(Path(sys.argv[1]), 'run.lock', ''): print('held', flush=True); time.sleep(600)"
 )
 
 
 def test_held_and_given_back(tmp_path: Path) -> None:
     for _ in range(2):
-        with FolderLock(tmp_path / "run") as lock:
+        with FolderLock(tmp_path / "run", "run.lock", "leave it") as lock:
             held = json.loads(lock.path.read_text())
             assert (held["host"], held["process"]) == (socket.gethostname(), os.getpid())
             lock.touch()
@@ -34,11 +34,11 @@ def test_refused_while_its_holder_lives_and_taken_when_it_was_killed(tmp_path: P
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        with pytest.raises(PretrainingError, match=rf"{tmp_path} is in use by process {holder.pid} on .*, since 20"):
-            FolderLock(tmp_path, wait=0.0).__enter__()
+        with pytest.raises(PreprocessingError, match=rf"{tmp_path} is in use by process {holder.pid} on .*, since 20"):
+            FolderLock(tmp_path, "run.lock", "leave it", wait=0.0).__enter__()
         holder.kill()
     assert tmp_path.joinpath("run.lock").read_text() != ""
-    with FolderLock(tmp_path, wait=0.0):
+    with FolderLock(tmp_path, "run.lock", "leave it", wait=0.0):
         pass
 
 
@@ -46,11 +46,11 @@ def test_a_holder_on_another_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Where locks do not reach it, the file's time tells whether it lives."""
     path = tmp_path / "run.lock"
     path.write_text(json.dumps({"host": "elsewhere", "process": 5, "started": "2030-01-01 00:00:00"}))
-    with pytest.raises(PretrainingError, match="in use by process 5 on elsewhere, since 2030"):
-        FolderLock(tmp_path, wait=0.0).__enter__()
+    with pytest.raises(PreprocessingError, match="in use by process 5 on elsewhere, since 2030"):
+        FolderLock(tmp_path, "run.lock", "leave it", wait=0.0).__enter__()
     old = path.stat().st_mtime - folder_lock.STALE_SECONDS - 5
     os.utime(path, (old, old))
-    with FolderLock(tmp_path, wait=0.0):
+    with FolderLock(tmp_path, "run.lock", "leave it", wait=0.0):
         assert json.loads(path.read_text())["host"] == socket.gethostname()
     assert [item.name for item in tmp_path.iterdir()] == ["run.lock"]
 
@@ -60,5 +60,11 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(folder_lock.fcntl, "flock", unknown)
-    with FolderLock(tmp_path, wait=0.0):
+    with FolderLock(tmp_path, "run.lock", "leave it", wait=0.0):
         assert json.loads((tmp_path / "run.lock").read_text())["process"] == os.getpid()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(PreprocessingError, match="is a file, not a folder"):
+        FolderLock(tmp_path / "file" / "run", "run.lock", "leave it").__enter__()

@@ -1,0 +1,48 @@
+"""Workers' failures, told to the driver through files: the dead letters of a build.
+
+An exception would reach the user as a runner's traceback, or be tried again and again by runners that retry: pointless
+for what only the user can mend. So a worker writes the sentences down and gives back nothing; no new work is begun
+while one lies there, and the driver raises all of them at the end. What may pass by itself is none of them: it is
+raised, for the runner to try again.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import xxhash
+
+from preprocessing.atomic_file import write_text
+from preprocessing.errors import PreprocessingError, raise_all
+from preprocessing.owned_folder import remove_own
+
+_FOLDER = "failures"
+_NAMES = r"[0-9a-f]{16}\.txt"
+
+
+def note_failures(folder: Path, faults: Iterable[PreprocessingError]) -> None:
+    """Writes the sentences into `folder`; raises one where even that fails (a full disk)."""
+    for fault in faults:
+        text = str(fault)
+        try:
+            write_text(folder / _FOLDER / f"{xxhash.xxh3_64_hexdigest(text.encode())}.txt", text)
+        except PreprocessingError:
+            raise PreprocessingError(text) from None
+
+
+def has_failed(folder: Path) -> bool:
+    """Whether some worker failed."""
+    return (folder / _FOLDER).is_dir()
+
+
+def forget_failures(folder: Path) -> None:
+    """Removes the notes of an earlier run."""
+    if has_failed(folder):
+        remove_own(folder / _FOLDER, _NAMES)
+        (folder / _FOLDER).rmdir()
+
+
+def raise_failures(folder: Path) -> None:
+    """Raises what workers wrote down, if any did: one error that names every fault."""
+    if has_failed(folder):
+        texts = [path.read_text(encoding="utf-8") for path in (folder / _FOLDER).iterdir() if path.suffix == ".txt"]
+        raise_all([PreprocessingError(text) for text in sorted(texts)])

@@ -1,0 +1,31 @@
+"""Options that can do nothing in this build: said, so that nobody believes they did."""
+
+import argparse
+from collections.abc import Iterator
+
+from preprocessing.sources.options import InputOptions
+
+# The beginning of an option's name → what has to be given for it to do anything.
+_NEEDS = {
+    "wikitext.": ("wikipedia",),
+    "books.": ("books",),
+    "records.": ("jsonlines", "parquet", "dataset"),
+    "dataset_split": ("dataset",),
+    "dataset_revision": ("dataset",),
+    "decontamination.action": ("decontamination.files",),
+    "decontamination.ngram_words": ("decontamination.files",),
+    "word_segmenter": ("whole_word_masking",),
+}
+
+
+def idle_options(known: argparse.Namespace, inputs: InputOptions) -> Iterator[str]:
+    """A sentence for each option on the command line (a file of options may well say more than one build needs)."""
+    given = {name: value for name, value in vars(known).items() if value} | {
+        name: value for name, value in inputs.model_dump().items() if value
+    }
+    from_file: frozenset[str] = getattr(known, "from_config", frozenset())
+    for name in sorted(vars(known).keys() - from_file):
+        for beginning, needs in _NEEDS.items():
+            if name.startswith(beginning) and not any(given.get(need) for need in needs):
+                wanted = " or ".join(f"--{need.replace('_', '-')}" for need in needs)
+                yield f"--{name.replace('_', '-')} does nothing without {wanted}"

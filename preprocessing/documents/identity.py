@@ -1,0 +1,60 @@
+"""What decides how bytes become documents, as plain data that is the same on every machine.
+
+Files that options name are represented by what they hold, wherever they lie.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from preprocessing.arguments.remote_names import refuse_remote
+from preprocessing.documents.options import DecontaminationOptions, DocumentOptions
+from preprocessing.errors import PreprocessingError
+from preprocessing.sources.identity import content_hash
+from preprocessing.sources.patterns import expand
+
+# What is tolerated decides whether a build ends, not what it writes: after a failure, the same command with more
+# tolerance goes on with what is there. The tally counts what was left out.
+_TOLERANCE = ("skip_bad_files",)
+
+
+def source_identity(options: DocumentOptions) -> dict[str, Any]:
+    """All options that change which documents come out, and how.
+
+    Raises PreprocessingError when a file that they name is missing or cannot be read.
+    """
+    data = options.model_dump(mode="json")
+    data["decontamination"]["files"] = [
+        f"{name} {_content('--decontamination.files', path)}"
+        for path, name in evaluation_files(options.decontamination)
+    ]
+    data["drop_lists"] = [_content("--drop-lists", path) for path in options.drop_lists]
+    for name in _TOLERANCE:
+        del data[name]
+    del data["wikitext"]["accept_truncated"]
+    return data
+
+
+def evaluation_files(options: DecontaminationOptions) -> list[tuple[str, str]]:
+    """(path, name) of the dev and test files, sorted by name, each once; names tell them apart.
+
+    A name is relative to its pattern's fixed prefix (`rte/dev.tsv` for `glue/*/dev.tsv`), or where that is not enough
+    to the folder that all of them lie in.
+    """
+    named = {
+        os.path.abspath(path): name
+        for pattern in options.files
+        for path, name in expand("--decontamination.files", pattern)
+    }
+    if len(set(named.values())) < len(named):
+        shared = os.path.commonpath([os.path.dirname(path) for path in named])
+        named = {path: Path(os.path.relpath(path, shared)).as_posix() for path in named}
+    return sorted(named.items(), key=lambda item: item[1])
+
+
+def _content(option: str, path: str) -> str:
+    refuse_remote(option, path)
+    try:
+        return f"xxh3-128:{content_hash(path)}"
+    except OSError as error:
+        raise PreprocessingError(f"{option} {path} cannot be read ({error.strerror}); check the path.") from error

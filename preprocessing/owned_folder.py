@@ -1,0 +1,45 @@
+"""Whose an output folder is: a program writes into an empty one or its own, and removes only what it named itself.
+
+A folder belongs to the program whose marker lies in it. The marker is the first file that is written there, so that
+a folder is never half taken.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from preprocessing.errors import PreprocessingError
+
+_TEMPORARY = r"\.tmp-\d+-\d+"  # as `atomic_file.replacing` names them
+_NAMED = 3
+
+
+def require_own(folder: Path, marker: str, option: str, *, also: Iterable[str] = ()) -> None:
+    """Raises PreprocessingError, naming what lies there, unless `folder` is absent, empty, or has the `marker`.
+
+    `option` is how the folder was named, for instance ``--output shards``; `also` are further names of our own, which
+    do not make a folder anybody else's.
+    """
+    if not folder.is_dir() or (folder / marker).is_file():
+        return
+    ours = re.compile("|".join([*map(re.escape, also), re.escape(marker) + _TEMPORARY]))
+    foreign = sorted(path.name for path in folder.iterdir() if not ours.fullmatch(path.name))
+    if foreign:
+        named = ", ".join(foreign[:_NAMED]) + (f" and {len(foreign) - _NAMED} more" if len(foreign) > _NAMED else "")
+        raise PreprocessingError(
+            f"{option} is not empty and no {marker} says that it is this program's own (it holds {named}); give a new "
+            "or an empty folder."
+        )
+
+
+def remove_own(folder: Path, names: str, *, temporary_only: bool = False) -> None:
+    """Removes the files of `folder` whose whole name matches the expression `names`, and their temporary ones.
+
+    Everything else stays, and so does what lies in folders below. Nothing happens where there is no such folder.
+    """
+    pattern = re.compile(f"(?:{names}){_TEMPORARY}" if temporary_only else f"(?:{names})(?:{_TEMPORARY})?")
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if pattern.fullmatch(path.name) and not path.is_dir():
+            path.unlink(missing_ok=True)
