@@ -14,6 +14,7 @@ __all__ = [
     "folder",
     "graph",
     "idle_options",
+    "references",
     "runners",
     "watch",
     "word_counts",

@@ -46,11 +46,16 @@ def extract_split(split: Split, job: Job) -> list[tuple[int, str]]:
         batches = write_batches(documents, target, tokenizer, job, tally)
         content = {"split": split.key, "batches": batches, "tally": tally.to_json()}
         write_text(sidecar, json.dumps(content, sort_keys=True))
-    batches = read_sidecar(sidecar)["batches"]
+    return references_in(sidecar)
+
+
+def references_in(sidecar: Path) -> list[tuple[int, str]]:
+    """What a split's intermediate file holds, as (bucket, "file:batch numbers"), by bucket."""
     numbers: dict[int, list[int]] = {}
-    for number, (bucket, _) in enumerate(batches):
+    for number, (bucket, _) in enumerate(read_sidecar(sidecar)["batches"]):
         numbers.setdefault(bucket, []).append(number)
-    return [(bucket, f"{target.name}:{','.join(map(str, found))}") for bucket, found in sorted(numbers.items())]
+    file = sidecar.with_suffix(".arrow").name
+    return [(bucket, f"{file}:{','.join(map(str, found))}") for bucket, found in sorted(numbers.items())]
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:

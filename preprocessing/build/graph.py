@@ -1,4 +1,4 @@
-"""The Beam graph of a build: one linear chain, through which only references travel.
+"""The Beam graph of a build: one linear chain, through which only splits and the numbers of buckets travel.
 
 Workers import these functions by name, so they stand in a module and not in the file that is run.
 """
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.build.buckets import build_bucket
-from preprocessing.build.configuration import Job
+from preprocessing.build.configuration import Job, inputs_hash
 from preprocessing.build.extract import extract_split
 from preprocessing.build.failures import has_failed, note_failures
+from preprocessing.build.references import keys_of_split, references_of
 from preprocessing.build.runners import quiet
 from preprocessing.documents.reading import faults_in
 from preprocessing.errors import PreprocessingError, TransientError
@@ -25,34 +26,40 @@ def add_graph(pipeline: "beam.Pipeline", splits: Sequence[Split], job: Job) -> N
 
     _ = (
         pipeline
-        | "Splits" >> beam.Create([split.to_json() for split in splits])
+        | "Splits" >> beam.Create([(number, split.to_json()) for number, split in enumerate(splits)])
         | "Spread" >> beam.Reshuffle()
-        | "Extract" >> beam.FlatMap(_extract, job=job).with_output_types(tuple[int, str])
+        | "Extract" >> beam.FlatMap(_extract, splits=len(splits), job=job).with_output_types(tuple[int, int])
         | "Buckets" >> beam.GroupByKey()
-        | "Build" >> beam.Map(_build, job=job).with_output_types(int)
+        | "Build" >> beam.Map(_build, job=job, inputs=inputs_hash(splits)).with_output_types(int)
     )
 
 
-def _extract(split: dict[str, Any], job: Job) -> list[tuple[int, str]]:
+def _extract(element: tuple[int, dict[str, Any]], splits: int, job: Job) -> list[tuple[int, int]]:
+    """(bucket, number of the split) for the buckets that this split names."""
     quiet()
+    number, data = element
+    split = Split.from_json(data)
     if has_failed(job.intermediate):  # the build cannot end well: nothing new is begun
         return []
     try:
-        return extract_split(Split.from_json(split), job)
+        extract_split(split, job)
     except TransientError:
         raise
     except PreprocessingError as error:
-        faults = faults_in(Split.from_json(split), job.configuration.source)
+        faults = faults_in(split, job.configuration.source)
         note_failures(job.intermediate, [fault for fault in faults if str(fault) != str(error)] + [error])
         return []
+    return [(bucket, number) for bucket in keys_of_split(number, splits, job.configuration.buckets)]
 
 
-def _build(element: tuple[int, Any], job: Job) -> int:
+def _build(element: tuple[int, Any], job: Job, inputs: str) -> int:
     quiet()
-    bucket, references = element
+    bucket, _ = element
     if not has_failed(job.intermediate):  # a bucket without all of its documents must not be built
         try:
-            build_bucket(bucket, references, job)
+            references = references_of(bucket, job, inputs)
+            if references:
+                build_bucket(bucket, references, job)
         except TransientError:
             raise
         except PreprocessingError as error:

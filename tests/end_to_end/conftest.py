@@ -98,9 +98,13 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 class Commands:
     """The commands of every stage, each as real processes."""
 
-    def build(self, *arguments: str, engine: str = "local", workers: int = 1) -> list[str]:
+    def __init__(self) -> None:
+        self.repository, self.environment = REPOSITORY, ENVIRONMENT
+
+    def build(self, *arguments: str, engine: str = "local", workers: int | None = 1) -> list[str]:
         """The command line of a build."""
-        return [BEAM, "run", "preprocessing/pipeline.py", *arguments, "--engine", engine, "--workers", str(workers)]
+        counted = [] if workers is None else ["--workers", str(workers)]
+        return [BEAM, "run", "preprocessing/pipeline.py", *arguments, "--engine", engine, *counted]
 
     def run(self, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -113,7 +117,7 @@ class Commands:
             timeout=300,
         )
 
-    def must_build(self, *arguments: str, engine: str = "local", workers: int = 1) -> None:
+    def must_build(self, *arguments: str, engine: str = "local", workers: int | None = 1) -> None:
         self._must(self.run(self.build(*arguments, engine=engine, workers=workers)))
 
     def must_train_vocabulary(self, *arguments: str) -> None:

@@ -3,8 +3,11 @@
 import importlib.util
 import json
 import shutil
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -45,8 +48,31 @@ def test_replayed_bundles_do_no_harm_and_the_place_of_the_input_does_not_matter(
 
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="the extra `dask` is not installed")
 def test_dask_gives_the_same_bytes(corpus, commands, one_worker, tmp_path: Path):
-    commands.must_build(*corpus.arguments(tmp_path / "shards"), engine="dask", workers=2)
+    commands.must_build(*corpus.arguments(tmp_path / "shards"), engine="dask", workers=None)
     assert commands.fingerprint(tmp_path / "shards") == one_worker[1]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="the extra `dask` is not installed")
+def test_a_worker_of_dask_is_killed(corpus, commands, one_worker, tmp_path: Path):
+    """Its work is done again by the others, and the bytes are the same."""
+    addresses, folder = str(tmp_path / "dask.json"), tmp_path / "shards"
+    build = commands.build(*corpus.arguments(folder), engine="dask", workers=None)
+    command = [sys.executable, "-m", "cluster.engines.dask_nodes", "--scheduler-file", addresses]
+    command += ["--workers-per-node", "2", "--", *build, "--dask_scheduler_file", addresses]
+    with (tmp_path / "said").open("w") as said:
+        nodes = psutil.Popen(command, cwd=commands.repository, env=commands.environment, stdout=said, stderr=said)
+        killed = False
+        while nodes.poll() is None and not killed:
+            if folder.is_dir() and list((folder / "intermediate").glob("split-*.json")):
+                workers = [
+                    child for child in nodes.children(recursive=True) if "spawn_main" in " ".join(child.cmdline())
+                ]
+                workers[0].kill()
+                killed = True
+            time.sleep(0.01)
+        assert nodes.wait(timeout=300) == 0, (tmp_path / "said").read_text()
+    assert killed
+    assert commands.fingerprint(folder) == one_worker[1]
 
 
 def test_a_build_killed_twice_goes_on(corpus, commands, one_worker, tmp_path: Path):

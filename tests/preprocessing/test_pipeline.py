@@ -461,9 +461,12 @@ def test_documents_that_a_runner_loses_fail_the_build(
     build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    whole = graph.extract_split
-    monkeypatch.setattr(graph, "extract_split", lambda split, job: whole(split, job)[1:])
-    assert "The runner delivered" in refused(capsys, build_shards())
+    whole, every = graph.keys_of_split, graph.references_of
+    monkeypatch.setattr(graph, "keys_of_split", lambda *arguments: whole(*arguments)[1:])
+    assert "The runner delivered 0 of" in refused(capsys, build_shards())
+    monkeypatch.setattr(graph, "keys_of_split", whole)
+    monkeypatch.setattr(graph, "references_of", lambda *arguments: every(*arguments)[1:])
+    assert re.search(r"The runner delivered [1-9]\d* of", refused(capsys, build_shards(output=tmp_path / "other")))
     assert not (tmp_path / "shards" / "manifest.json").exists()
 
 

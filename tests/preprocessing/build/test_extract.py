@@ -108,7 +108,7 @@ def test_no_documents_give_an_empty_file(tmp_path: Path, tokenizer: Tokenizer) -
 
 def test_words_of_a_segmenter_are_kept(tmp_path: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extract, "load_word_segmenter", lambda name: lambda text: [text[:2], text[2:]])
-    job = make_job(tmp_path, tokenizer, 1, word_segmenter="some:function")
+    job = make_job(tmp_path, tokenizer, 1, word_segmenter="textwrap:wrap")
     write_batches([document("中国人", "人中国")], tmp_path / "x.arrow", tokenizer, job, Tally())
     (row,) = rows(tmp_path / "x.arrow")
     assert row["word_starts"] == [True, False, True, True, False, True]
