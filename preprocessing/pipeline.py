@@ -3,8 +3,8 @@
     beam run preprocessing/pipeline.py --wikipedia 'dumps/*.bz2' --books 'books/**/*.txt' --vocab vocab.txt \\
         --output shards/ --sequence-lengths 128,512 --duplicate-factor 5 --workers 8
 
-Every Beam option passes through. Only references travel through the runner; bulk goes through files, so that memory
-is bounded by the size of a split and of a bucket. The same command again goes on where a build was stopped.
+Every Beam option passes through. Only splits and numbers travel through the runner; bulk goes through files, so that
+memory is bounded by the size of a split and of a bucket. The same command again goes on where a build was stopped.
 """
 
 import sys

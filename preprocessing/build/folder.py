@@ -30,13 +30,13 @@ from preprocessing.tokens.tokenizer import Tokenizer
 
 BUILD_NAME = "build.json"
 LOCK_NAME = "build.lock"
-INPUTS_NAME = "inputs.arrow"
+INPUTS_NAME = "inputs.feather"
 
 # What a build writes, folder by folder; nothing else is ever removed.
 _SHARDS = r"part-\d{5,}-of-\d{5,}\.arrow"
 _INTERMEDIATE = r"(?:split-[0-9a-f]{32}|bucket-\d{5,})-[0-9a-f]{16}\.(?:arrow|json)"
 _TOKENIZER = r"vocab\.txt|tokenizer\.json|tokenizer_config\.json"
-_TOP = r"inputs\.arrow|build\.json|manifest\.json|report\.html|report\.json"
+_TOP = r"inputs\.feather|build\.json|manifest\.json|report\.html|report\.json"
 
 
 def with_absolute_paths(split: Split) -> Split:

@@ -93,13 +93,13 @@ def test_what_was_found_is_trusted_only_where_size_and_time_agree(
 ) -> None:
     inputs = write_inputs(tmp_path / "in")[source]
     splits = plan_splits(inputs, 1 << 16)
-    write_known(tmp_path / "inputs.arrow", splits, 1 << 16)
-    known = KnownInputs.read(tmp_path / "inputs.arrow", 1 << 16)
+    write_known(tmp_path / "inputs.feather", splits, 1 << 16)
+    known = KnownInputs.read(tmp_path / "inputs.feather", 1 << 16)
     path = tmp_path / "in" / NAMES[source]
     with monkeypatch.context() as patch:
         patch.setattr(identity, "content_hash", lambda *_: pytest.fail("it was read"))
         assert plan_splits(inputs, 1 << 16, known) == splits
-    assert KnownInputs.read(tmp_path / "inputs.arrow", 1 << 15).files == {}
+    assert KnownInputs.read(tmp_path / "inputs.feather", 1 << 15).files == {}
     os.utime(path, ns=(5, 5))
     assert [replace(split, modified=5) for split in plan_splits(inputs, 1 << 16, known)[0].pieces()] == [
         replace(split, modified=5) for split in splits[0].pieces()
@@ -112,7 +112,7 @@ def test_what_was_found_is_trusted_only_where_size_and_time_agree(
 
 @pytest.mark.parametrize("content", [b"", b"not an arrow file", None])
 def test_a_record_that_cannot_be_read_is_no_record(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "inputs.arrow"
+    path = tmp_path / "inputs.feather"
     if content is not None:
         path.write_bytes(content)
     assert KnownInputs.read(path, 10).files == {}
