@@ -3,7 +3,8 @@
 In: splits and a configuration. `extract.extract_split`: a split → one file of tokens, dealt to buckets.
 `buckets.build_bucket`: a bucket's tokens → its shards, without `exact_duplicates`. `graph.py` joins them in Apache
 Beam, through which only splits and numbers of buckets travel (`references.py`); `folder.py` starts and finishes the
-output folder; `runners.py` speaks Beam's options; `word_counts.py` is the other Beam job, what a vocabulary is learnt from. Open first: `graph.py`.
+output folder; `runners.py` speaks Beam's options; `word_counts.py` is the other Beam job, what a vocabulary is learnt
+from. Open first: `graph.py`.
 """
 
 __all__ = [
