@@ -37,7 +37,7 @@ from benchmarks.wikitext import read_wikitext, wikitext_mb_per_second, wikitext_
 from preprocessing.arguments import OptionParser
 from preprocessing.build import folder as build_folder
 from preprocessing.build.buckets import build_bucket
-from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets
+from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
 from preprocessing.build.extract import extract_split
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
@@ -139,7 +139,7 @@ def start_job(folder: Path, splits: list[Split], tokenizer: Tokenizer) -> Job:
     configuration = BuildConfiguration(
         tokenizer_fingerprint=tokenizer.fingerprint, buckets=count_buckets(splits, 32 << 20)
     )
-    job = Job(folder=folder, configuration=configuration, configuration_hash=configuration.hash)
+    job = Job(folder, configuration, configuration.hash, inputs_hash(splits))
     build_folder.start(job, tokenizer, splits, 64 << 20)
     return job
 

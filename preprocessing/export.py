@@ -24,10 +24,9 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.arguments import OptionParser, add_models, build_model
-from preprocessing.atomic_file import make_folder, replacing, write_text
+from preprocessing.atomic_file import replacing, write_text
 from preprocessing.errors import PreprocessingError
-from preprocessing.folder_lock import FolderLock
-from preprocessing.owned_folder import require_own
+from preprocessing.owned_folder import held_folder
 from preprocessing.shards import Shard, ShardSet
 from preprocessing.tokens.tokenizer import Tokenizer
 
@@ -55,15 +54,13 @@ def export(shards: ShardSet, options: ExportOptions) -> list[Path]:
     length = options.sequence_length or shards.lengths[0]
     records = [record for record in shards.records(options.split, length) if record.rows]
     folder = Path(options.output)
-    require_own(folder, _MARKER, f"--output {folder}", also=(_LOCK,))
-    make_folder(folder)
     identity = {
         "fingerprint": shards.fingerprint,
         "split": options.split,
         "sequence_length": length,
         "pad": options.pad,
     }
-    with FolderLock(folder, _LOCK, "give another --output"):
+    with held_folder(folder, _MARKER, _LOCK):
         marker = folder / _MARKER
         if marker.is_file() and json.loads(marker.read_text(encoding="utf-8")) != identity:
             raise PreprocessingError(f"{folder} holds an export of other shards or options; give another --output.")

@@ -28,7 +28,7 @@ import numpy as np
 import xxhash
 
 from preprocessing.arguments import OptionParser, add_models, build_model
-from preprocessing.atomic_file import make_folder, write_text
+from preprocessing.atomic_file import write_text
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
 from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.documents.drop_lists import write_drop_list
@@ -37,8 +37,7 @@ from preprocessing.documents.near_duplicate_groups import Signatures, linked_gro
 from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, write_split_signatures
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
-from preprocessing.folder_lock import FolderLock
-from preprocessing.owned_folder import require_own
+from preprocessing.owned_folder import held_folder
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
@@ -60,38 +59,26 @@ def find_near_duplicates(
     pipeline_options: "PipelineOptions",
 ) -> Path:
     """Runs both halves and returns the drop list's path, `output/drop.arrow`. Raises PreprocessingError."""
-    require_own(output, _MARKER, f"--output {output}", also=(_LOCK,))
-    make_folder(output)
-    with FolderLock(output, _LOCK, "give another --output"):
-        return _find(splits, source, options, output, pipeline_options)
-
-
-def _find(
-    splits: Sequence[Split],
-    source: DocumentOptions,
-    options: NearDuplicateOptions,
-    output: Path,
-    pipeline_options: "PipelineOptions",
-) -> Path:
-    write_text(output / _MARKER, options.model_dump_json(indent=1) + "\n")
-    identity = json.dumps([source_identity(source), options.model_dump(exclude={"threshold"})], sort_keys=True)
-    settings = xxhash.xxh3_64_hexdigest(identity.encode())
-    folder = output / "signatures" / settings
-    targets = [folder / f"{split.key}.arrow" for split in splits]
-    elements = [(json.dumps(s.to_json()), str(t)) for s, t in zip(splits, targets, strict=True)]
-    run_pipeline(pipeline_options, lambda pipeline: _add_graph(pipeline, elements, source, options))
-    missing = sum(not target.exists() for target in targets)
-    if missing:
-        raise PreprocessingError(
-            f"{missing} of {len(targets)} signature files are missing in {folder}; run the same command again."
-        )
-    signatures = open_signatures(sorted(targets), options.permutations)
-    groups = linked_groups(signatures, options)
-    dropped = dropped_documents(signatures, groups)
-    report = _report(signatures, groups, dropped, options)
-    write_drop_list(output / "drop.arrow", DROP_REASON, [signatures.key(index) for index in dropped])
-    write_text(output / "report.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    return output / "drop.arrow"
+    with held_folder(output, _MARKER, _LOCK):
+        write_text(output / _MARKER, options.model_dump_json(indent=1) + "\n")
+        identity = json.dumps([source_identity(source), options.model_dump(exclude={"threshold"})], sort_keys=True)
+        settings = xxhash.xxh3_64_hexdigest(identity.encode())
+        folder = output / "signatures" / settings
+        targets = [folder / f"{split.key}.arrow" for split in splits]
+        elements = [(json.dumps(s.to_json()), str(t)) for s, t in zip(splits, targets, strict=True)]
+        run_pipeline(pipeline_options, lambda pipeline: _add_graph(pipeline, elements, source, options))
+        missing = sum(not target.exists() for target in targets)
+        if missing:
+            raise PreprocessingError(
+                f"{missing} of {len(targets)} signature files are missing in {folder}; run the same command again."
+            )
+        signatures = open_signatures(sorted(targets), options.permutations)
+        groups = linked_groups(signatures, options)
+        dropped = dropped_documents(signatures, groups)
+        report = _report(signatures, groups, dropped, options)
+        write_drop_list(output / "drop.arrow", DROP_REASON, [signatures.key(index) for index in dropped])
+        write_text(output / "report.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        return output / "drop.arrow"
 
 
 def _add_graph(

@@ -5,30 +5,40 @@ a folder is never half taken.
 """
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
+from preprocessing.atomic_file import make_folder
 from preprocessing.errors import PreprocessingError
+from preprocessing.folder_lock import FolderLock
 
 _TEMPORARY = r"\.tmp-\d+-\d+"  # as `atomic_file.replacing` names them
 _NAMED = 3
 
 
-def require_own(folder: Path, marker: str, option: str, *, also: Iterable[str] = ()) -> None:
+def held_folder(folder: Path, marker: str, lock: str) -> FolderLock:
+    """The folder of a command's ``--output``, made where it is not there, to be held while the command writes into it.
+
+    Raises PreprocessingError as `require_own` does.
+    """
+    require_own(folder, marker, lock)
+    make_folder(folder)
+    return FolderLock(folder, lock, "give another --output")
+
+
+def require_own(folder: Path, marker: str, lock: str) -> None:
     """Raises PreprocessingError, naming what lies there, unless `folder` is absent, empty, or has the `marker`.
 
-    `option` is how the folder was named, for instance ``--output shards``; `also` are further names of our own, which
-    do not make a folder anybody else's.
+    The file `lock` alone, of a start that was killed before its marker was written, makes no folder anybody else's.
     """
     if not folder.is_dir() or (folder / marker).is_file():
         return
-    ours = re.compile("|".join([*map(re.escape, also), re.escape(marker) + _TEMPORARY]))
+    ours = re.compile(f"{re.escape(lock)}|{re.escape(marker)}{_TEMPORARY}")
     foreign = sorted(path.name for path in folder.iterdir() if not ours.fullmatch(path.name))
     if foreign:
         named = ", ".join(foreign[:_NAMED]) + (f" and {len(foreign) - _NAMED} more" if len(foreign) > _NAMED else "")
         raise PreprocessingError(
-            f"{option} is not empty and no {marker} says that it is this program's own (it holds {named}); give a new "
-            "or an empty folder."
+            f"--output {folder} is not empty and no {marker} says that it is this program's own (it holds {named}); "
+            "give a new or an empty folder."
         )
 
 

@@ -85,16 +85,14 @@ def build(argv: Sequence[str]) -> None:
     inputs_before = (
         build_folder.known_inputs(Path(options.output), options.split_bytes) if options.trust_times else None
     )
-    inputs = build_model(InputOptions, known)
-    for sentence in idle_options(known, inputs):
+    for sentence in idle_options(known):
         print(f"preprocessing: {sentence}.", file=sys.stderr)
-    splits = plan_splits(inputs, options.split_bytes, inputs_before)
+    splits = plan_splits(build_model(InputOptions, known), options.split_bytes, inputs_before)
     splits = [build_folder.with_absolute_paths(split) for split in splits]
     job, tokenizer = prepare(known, options, splits)
-    found = inputs_hash(splits)
-    if not build_folder.is_complete(job, found):
+    if not build_folder.is_complete(job):
         with build_folder.lock(job) as held:
-            if not build_folder.is_complete(job, found):  # by another process, while this one waited
+            if not build_folder.is_complete(job):  # by another process, while this one waited
                 build_folder.start(job, tokenizer, splits, options.split_bytes)
                 with build_folder.watch(job, splits, held):
                     run_pipeline(pipeline_options, lambda pipeline: add_graph(pipeline, splits, job))
@@ -121,7 +119,7 @@ def prepare(known: argparse.Namespace, options: RunOptions, splits: list[Split])
         buckets=count_buckets(splits, options.bucket_bytes),
     )
     folder = Path(options.output).absolute()
-    return Job(folder=folder, configuration=configuration, configuration_hash=configuration.hash), tokenizer
+    return Job(folder, configuration, configuration.hash, inputs_hash(splits)), tokenizer
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ missing, corrupt or not part of the build.
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +44,11 @@ def verify(folder: Path) -> tuple[Manifest, list[Problem]]:
     Raises PreprocessingError when there is no readable manifest.
     """
     manifest = Manifest.read(folder)
+    documents = {record.name: record.rows for record in manifest.documents}
     records: list[ShardRecord | DocumentTableRecord] = [*manifest.shards, *manifest.documents]
     # Hashing releases the interpreter's lock, so threads share the cores.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(lambda record: _check(folder, record, manifest), records)
+        found = pool.map(lambda record: _check(folder, record, manifest.vocabulary_size, documents), records)
         problems = [problem for problem in found if problem is not None]
     problems += _check_tokenizer(folder, manifest)
     known = {record.name for record in records}
@@ -59,7 +60,9 @@ def verify(folder: Path) -> tuple[Manifest, list[Problem]]:
     return manifest, sorted(problems)
 
 
-def _check(folder: Path, record: ShardRecord | DocumentTableRecord, manifest: Manifest) -> Problem | None:
+def _check(
+    folder: Path, record: ShardRecord | DocumentTableRecord, vocabulary_size: int, documents: Mapping[str, int]
+) -> Problem | None:
     path = folder / record.name
     try:
         with path.open("rb") as file:
@@ -75,7 +78,7 @@ def _check(folder: Path, record: ShardRecord | DocumentTableRecord, manifest: Ma
     if sha256 != record.sha256:
         return Problem("corrupt", record.name, f"sha256 {sha256}, the manifest says {record.sha256}")
     try:  # the bytes are as the manifest says; this catches one that does not tell what they hold
-        rows = _rows(folder, record, manifest)
+        rows = _rows(folder, record, vocabulary_size, documents)
     except PreprocessingError as error:
         return Problem("corrupt", record.name, str(error))
     if rows != record.rows:
@@ -83,13 +86,14 @@ def _check(folder: Path, record: ShardRecord | DocumentTableRecord, manifest: Ma
     return None
 
 
-def _rows(folder: Path, record: ShardRecord | DocumentTableRecord, manifest: Manifest) -> int:
+def _rows(
+    folder: Path, record: ShardRecord | DocumentTableRecord, vocabulary_size: int, documents: Mapping[str, int]
+) -> int:
     if not isinstance(record, ShardRecord):
         return int(read_table(folder / record.name).num_rows)
     shard = read_shard(folder / record.name, record)
     table = f"documents/{Path(record.name).name}"
-    documents = next((other.rows for other in manifest.documents if other.name == table), 0)
-    check_content(shard, record.length, manifest.vocabulary_size, documents)
+    check_content(shard, record.length, vocabulary_size, documents.get(table, 0))
     return shard.rows
 
 

@@ -30,8 +30,7 @@ from preprocessing.build.word_counts import WORDS_KEPT, CountJob, add_graph, pru
 from preprocessing.documents.identity import source_identity
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
-from preprocessing.folder_lock import FolderLock
-from preprocessing.owned_folder import require_own
+from preprocessing.owned_folder import held_folder
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split
@@ -75,9 +74,7 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Path]:
         share=min(1.0, options.sample_bytes / max(estimated_text_bytes(splits), 1.0)),
         source_identity=json.dumps(source_identity(source), sort_keys=True),
     )
-    require_own(job.folder, _MARKER, f"--output {options.output}", also=(_LOCK,))
-    make_folder(job.folder)
-    with FolderLock(job.folder, _LOCK, "give another --output"):
+    with held_folder(job.folder, _MARKER, _LOCK):
         return _train(job, splits, pipeline_options), job.folder
 
 

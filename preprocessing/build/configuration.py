@@ -1,5 +1,6 @@
 """The full configuration of a build: everything that its bytes depend on, apart from the inputs themselves."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from preprocessing.documents.identity import source_identity
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.shards import FORMAT_VERSION
+from preprocessing.sources.decompression import EXPANSION, PARQUET_EXPANSION
 from preprocessing.sources.split import Split
 from preprocessing.tokens.word_segmentation import segmenter_identity
 
@@ -20,8 +22,7 @@ from preprocessing.tokens.word_segmentation import segmenter_identity
 ALGORITHM_VERSION = 1
 
 # Bytes of clean text for each stored byte, roughly: it only decides how many buckets there are.
-_TEXT_SHARE = {"wikipedia": 0.25, "parquet": 2.0}  # Parquet compresses its columns itself
-_EXPANSION = {"": 1.0, "bz2": 4.0, "gzip": 3.0, "xz": 4.0, "zstd": 3.5, "parquet": 2.0}
+_TEXT_SHARE = {"wikipedia": 0.25, "parquet": PARQUET_EXPANSION}
 
 
 class BuildConfiguration(BaseModel):
@@ -36,6 +37,11 @@ class BuildConfiguration(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, the same on every machine: files that options name are represented by their contents."""
+        return self.plain_data
+
+    @functools.cached_property
+    def plain_data(self) -> dict[str, Any]:
+        """`to_json`, made once: it reads all files that options name, and travels to the workers with the rest."""
         data = self.model_dump(mode="json")
         data["source"] = source_identity(self.source)
         if self.examples.word_segmenter:
@@ -56,6 +62,8 @@ class Job:
     """The output, as every worker sees it."""
     configuration: BuildConfiguration
     configuration_hash: str
+    inputs_hash: str
+    """`inputs_hash` of all splits."""
 
     @property
     def tokenizer_path(self) -> Path:
@@ -96,7 +104,7 @@ def count_buckets(splits: list[Split], bucket_bytes: int) -> int:
 def estimated_text_bytes(splits: list[Split]) -> float:
     """Bytes of clean text that the splits hold, very roughly, by their size, source and compression."""
     return sum(
-        piece.size * _TEXT_SHARE.get(piece.source, 1.0) * _EXPANSION.get(piece.compression, 3.0)
+        piece.size * _TEXT_SHARE.get(piece.source, 1.0) * EXPANSION.get(piece.compression, 3.0)
         for split in splits
         for piece in split.pieces()
     )

@@ -6,13 +6,14 @@ while one lies there, and the driver raises all of them at the end. What may pas
 raised, for the runner to try again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import xxhash
 
 from preprocessing.atomic_file import write_text
-from preprocessing.errors import PreprocessingError, raise_all
+from preprocessing.errors import PreprocessingError, TransientError, raise_all
 from preprocessing.owned_folder import remove_own
 
 _FOLDER = "failures"
@@ -27,6 +28,17 @@ def note_failures(folder: Path, faults: Iterable[PreprocessingError]) -> None:
             write_text(folder / _FOLDER / f"{xxhash.xxh3_64_hexdigest(text.encode())}.txt", text)
         except PreprocessingError:
             raise PreprocessingError(text) from None
+
+
+@contextmanager
+def noting_failure(folder: Path) -> Iterator[None]:
+    """What the block raises is written into `folder` and goes no further; what may pass by itself is raised."""
+    try:
+        yield
+    except TransientError:
+        raise
+    except PreprocessingError as error:
+        note_failures(folder, [error])
 
 
 def has_failed(folder: Path) -> bool:

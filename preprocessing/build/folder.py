@@ -10,7 +10,7 @@ from pathlib import Path
 
 from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.buckets import BucketResult, all_in_place, read_result
-from preprocessing.build.configuration import Job, differences, inputs_hash
+from preprocessing.build.configuration import Job, differences
 from preprocessing.build.extract import read_sidecar
 from preprocessing.build.failures import forget_failures
 from preprocessing.build.watch import BuildWatch, Phase
@@ -19,7 +19,7 @@ from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
 from preprocessing.folder_lock import FolderLock
-from preprocessing.owned_folder import remove_own, require_own
+from preprocessing.owned_folder import held_folder, remove_own, require_own
 from preprocessing.shards import FORMAT_VERSION, MANIFEST_NAME, SPLITS, InputRecord, Manifest, statistics_key
 from preprocessing.shards.report import write_report
 from preprocessing.shards.thresholds import ThresholdOptions, enforce
@@ -54,13 +54,13 @@ def with_absolute_files(options: DocumentOptions) -> DocumentOptions:
     return options.model_copy(update={"decontamination": decontamination, "drop_lists": lists})
 
 
-def is_complete(job: Job, inputs: str) -> bool:
+def is_complete(job: Job) -> bool:
     """Whether the folder holds this very build, complete. Nothing is written.
 
     Raises PreprocessingError when the folder is somebody's or belongs to another build.
     """
-    require_own(job.folder, BUILD_NAME, f"--output {job.folder}", also=(LOCK_NAME,))
-    _refuse_other_build(job, inputs)
+    require_own(job.folder, BUILD_NAME, LOCK_NAME)
+    _refuse_other_build(job)
     if not (job.folder / MANIFEST_NAME).is_file():
         return False
     manifest = Manifest.read(job.folder)
@@ -69,8 +69,7 @@ def is_complete(job: Job, inputs: str) -> bool:
 
 def lock(job: Job) -> FolderLock:
     """Held while the folder is written, so that two builds never write into one."""
-    make_folder(job.folder)
-    return FolderLock(job.folder, LOCK_NAME, "give another --output")
+    return held_folder(job.folder, BUILD_NAME, LOCK_NAME)
 
 
 def known_inputs(folder: Path, split_bytes: int) -> KnownInputs:
@@ -85,7 +84,7 @@ def start(job: Job, tokenizer: Tokenizer, splits: Sequence[Split], split_bytes: 
     """
     identity = {
         "configuration_hash": job.configuration_hash,
-        "inputs_hash": inputs_hash(splits),
+        "inputs_hash": job.inputs_hash,
         "configuration": job.configuration.to_json(),
     }
     write_text(job.folder / BUILD_NAME, json.dumps(identity, indent=1, sort_keys=True) + "\n")
@@ -150,7 +149,7 @@ def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: 
         format_version=FORMAT_VERSION,
         configuration_hash=job.configuration_hash,
         configuration=job.configuration.to_json(),
-        inputs_hash=inputs_hash(splits),
+        inputs_hash=job.inputs_hash,
         inputs=_inputs(splits),
         tokenizer_fingerprint=tokenizer.fingerprint,
         vocabulary_size=tokenizer.vocabulary_size,
@@ -175,7 +174,7 @@ def clean(job: Job, *, keep: bool) -> None:
             job.intermediate.rmdir()
 
 
-def _refuse_other_build(job: Job, inputs: str) -> None:
+def _refuse_other_build(job: Job) -> None:
     path = job.folder / BUILD_NAME
     try:
         identity = json.loads(path.read_text(encoding="utf-8"))
@@ -192,7 +191,7 @@ def _refuse_other_build(job: Job, inputs: str) -> None:
             f"{job.folder} was built with another configuration ({'; '.join(changed[:3])}); give another --output or "
             "remove the folder."
         )
-    if other_inputs != inputs:
+    if other_inputs != job.inputs_hash:
         raise PreprocessingError(
             f"{job.folder} was built from other inputs, or from the same with another --split-bytes; give another "
             "--output or remove the folder."

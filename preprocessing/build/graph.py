@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.build.buckets import build_bucket
-from preprocessing.build.configuration import Job, inputs_hash
+from preprocessing.build.configuration import Job
 from preprocessing.build.extract import extract_split
-from preprocessing.build.failures import has_failed, note_failures
+from preprocessing.build.failures import has_failed, note_failures, noting_failure
 from preprocessing.build.references import keys_of_split, references_of
 from preprocessing.build.runners import quiet
 from preprocessing.documents.reading import faults_in
@@ -30,7 +30,7 @@ def add_graph(pipeline: "beam.Pipeline", splits: Sequence[Split], job: Job) -> N
         | "Spread" >> beam.Reshuffle()
         | "Extract" >> beam.FlatMap(_extract, splits=len(splits), job=job).with_output_types(tuple[int, int])
         | "Buckets" >> beam.GroupByKey()
-        | "Build" >> beam.Map(_build, job=job, inputs=inputs_hash(splits)).with_output_types(int)
+        | "Build" >> beam.Map(_build, job=job).with_output_types(int)
     )
 
 
@@ -52,16 +52,12 @@ def _extract(element: tuple[int, dict[str, Any]], splits: int, job: Job) -> list
     return [(bucket, number) for bucket in keys_of_split(number, splits, job.configuration.buckets)]
 
 
-def _build(element: tuple[int, Any], job: Job, inputs: str) -> int:
+def _build(element: tuple[int, Any], job: Job) -> int:
     quiet()
     bucket, _ = element
     if not has_failed(job.intermediate):  # a bucket without all of its documents must not be built
-        try:
-            references = references_of(bucket, job, inputs)
+        with noting_failure(job.intermediate):
+            references = references_of(bucket, job)
             if references:
                 build_bucket(bucket, references, job)
-        except TransientError:
-            raise
-        except PreprocessingError as error:
-            note_failures(job.intermediate, [error])
     return bucket

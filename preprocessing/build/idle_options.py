@@ -3,8 +3,6 @@
 import argparse
 from collections.abc import Iterator
 
-from preprocessing.sources.options import InputOptions
-
 # The beginning of an option's name → what has to be given for it to do anything.
 _NEEDS = {
     "wikitext.": ("wikipedia",),
@@ -18,13 +16,11 @@ _NEEDS = {
 }
 
 
-def idle_options(known: argparse.Namespace, inputs: InputOptions) -> Iterator[str]:
+def idle_options(known: argparse.Namespace) -> Iterator[str]:
     """A sentence for each option on the command line (a file of options may well say more than one build needs)."""
-    given = {name: value for name, value in vars(known).items() if value} | {
-        name: value for name, value in inputs.model_dump().items() if value
-    }
+    given = vars(known)
     from_file: frozenset[str] = getattr(known, "from_config", frozenset())
-    for name in sorted(vars(known).keys() - from_file):
+    for name in sorted(given.keys() - from_file):
         for beginning, needs in _NEEDS.items():
             if name.startswith(beginning) and not any(given.get(need) for need in needs):
                 wanted = " or ".join(f"--{need.replace('_', '-')}" for need in needs)

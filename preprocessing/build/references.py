@@ -20,9 +20,9 @@ def keys_of_split(number: int, splits: int, buckets: int) -> range:
     return range(number, buckets, splits)
 
 
-def references_of(bucket: int, job: Job, inputs: str) -> list[str]:
-    """The bucket's references ("file:batch numbers"), by file; `inputs` is the `inputs_hash` of all splits."""
-    return _all_references(job.intermediate, job.configuration_hash[:16], inputs).get(bucket, [])
+def references_of(bucket: int, job: Job) -> list[str]:
+    """The bucket's references ("file:batch numbers"), by file."""
+    return _all_references(job.intermediate, job.configuration_hash[:16], job.inputs_hash).get(bucket, [])
 
 
 @functools.lru_cache(maxsize=1)

@@ -77,9 +77,9 @@ class BuildWatch:
         return text
 
     def _run(self) -> None:
-        wait = period = _TERMINAL_SECONDS if self._on_terminal() else LINE_SECONDS
+        period = _TERMINAL_SECONDS if self._on_terminal() else LINE_SECONDS
         next_line = time.monotonic() + period
-        while not self._ended.wait(min(wait, 1.0)):
+        while not self._ended.wait(min(period, 1.0)):
             self.lock.touch()
             if time.monotonic() < next_line:
                 continue

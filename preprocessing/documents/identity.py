@@ -13,10 +13,6 @@ from preprocessing.errors import PreprocessingError
 from preprocessing.sources.identity import content_hash
 from preprocessing.sources.patterns import expand
 
-# What is tolerated decides whether a build ends, not what it writes: after a failure, the same command with more
-# tolerance goes on with what is there. The tally counts what was left out.
-_TOLERANCE = ("skip_bad_files",)
-
 
 def source_identity(options: DocumentOptions) -> dict[str, Any]:
     """All options that change which documents come out, and how.
@@ -29,9 +25,9 @@ def source_identity(options: DocumentOptions) -> dict[str, Any]:
         for path, name in evaluation_files(options.decontamination)
     ]
     data["drop_lists"] = [_content("--drop-lists", path) for path in options.drop_lists]
-    for name in _TOLERANCE:
-        del data[name]
-    del data["wikitext"]["accept_truncated"]
+    # What is tolerated decides whether a build ends, not what it writes: after a failure, the same command with more
+    # tolerance goes on with what is there. The tally counts what was left out.
+    del data["skip_bad_files"], data["wikitext"]["accept_truncated"]
     return data
 
 

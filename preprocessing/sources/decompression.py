@@ -14,6 +14,10 @@ _MAGIC = (
 )
 _BUFFER_BYTES = 1 << 20
 
+# Bytes of text for each stored byte, roughly.
+EXPANSION = {"": 1.0, "bz2": 4.0, "gzip": 3.0, "xz": 4.0, "zstd": 3.5}
+PARQUET_EXPANSION = 2.0  # it compresses its columns itself
+
 
 def detect_compression(path: str) -> str:
     """ "", "bz2", "gzip", "xz" or "zstd", by the file's first bytes."""

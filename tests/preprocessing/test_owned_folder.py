@@ -46,20 +46,20 @@ def test_a_folder_of_somebody_else_is_refused_and_left_as_it_is(
 
 def test_whose_a_folder_is(tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    require_own(folder, "build.json", "--output out")
+    require_own(folder, "build.json", "other.lock")
     folder.mkdir()
-    require_own(folder, "build.json", "--output out")
+    require_own(folder, "build.json", "other.lock")
     for name in ("build.json.tmp-12-345", "build.lock"):  # of a start that was killed before its marker was written
         (folder / name).touch()
-    require_own(folder, "build.json", "--output out", also=("build.lock",))
+    require_own(folder, "build.json", "build.lock")
     with pytest.raises(PreprocessingError, match=r"\(it holds build\.lock\)"):
-        require_own(folder, "build.json", "--output out")
+        require_own(folder, "build.json", "other.lock")
     for number in range(5):
         (folder / f"n{number}").touch()
     with pytest.raises(PreprocessingError, match=r"it holds n0, n1, n2 and 2 more\); give a new"):
-        require_own(folder, "build.json", "--output out", also=("build.lock",))
+        require_own(folder, "build.json", "build.lock")
     (folder / "build.json").touch()
-    require_own(folder, "build.json", "--output out")
+    require_own(folder, "build.json", "other.lock")
 
 
 def test_only_whole_names_are_removed(tmp_path: Path) -> None:

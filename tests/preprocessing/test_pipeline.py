@@ -441,7 +441,7 @@ def make_job(inputs: Path, folder: Path) -> Job:
     configuration = BuildConfiguration(
         examples=ExampleOptions(sequence_lengths=(16,)), tokenizer_fingerprint=tokenizer.fingerprint, buckets=3
     )
-    job = Job(folder, configuration, configuration.hash)
+    job = Job(folder, configuration, configuration.hash, "inputs")
     loaded_tokenizer.cache_clear()
     build_folder.start(job, tokenizer, [], 4096)
     return job

@@ -15,6 +15,7 @@ import xxhash
 
 from preprocessing.arguments.remote_names import refuse_remote
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources.decompression import EXPANSION, PARQUET_EXPANSION
 from preprocessing.sources.identity import content_hash
 from preprocessing.sources.options import InputOptions, ReaderOptions
 from preprocessing.sources.raw_document import RawDocument
@@ -25,8 +26,14 @@ from preprocessing.tally import DOCUMENTS_IN, Tally
 SOURCE = "huggingface"
 UNKNOWN_SHARD_BYTES = 256 << 20
 """Taken for the size of a shard on the hub that tells none."""
-# Bytes of text for each stored byte, roughly.
-_EXPANSION = {".parquet": 2.0, ".gz": 3.0, ".bz2": 4.0, ".xz": 4.0, ".zst": 3.5, ".zip": 3.0}
+_EXPANSION = {
+    ".parquet": PARQUET_EXPANSION,
+    ".gz": EXPANSION["gzip"],
+    ".bz2": EXPANSION["bz2"],
+    ".xz": EXPANSION["xz"],
+    ".zst": EXPANSION["zstd"],
+    ".zip": EXPANSION["gzip"],
+}
 _BUILDERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".txt": "text"}
 
 

@@ -46,7 +46,7 @@ def make_job(folder: Path, tokenizer: Tokenizer, **examples: object) -> Job:
     )
     loaded_tokenizer.cache_clear()
     tokenizer.save(folder / "tokenizer")
-    return Job(folder, configuration, configuration.hash)
+    return Job(folder, configuration, configuration.hash, "inputs")
 
 
 def store(job: Job, tokenizer: Tokenizer, *files: list[Document]) -> list[str]:

@@ -30,7 +30,7 @@ def make_job(folder: Path, tokenizer: Tokenizer, buckets: int = 3, **examples: o
         buckets=buckets,
     )
     tokenizer.save(folder / "tokenizer")
-    return Job(folder, configuration, configuration.hash)
+    return Job(folder, configuration, configuration.hash, "inputs")
 
 
 def document(*sentences: str, locator: str = "1", title: str = "") -> Document:

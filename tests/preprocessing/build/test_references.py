@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,16 +17,16 @@ def test_all_splits_together_name_every_bucket_once(splits: int, buckets: int) -
 
 def test_references_come_from_the_sidecars_of_this_build(tmp_path: Path) -> None:
     configuration = BuildConfiguration(tokenizer_fingerprint="t", buckets=3)
-    job = Job(tmp_path, configuration, configuration.hash)
+    job = Job(tmp_path, configuration, configuration.hash, "inputs")
     job.intermediate.mkdir()
     for letter, batches in (("a", [[0, 5], [2, 1], [0, 2]]), ("b", [[2, 9]])):
         job.split_path(letter * 32, ".json").write_text(json.dumps({"batches": batches}))
     (job.intermediate / f"split-{'c' * 32}-{'0' * 16}.json").write_text(json.dumps({"batches": [[1, 1]]}))
     job.split_path("d" * 32, ".json.tmp-1-2").write_text("half")
     names = [job.split_path(letter * 32, ".arrow").name for letter in "ab"]
-    assert references_of(0, job, "inputs") == [f"{names[0]}:0,2"]
-    assert references_of(1, job, "inputs") == []
-    assert references_of(2, job, "inputs") == [f"{names[0]}:1", f"{names[1]}:0"]
+    assert references_of(0, job) == [f"{names[0]}:0,2"]
+    assert references_of(1, job) == []
+    assert references_of(2, job) == [f"{names[0]}:1", f"{names[1]}:0"]
     job.split_path("b" * 32, ".json").unlink()
-    assert references_of(2, job, "inputs") == [f"{names[0]}:1", f"{names[1]}:0"], "read once"
-    assert references_of(2, job, "other inputs") == [f"{names[0]}:1"]
+    assert references_of(2, job) == [f"{names[0]}:1", f"{names[1]}:0"], "read once"
+    assert references_of(2, replace(job, inputs_hash="other inputs")) == [f"{names[0]}:1"]
