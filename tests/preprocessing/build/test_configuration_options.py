@@ -1,5 +1,6 @@
 """Every option in turn: a build notices each change, or it is one that changes nothing."""
 
+import pickle
 import types
 import typing
 from collections.abc import Iterator
@@ -118,3 +119,12 @@ def test_a_word_segmenter_counts_by_what_it_does(tmp_path: Path, monkeypatch: py
     first = configured(name, value).hash
     module.write_text("def cut(text):\n    return list(text)\n")
     assert configured(name, value).hash != first
+
+
+def test_files_that_options_name_are_read_once_a_build(files: tuple[Path, Path]) -> None:
+    """And not by the workers for every bucket: what was found travels with the configuration."""
+    made = configured("source.drop_lists", (str(files[0]),))
+    before = made.hash
+    sent = pickle.loads(pickle.dumps(made))
+    files[0].unlink()
+    assert sent.hash == made.hash == before
