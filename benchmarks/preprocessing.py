@@ -39,6 +39,7 @@ from preprocessing.build import folder as build_folder
 from preprocessing.build.buckets import build_bucket
 from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
 from preprocessing.build.extract import extract_split
+from preprocessing.build.references import references_of_bucket
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
@@ -128,7 +129,7 @@ def beam_over_loop(dumps: Sequence[Path], vocabulary: Path, folder: Path, repeat
                 loop(splits, job)
             else:
                 with beam.Pipeline(options=options) as pipeline:
-                    add_graph(pipeline, splits, job)
+                    add_graph(pipeline, len(splits), job)
             if repeat:  # the first round compiles and fills caches
                 (loops if kind == "loop" else beams).append(time.process_time() - begin)
     return statistics.median(loops) / statistics.median(beams)
@@ -146,12 +147,12 @@ def start_job(folder: Path, splits: list[Split], tokenizer: Tokenizer) -> Job:
 
 def loop(splits: list[Split], job: Job) -> None:
     """What the Beam job does, as two plain loops."""
-    references: dict[int, list[str]] = {}
     for split in splits:
-        for bucket, reference in extract_split(split, job):
-            references.setdefault(bucket, []).append(reference)
-    for bucket, found in references.items():
-        build_bucket(bucket, found, job)
+        extract_split(split, job)
+    for bucket in range(job.configuration.buckets):
+        references = references_of_bucket(bucket, job)
+        if references:
+            build_bucket(bucket, references, job)
 
 
 def read_sentences(dump: Path) -> list[list[str]]:

@@ -24,7 +24,6 @@ from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.build import folder as build_folder
 from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
 from preprocessing.build.failures import raise_failures
-from preprocessing.build.graph import add_graph
 from preprocessing.build.idle_options import idle_options
 from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.documents.options import DocumentOptions
@@ -91,11 +90,13 @@ def build(argv: Sequence[str]) -> None:
     splits = [build_folder.with_absolute_paths(split) for split in splits]
     job, tokenizer = prepare(known, options, splits)
     if not build_folder.is_complete(job):
+        from preprocessing.build.graph import add_graph  # imports Beam: seconds, and only if there is work
+
         with build_folder.lock(job) as held:
             if not build_folder.is_complete(job):  # by another process, while this one waited
                 build_folder.start(job, tokenizer, splits, options.split_bytes)
                 with build_folder.watch(job, splits, held):
-                    run_pipeline(pipeline_options, lambda pipeline: add_graph(pipeline, splits, job))
+                    run_pipeline(pipeline_options, lambda pipeline: add_graph(pipeline, len(splits), job))
                 raise_failures(job.intermediate)
                 manifest = build_folder.finish(job, splits, tokenizer, thresholds)
                 build_folder.clean(job, keep=options.keep_intermediate)

@@ -1,10 +1,11 @@
 """The build of shards: two pure functions, the Beam graph around them, and the output folder.
 
-In: splits and a configuration. `extract.extract_split`: a split → one file of tokens, dealt to buckets.
-`buckets.build_bucket`: a bucket's tokens → its shards, without `exact_duplicates`. `graph.py` joins them in Apache
-Beam, through which only splits and numbers of buckets travel (`references.py`); `folder.py` starts and finishes the
-output folder; `runners.py` speaks Beam's options; `word_counts.py` is the other Beam job, what a vocabulary is learnt
-from. Open first: `graph.py`.
+In: splits and a configuration. `extract.extract_split`: a split → one file of tokens, dealt to buckets, or where these
+are many to `partitions`, which `gather.gather_partition` deals on. `buckets.build_bucket`: a bucket's tokens → its
+shards, without `exact_duplicates`. `graph.py` joins them in Apache Beam, through which only numbers travel
+(`splits.py` and `references.py` say what they stand for; `metrics.py` tells the runner); `folder.py` starts and
+finishes the output folder; `runners.py` speaks Beam's options; `word_counts.py` is the other Beam job, what a
+vocabulary is learnt from. Open first: `graph.py`.
 """
 
 __all__ = [
@@ -13,10 +14,13 @@ __all__ = [
     "extract",
     "failures",
     "folder",
+    "gather",
     "graph",
     "idle_options",
+    "partitions",
     "references",
     "runners",
+    "splits",
     "watch",
     "word_counts",
 ]

@@ -4,7 +4,7 @@ Exact duplicates meet here, because the bucket is chosen by content. Documents a
 nothing depends on which file, worker or batch they came from.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from preprocessing.atomic_file import write_text
 from preprocessing.build.configuration import Job
 from preprocessing.build.exact_duplicates import without_exact_duplicates
 from preprocessing.build.extract import loaded_tokenizer
-from preprocessing.errors import PreprocessingError
+from preprocessing.build.references import BatchReference, read_batches
 from preprocessing.examples.default_recipe import build_examples
 from preprocessing.examples.reference_examples import build_reference_examples
 from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
@@ -53,17 +53,16 @@ class BucketResult(BaseModel):
     statistics: dict[str, ExampleStatistics]
 
 
-def build_bucket(bucket: int, references: Iterable[str], job: Job) -> BucketResult:
+def build_bucket(bucket: int, references: Sequence[BatchReference], job: Job) -> BucketResult:
     """Writes the bucket's shards, document table and sidecar, unless they are there.
 
-    `references` name record batches of intermediate files, as `extract_split` returns them, in any order; a reference
-    that arrives twice counts once.
+    `references` name the bucket's record batches in intermediate files, at least one, in any order.
     """
     done = read_result(job, bucket)
     if done is not None:
         return done
     tokenizer = loaded_tokenizer(job.tokenizer_path)
-    table = _read(sorted(set(references)), job.intermediate)
+    table = pa.Table.from_batches(read_batches(references, job.intermediate))
     documents_in = table.num_rows
     table, duplicates = without_exact_duplicates(table)
     tally = Tally()
@@ -135,20 +134,6 @@ def _write_length(
     by_source = dict(zip(names.tolist(), counts.tolist(), strict=True))
     alone = int(options.objective == "next-sentence" and len(members) == 1)
     return record, built.statistics.model_copy(update={"rows_by_source": by_source, "documents_alone": alone})
-
-
-def _read(references: list[str], folder: Path) -> pa.Table:
-    batches = []
-    for reference in references:
-        name, _, numbers = reference.rpartition(":")
-        try:
-            with pa.memory_map(str(folder / name)) as source, pa.ipc.open_file(source) as reader:
-                batches += [reader.get_batch(int(number)) for number in numbers.split(",")]
-        except (OSError, pa.ArrowException) as error:
-            raise PreprocessingError(
-                f"The intermediate file {folder / name} is missing or damaged; remove it and run the command again."
-            ) from error
-    return pa.Table.from_batches(batches)
 
 
 def _corpus(table: pa.Table, tokenizer: Tokenizer) -> Corpus:

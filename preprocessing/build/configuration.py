@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from preprocessing.build.partitions import Partitions
 from preprocessing.documents.identity import source_identity
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.examples.options import ExampleOptions
@@ -20,6 +21,9 @@ from preprocessing.tokens.word_segmentation import segmenter_identity
 
 # Goes up whenever the same input and options give other bytes, so that an old folder is never taken for a current one.
 ALGORITHM_VERSION = 1
+
+# Goes up with every change of the intermediate files, so that a build never goes on from another program's.
+INTERMEDIATE_VERSION = 2
 
 # Bytes of clean text for each stored byte, roughly: it only decides how many buckets there are.
 _TEXT_SHARE = {"wikipedia": 0.25, "parquet": PARQUET_EXPANSION}
@@ -73,13 +77,31 @@ class Job:
     def intermediate(self) -> Path:
         return self.folder / "intermediate"
 
+    @property
+    def partitions(self) -> Partitions:
+        return Partitions(self.configuration.buckets)
+
+    @property
+    def mark(self) -> str:
+        """16 hexadecimal digits in the names of intermediate files: of the configuration and of their own layout."""
+        return f"{self.configuration_hash[:14]}{INTERMEDIATE_VERSION:02x}"
+
+    @property
+    def splits_path(self) -> Path:
+        """The file of all splits, which workers read theirs from."""
+        return self.intermediate / f"splits-{self.mark}.arrow"
+
     def split_path(self, split_key: str, suffix: str) -> Path:
         """The intermediate file (`.arrow`) or sidecar (`.json`) of a split."""
-        return self.intermediate / f"split-{split_key}-{self.configuration_hash[:16]}{suffix}"
+        return self.intermediate / f"split-{split_key}-{self.mark}{suffix}"
+
+    def partition_path(self, partition: int, suffix: str) -> Path:
+        """The same of a partition."""
+        return self.intermediate / f"partition-{partition:05d}-{self.mark}{suffix}"
 
     def bucket_path(self, bucket: int) -> Path:
         """The sidecar of a bucket: where it lies, the bucket's shards are complete."""
-        return self.intermediate / f"bucket-{bucket:05d}-{self.configuration_hash[:16]}.json"
+        return self.intermediate / f"bucket-{bucket:05d}-{self.mark}.json"
 
     def metadata(self) -> dict[str, str]:
         """For the schema of every shard."""

@@ -1,21 +1,21 @@
-"""The first half of a build, for one split: documents → tokens, dealt to buckets, in one intermediate file.
+"""The first half of a build, for one split: documents → tokens, dealt to partitions, in one intermediate file.
 
-The file is Arrow IPC with record batches of one bucket each; beside it a sidecar (JSON) with the counters, written
+The file is Arrow IPC with record batches of one partition each; beside it a sidecar (JSON) with the counters, written
 last: where it lies, the split is done.
 """
 
 import functools
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from preprocessing.atomic_file import replacing, write_text
+from preprocessing.atomic_file import replacing
 from preprocessing.build.configuration import Job
 from preprocessing.build.exact_duplicates import content_key
+from preprocessing.build.partitions import deal, held
+from preprocessing.build.references import read_sidecar, write_sidecar
 from preprocessing.documents.document import Document
 from preprocessing.documents.reading import read_documents
 from preprocessing.sources.split import Split
@@ -32,59 +32,39 @@ HELD_TOKENS = 4 << 20
 _METADATA = ("source", "file", "locator", "title")
 
 
-def extract_split(split: Split, job: Job) -> list[tuple[int, str]]:
-    """Writes the split's intermediate file and sidecar, unless they are there; returns its references.
+def extract_split(split: Split, job: Job) -> Tally:
+    """Writes the split's intermediate file and sidecar, unless they are there; returns what became of its documents.
 
-    A reference is (bucket, "file:batch numbers"). Raises PreprocessingError for an input that cannot be read or an
-    output that cannot be written.
+    Raises PreprocessingError for an input that cannot be read or an output that cannot be written.
     """
     sidecar, target = job.split_path(split.key, ".json"), job.split_path(split.key, ".arrow")
-    if not (sidecar.is_file() and target.is_file()):
-        tally = Tally()
-        tokenizer = loaded_tokenizer(job.tokenizer_path)
-        documents = read_documents(split, job.configuration.source, tally)
-        batches = write_batches(documents, target, tokenizer, job, tally)
-        content = {"split": split.key, "batches": batches, "tally": tally.to_json()}
-        write_text(sidecar, json.dumps(content, sort_keys=True))
-    return references_in(sidecar)
-
-
-def references_in(sidecar: Path) -> list[tuple[int, str]]:
-    """What a split's intermediate file holds, as (bucket, "file:batch numbers"), by bucket."""
-    numbers: dict[int, list[int]] = {}
-    for number, (bucket, _) in enumerate(read_sidecar(sidecar)["batches"]):
-        numbers.setdefault(bucket, []).append(number)
-    file = sidecar.with_suffix(".arrow").name
-    return [(bucket, f"{file}:{','.join(map(str, found))}") for bucket, found in sorted(numbers.items())]
-
-
-def read_sidecar(path: Path) -> dict[str, Any]:
-    """A sidecar's content; `batches` lists (bucket, documents) of each record batch in the file."""
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    if sidecar.is_file() and target.is_file():
+        return Tally.from_json(read_sidecar(sidecar)["tally"])
+    tally = Tally()
+    tokenizer = loaded_tokenizer(job.tokenizer_path)
+    documents = read_documents(split, job.configuration.source, tally)
+    dealt = write_batches(documents, target, tokenizer, job, tally)
+    write_sidecar(sidecar, dealt, split=split.key, tally=tally.to_json())
+    return tally
 
 
 def write_batches(
     documents: Iterable[Document], target: Path, tokenizer: Tokenizer, job: Job, tally: Tally
 ) -> list[tuple[int, int]]:
-    """Tokenises the documents into `target`; returns (bucket, documents) of each record batch in it.
+    """Tokenises the documents into `target`; returns (partition, documents) of each record batch in it.
 
     A document without any token is dropped and counted.
     """
-    batches: list[tuple[int, int]] = []
-    held: list[pa.RecordBatch] = []
+    partitions = job.partitions
+    dealt: list[tuple[int, int]] = []
     with (
         replacing(target) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
         pa.ipc.new_file(sink, intermediate_schema(tokenizer)) as writer,
     ):
-        for batch in _tokenised(documents, tokenizer, job, tally):
-            held.append(batch)
-            if sum(len(other.column("tokens").values) for other in held) >= HELD_TOKENS:
-                batches += _deal(held, writer, job.configuration.buckets)
-                held = []
-        batches += _deal(held, writer, job.configuration.buckets)
-    return batches
+        for table in held(_tokenised(documents, tokenizer, job, tally), HELD_TOKENS):
+            dealt += deal(table, partitions.partition_of(table), writer)
+    return dealt
 
 
 def intermediate_schema(tokenizer: Tokenizer) -> pa.Schema:
@@ -182,20 +162,3 @@ def _word_starts(sentences: list[str], hook: str, tokenizer: Tokenizer) -> Array
 
 def _ragged(lengths: Array, values: Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets_of(lengths).astype(np.int32)), pa.array(values))
-
-
-def _deal(held: list[pa.RecordBatch], writer: Any, buckets: int) -> list[tuple[int, int]]:
-    """Writes one record batch for every bucket that occurs; returns (bucket, documents) of each."""
-    if not held:
-        return []
-    table = pa.Table.from_batches(held)
-    bucket = table.column("key_high").to_numpy() % np.uint64(buckets)
-    order = np.argsort(bucket, kind="stable")
-    table = table.take(pa.array(order)).combine_chunks()
-    found, counts = np.unique(bucket, return_counts=True)
-    begin = 0
-    for count in counts.tolist():
-        for batch in table.slice(begin, count).to_batches():
-            writer.write_batch(batch)
-        begin += count
-    return list(zip(found.tolist(), counts.tolist(), strict=True))

@@ -8,11 +8,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.buckets import BucketResult, all_in_place, read_result
 from preprocessing.build.configuration import Job, differences
-from preprocessing.build.extract import read_sidecar
 from preprocessing.build.failures import forget_failures
+from preprocessing.build.references import documents_by_number, read_sidecar
+from preprocessing.build.splits import write_splits
 from preprocessing.build.watch import BuildWatch, Phase
 from preprocessing.documents.drop_lists import refuse_idle_lists
 from preprocessing.documents.options import DocumentOptions
@@ -26,6 +29,7 @@ from preprocessing.shards.thresholds import ThresholdOptions, enforce
 from preprocessing.sources.identity import KnownInputs, write_known
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
+from preprocessing.tokens.corpus import Array
 from preprocessing.tokens.tokenizer import Tokenizer
 
 BUILD_NAME = "build.json"
@@ -34,7 +38,7 @@ INPUTS_NAME = "inputs.feather"
 
 # What a build writes, folder by folder; nothing else is ever removed.
 _SHARDS = r"part-\d{5,}-of-\d{5,}\.arrow"
-_INTERMEDIATE = r"(?:split-[0-9a-f]{32}|bucket-\d{5,})-[0-9a-f]{16}\.(?:arrow|json)"
+_INTERMEDIATE = r"(?:split-[0-9a-f]{32}|splits|partition-\d{5,}|bucket-\d{5,})(?:-[0-9a-f]{16})?\.(?:arrow|json)"
 _TOKENIZER = r"vocab\.txt|tokenizer\.json|tokenizer_config\.json"
 _TOP = r"inputs\.feather|build\.json|manifest\.json|report\.html|report\.json"
 
@@ -98,41 +102,39 @@ def start(job: Job, tokenizer: Tokenizer, splits: Sequence[Split], split_bytes: 
     for place in ("documents", *(statistics_key(split, length) for split in SPLITS for length in lengths)):
         remove_own(job.folder / place, _SHARDS, temporary_only=True)
     forget_failures(job.intermediate)
+    write_splits(job.splits_path, splits)
     tokenizer.save(job.tokenizer_path)
 
 
 def watch(job: Job, splits: Sequence[Split], held: FolderLock) -> BuildWatch:
     """Tells how far the build is; buckets count alike, as nobody knows their sizes yet."""
-    mark = job.configuration_hash[:16]
     total = sum(split.size for split in splits)
-    buckets = job.configuration.buckets
-    return BuildWatch(
-        job.intermediate,
-        (
-            Phase("extract", {s.key: s.size for s in splits}, re.compile(rf"split-([0-9a-f]{{32}})-{mark}\.json")),
-            Phase(
-                "build shards",
-                {f"{bucket:05d}": total // buckets for bucket in range(buckets)},
-                re.compile(rf"bucket-(\d{{5,}})-{mark}\.json"),
-            ),
-        ),
-        held,
-    )
+
+    def numbered(name: str, file: str, count: int) -> Phase:
+        sizes = {f"{number:05d}": total // count for number in range(count)}
+        return Phase(name, sizes, re.compile(rf"{file}-(\d{{5,}})-{job.mark}\.json"))
+
+    extract = Phase("extract", {s.key: s.size for s in splits}, re.compile(rf"split-([0-9a-f]{{32}})-{job.mark}\.json"))
+    gather = () if job.partitions.direct else (numbered("gather", "partition", job.partitions.count),)
+    build = numbered("build shards", "bucket", job.configuration.buckets)
+    return BuildWatch(job.intermediate, (extract, *gather, build), held)
 
 
 def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: ThresholdOptions) -> Manifest:
     """Checks that nothing was lost and that the examples are fit to train on, then writes report and manifest."""
     tally = Tally()
-    expected: dict[int, int] = {}
+    partitions = job.partitions
+    expected = np.zeros(partitions.count, np.int64)
     for split in splits:
         sidecar = job.split_path(split.key, ".json")
         if not sidecar.is_file():
             raise PreprocessingError(f"The runner lost the split of {split.file}; run the same command again.")
         content = read_sidecar(sidecar)
         tally.merge(Tally.from_json(content["tally"]))
-        for bucket, documents in content["batches"]:
-            expected[bucket] = expected.get(bucket, 0) + documents
-    results = [_result(job, bucket, documents) for bucket, documents in sorted(expected.items())]
+        expected += documents_by_number(content, partitions.count)
+    if not partitions.direct:
+        expected = _gathered(job, expected)
+    results = [_result(job, bucket, int(expected[bucket])) for bucket in np.flatnonzero(expected).tolist()]
     corpus = CorpusStatistics()
     statistics: dict[str, ExampleStatistics] = {}
     for result in results:
@@ -198,15 +200,33 @@ def _refuse_other_build(job: Job) -> None:
         )
 
 
+def _gathered(job: Job, expected: Array) -> Array:
+    """int64, by bucket: the documents of each, from the partitions; `expected` is what the splits dealt to these."""
+    counted = np.zeros(job.configuration.buckets, np.int64)
+    for partition, documents in enumerate(expected.tolist()):
+        sidecar = job.partition_path(partition, ".json")
+        if sidecar.is_file():
+            found = documents_by_number(read_sidecar(sidecar), len(counted))
+            _require_delivered(int(found.sum()), documents, f"partition {partition}", sidecar)
+            counted += found
+        else:
+            _require_delivered(0, documents, f"partition {partition}", sidecar)
+    return counted
+
+
 def _result(job: Job, bucket: int, documents: int) -> BucketResult:
     result = read_result(job, bucket)
-    if result is None or result.documents_in != documents:
-        found = 0 if result is None else result.documents_in
-        raise PreprocessingError(
-            f"The runner delivered {found} of {documents} documents to bucket {bucket}; remove "
-            f"{job.bucket_path(bucket)} if it is there, and run the same command again on another runner."
-        )
+    _require_delivered(result.documents_in if result else 0, documents, f"bucket {bucket}", job.bucket_path(bucket))
+    assert result is not None  # there are no empty buckets among those that are asked for
     return result
+
+
+def _require_delivered(found: int, documents: int, place: str, sidecar: Path) -> None:
+    if found != documents:
+        raise PreprocessingError(
+            f"The runner delivered {found} of {documents} documents to {place}; remove {sidecar} if it is there, and "
+            "run the same command again on another runner."
+        )
 
 
 def _balance(tally: Tally, results: Sequence[BucketResult]) -> None:

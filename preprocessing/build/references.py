@@ -1,36 +1,124 @@
-"""Which record batches of which intermediate files a bucket is made of: read from the sidecars of the splits.
+"""Which record batches of which intermediate files a partition or a bucket is made of: read from sidecars.
 
-Sent through the runner it would be a line for every bucket of every split, some 370 bytes each in the driver's memory:
-their number grows with the square of the corpus. So a worker reads all sidecars once, when all splits are done.
+Sent through the runner it would be a line for every partition of every split, some 370 bytes each in the driver's
+memory. So a worker reads all sidecars of the splits once, when all splits are done, and keeps two bytes a batch.
 """
 
 import functools
+import json
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+
+from preprocessing.atomic_file import write_text
 from preprocessing.build.configuration import Job
-from preprocessing.build.extract import references_in
+from preprocessing.errors import PreprocessingError
+from preprocessing.tokens.corpus import Array, offsets_of
 
 
-def keys_of_split(number: int, splits: int, buckets: int) -> range:
-    """The buckets that split `number` of `splits` names: together all splits name every bucket once.
+class BatchReference(NamedTuple):
+    """Record batches of one intermediate file, by their numbers in it."""
 
-    A runner groups when all of them have been named, so no bucket is begun before all splits are done.
+    file: str
+    batches: tuple[int, ...]
+
+
+def write_sidecar(path: Path, batches: Sequence[tuple[int, int]], **more: Any) -> None:
+    """Says of which partition or bucket each record batch of a file is, and how many documents it holds."""
+    content = {"numbers": [number for number, _ in batches], "documents": [count for _, count in batches], **more}
+    write_text(path, json.dumps(content, sort_keys=True))
+
+
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """What `write_sidecar` wrote: `numbers` and `documents`, by record batch, and the rest."""
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def documents_by_number(content: dict[str, Any], count: int) -> Array:
+    """int64 [count]: the documents that a sidecar names, by partition or bucket."""
+    counted: Array = np.bincount(
+        np.array(content["numbers"], np.int64), weights=content["documents"], minlength=count
+    ).astype(np.int64)
+    return counted
+
+
+def share_of(number: int, sharers: int, count: int) -> range:
+    """What sharer `number` of `sharers` names of `count` things: together they name each of them once.
+
+    A runner groups when all splits have named their share, so nothing of the next step is begun before all are done.
     """
-    return range(number, buckets, splits)
+    return range(number, count, sharers)
 
 
-def references_of(bucket: int, job: Job) -> list[str]:
-    """The bucket's references ("file:batch numbers"), by file."""
-    return _all_references(job.intermediate, job.configuration_hash[:16], job.inputs_hash).get(bucket, [])
+def references_of_partition(partition: int, job: Job) -> list[BatchReference]:
+    """Of all splits of the build, by file."""
+    index = _index(job.intermediate, job.mark, job.inputs_hash)
+    places = np.flatnonzero(index.numbers == partition)
+    if not len(places):
+        return []
+    files, firsts = np.unique(np.searchsorted(index.offsets, places, side="right") - 1, return_index=True)
+    return [
+        BatchReference(index.files[file], tuple((found - index.offsets[file]).tolist()))
+        for file, found in zip(files.tolist(), np.split(places, firsts[1:]), strict=True)
+    ]
+
+
+def references_of_bucket(bucket: int, job: Job) -> list[BatchReference]:
+    """Of the splits' files, where they are dealt to buckets; of its partition's file, where that came between."""
+    partitions = job.partitions
+    if partitions.direct:
+        return references_of_partition(bucket, job)
+    partition = bucket * partitions.count // partitions.buckets
+    numbers = _numbers(job.partition_path(partition, ".json"))
+    batches = tuple(np.flatnonzero(numbers == bucket).tolist())
+    return [BatchReference(job.partition_path(partition, ".arrow").name, batches)] if batches else []
+
+
+def read_batches(references: Sequence[BatchReference], folder: Path) -> Iterator[pa.RecordBatch]:
+    """The record batches, by file. Raises PreprocessingError for a file that is missing or damaged.
+
+    They are read and not mapped: thousands of files could be more than a process may map.
+    """
+    for reference in references:
+        path = folder / reference.file
+        try:
+            with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as reader:
+                for number in reference.batches:
+                    yield reader.get_batch(number)
+        except (OSError, pa.ArrowException) as error:
+            raise PreprocessingError(
+                f"The intermediate file {path} is missing or damaged; remove it and run the command again."
+            ) from error
+
+
+@dataclass(frozen=True)
+class _Index:
+    files: list[str]
+    offsets: Array
+    """int64, files + 1: where each file's batches begin in `numbers`"""
+    numbers: Array
+    """uint16: the partition of every batch of every file"""
 
 
 @functools.lru_cache(maxsize=1)
-def _all_references(intermediate: Path, mark: str, inputs: str) -> dict[int, list[str]]:
-    """By bucket. Kept by the worker's process: what a build's splits hold does not change."""
-    found: dict[int, list[str]] = {}
+def _index(intermediate: Path, mark: str, inputs: str) -> _Index:
+    """Kept by the worker's process: what a build's splits hold does not change."""
     name = re.compile(rf"split-[0-9a-f]{{32}}-{mark}\.json")
-    for path in sorted(path for path in intermediate.iterdir() if name.fullmatch(path.name)):
-        for bucket, reference in references_in(path):
-            found.setdefault(bucket, []).append(reference)
-    return found
+    paths = sorted(path for path in intermediate.iterdir() if name.fullmatch(path.name))
+    numbers = [np.array(read_sidecar(path)["numbers"], np.uint16) for path in paths]
+    return _Index(
+        [path.with_suffix(".arrow").name for path in paths],
+        offsets_of(np.array([len(found) for found in numbers], np.int64)),
+        np.concatenate([np.empty(0, np.uint16), *numbers]),
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _numbers(sidecar: Path) -> Array:
+    return np.array(read_sidecar(sidecar)["numbers"], np.int64)

@@ -88,7 +88,7 @@ def quiet() -> None:
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
 
 
-def run_pipeline(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline], None]") -> None:
+def run_pipeline(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline], object]") -> None:
     """Runs the graph to its end. A worker's PreprocessingError is raised here, whatever the runner made of it.
 
     What may pass by itself, and a worker that was killed, are tried again from what is complete, up to `ATTEMPTS` times
@@ -136,7 +136,7 @@ class _LostWorkers:
             self._timer.start()
 
 
-def _run_once(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline], None]") -> None:
+def _run_once(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline], object]") -> None:
     import apache_beam as beam
 
     lost = _LostWorkers()

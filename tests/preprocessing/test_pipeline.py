@@ -15,23 +15,20 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 
 from preprocessing import folder_lock
 from preprocessing.build import folder as build_folder
-from preprocessing.build import graph, runners
-from preprocessing.build.configuration import BuildConfiguration, Job
+from preprocessing.build import gather, graph, partitions, runners
 from preprocessing.build.extract import loaded_tokenizer
-from preprocessing.build.graph import add_graph
+from preprocessing.build.references import read_sidecar
 from preprocessing.documents.drop_lists import document_key, write_drop_list
-from preprocessing.examples.options import ExampleOptions
 from preprocessing.pipeline import run
-from preprocessing.shards.reader import ShardSet, read_table
+from preprocessing.shards.reader import ShardSet
 from preprocessing.shards.report import write_report
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.stored_stream import StoredStream
-from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
+from preprocessing.tokens.tokenizer import SPECIAL_TOKENS
 
 RECIPES = sorted((Path(__file__).parents[2] / "preprocessing" / "recipes").glob("*.toml"))
 WORDS = [f"word{index}" for index in range(80)]
@@ -436,38 +433,76 @@ def test_addresses_are_no_local_names(
     assert not (tmp_path / "gs:").exists()
 
 
-def make_job(inputs: Path, folder: Path) -> Job:
-    tokenizer = build({piece: index for index, piece in enumerate([*SPECIAL_TOKENS, *WORDS])}, lowercase=True)
-    configuration = BuildConfiguration(
-        examples=ExampleOptions(sequence_lengths=(16,)), tokenizer_fingerprint=tokenizer.fingerprint, buckets=3
-    )
-    job = Job(folder, configuration, configuration.hash, "inputs")
-    loaded_tokenizer.cache_clear()
-    build_folder.start(job, tokenizer, [], 4096)
-    return job
-
-
-def test_the_graph_writes_every_bucket(inputs: Path, tmp_path: Path) -> None:
-    job = make_job(inputs, tmp_path)
-    splits = plan_splits(InputOptions(sentences=(str(inputs / "text" / "*.txt"),)), 4096)
-    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        add_graph(pipeline, splits, job)
-    tables = [read_table(path) for path in sorted((tmp_path / "documents").iterdir())]
-    assert len(tables) == 3
-    assert sum(table.num_rows for table in tables) == 180
-
-
 def test_documents_that_a_runner_loses_fail_the_build(
     build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    whole, every = graph.keys_of_split, graph.references_of
-    monkeypatch.setattr(graph, "keys_of_split", lambda *arguments: whole(*arguments)[1:])
+    whole, every = graph.share_of, graph.references_of_bucket
+    monkeypatch.setattr(graph, "share_of", lambda *arguments: whole(*arguments)[1:])
     assert "The runner delivered 0 of" in refused(capsys, build_shards())
-    monkeypatch.setattr(graph, "keys_of_split", whole)
-    monkeypatch.setattr(graph, "references_of", lambda *arguments: every(*arguments)[1:])
+    monkeypatch.setattr(graph, "share_of", whole)
+    monkeypatch.setattr(graph, "references_of_bucket", lambda *arguments: every(*arguments)[1:])
     assert re.search(r"The runner delivered [1-9]\d* of", refused(capsys, build_shards(output=tmp_path / "other")))
     assert not (tmp_path / "shards" / "manifest.json").exists()
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every build had so many buckets that they are dealt in two steps."""
+    monkeypatch.setattr(partitions, "DIRECT_BUCKETS", 2)
+    monkeypatch.setattr(partitions, "PARTITIONS", 3)
+
+
+def test_a_large_build_writes_the_same(
+    build_shards: Build, tmp_path: Path, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "GATHERED_TOKENS", 1000)
+    assert build_shards("--keep-intermediate", output=tmp_path / "large") == 0
+    intermediate = tmp_path / "large" / "intermediate"
+    assert len(list(intermediate.glob("partition-*.arrow"))) == 3
+    assert max(len(read_sidecar(path)["numbers"]) for path in intermediate.glob("partition-*.json")) > 4
+    monkeypatch.setattr(partitions, "DIRECT_BUCKETS", 512)
+    assert build_shards() == 0
+    found = [content(tmp_path / name) for name in ("large", "shards")]
+    assert {name for name in found[0] if not name.startswith("intermediate")} == set(found[1])
+    assert all(found[0][name] == found[1][name] for name in found[1] if name != "build.lock")
+    assert build_shards(output=tmp_path / "large") == 0
+    assert not intermediate.exists()
+
+
+def test_partitions_that_a_runner_loses_fail_the_build(
+    build_shards: Build, large: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = graph.share_of
+    monkeypatch.setattr(graph, "share_of", lambda *arguments: whole(*arguments)[1:])
+    assert re.search(r"The runner delivered 0 of \d+ documents to partition 0", refused(capsys, build_shards()))
+
+
+def test_a_large_build_goes_on_from_its_partitions(
+    build_shards: Build, tmp_path: Path, large: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build_shards("--keep-intermediate") == 0
+    before = content(tmp_path / "shards")
+    shards = tmp_path / "shards"
+    (shards / "manifest.json").unlink()
+    for path in (shards / "intermediate").glob("bucket-*.json"):
+        path.unlink()
+    kept, lost = sorted((shards / "intermediate").glob("partition-*.arrow"))[:2]
+    time_before = kept.stat().st_mtime_ns
+    lost.unlink()
+    assert build_shards("--keep-intermediate") == 0
+    assert content(shards) == before
+    assert kept.stat().st_mtime_ns == time_before
+    # A damaged one is named, and made again when it is gone.
+    (shards / "manifest.json").unlink()
+    for path in (shards / "intermediate").glob("bucket-*.json"):
+        path.unlink()
+    kept.write_bytes(b"half")
+    capsys.readouterr()
+    assert f"{kept.name} is missing or damaged" in refused(capsys, build_shards("--keep-intermediate"))
+    kept.unlink()
+    assert build_shards("--keep-intermediate") == 0
+    assert content(shards) == before
 
 
 def test_counters_that_do_not_balance_fail_the_build(

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,6 +7,7 @@ from preprocessing.build import extract
 from preprocessing.build.configuration import BuildConfiguration, Job
 from preprocessing.build.exact_duplicates import content_key
 from preprocessing.build.extract import extract_split, write_batches
+from preprocessing.build.references import read_sidecar
 from preprocessing.documents.document import Document
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.sources.options import InputOptions
@@ -119,15 +119,16 @@ def test_a_split_is_extracted_once(tmp_path: Path, tokenizer: Tokenizer) -> None
     text.write_text("".join(f"The cat sat {'sat ' * n}and it sat there for long .\nDogs bark .\n\n" for n in range(20)))
     (split,) = plan_splits(InputOptions(sentences=(str(text),)))
     job = make_job(tmp_path / "out", tokenizer)
-    references = extract_split(split, job)
-    assert sorted(bucket for bucket, _ in references) == [0, 1, 2]
+    tally = extract_split(split, job)
+    assert tally.documents_out == 20
     files = {path: path.stat().st_mtime_ns for path in job.intermediate.iterdir()}
     assert sorted(path.suffix for path in files) == [".arrow", ".json"]
     assert all(split.key in path.name for path in files)
-    sidecar = json.loads(job.split_path(split.key, ".json").read_text())
-    assert sidecar["tally"]["counters"]["documents_out"] == 20
-    assert extract_split(split, job) == references
+    sidecar = read_sidecar(job.split_path(split.key, ".json"))
+    assert (sidecar["split"], sidecar["numbers"], sum(sidecar["documents"])) == (split.key, [0, 1, 2], 20)
+    assert sidecar["tally"] == tally.to_json() == extract_split(split, job).to_json()
     assert {path: path.stat().st_mtime_ns for path in job.intermediate.iterdir()} == files
     # Without the sidecar, which comes last, the file does not count.
     job.split_path(split.key, ".json").unlink()
-    assert extract_split(split, job) == references
+    assert extract_split(split, job).to_json() == tally.to_json()
+    assert read_sidecar(job.split_path(split.key, ".json")) == sidecar

@@ -1,32 +1,76 @@
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from preprocessing.build import partitions
 from preprocessing.build.configuration import BuildConfiguration, Job
-from preprocessing.build.references import keys_of_split, references_of
+from preprocessing.build.references import (
+    BatchReference,
+    documents_by_number,
+    read_batches,
+    read_sidecar,
+    references_of_bucket,
+    references_of_partition,
+    share_of,
+    write_sidecar,
+)
+from preprocessing.errors import PreprocessingError
 
 
-@pytest.mark.parametrize(("splits", "buckets"), [(1, 1), (1, 7), (7, 1), (3, 10), (10, 3), (5, 5), (1000, 64)])
-def test_all_splits_together_name_every_bucket_once(splits: int, buckets: int) -> None:
+@pytest.mark.parametrize(("splits", "count"), [(1, 1), (1, 7), (7, 1), (3, 10), (10, 3), (5, 5), (1000, 64)])
+def test_all_splits_together_name_everything_once(splits: int, count: int) -> None:
     """So what travels through the runner grows with the corpus, and not with its square."""
-    named = [bucket for number in range(splits) for bucket in keys_of_split(number, splits, buckets)]
-    assert sorted(named) == list(range(buckets))
+    named = [thing for number in range(splits) for thing in share_of(number, splits, count)]
+    assert sorted(named) == list(range(count))
 
 
-def test_references_come_from_the_sidecars_of_this_build(tmp_path: Path) -> None:
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """Of three buckets, with the sidecars of two splits and some that are not this build's."""
     configuration = BuildConfiguration(tokenizer_fingerprint="t", buckets=3)
     job = Job(tmp_path, configuration, configuration.hash, "inputs")
-    job.intermediate.mkdir()
-    for letter, batches in (("a", [[0, 5], [2, 1], [0, 2]]), ("b", [[2, 9]])):
-        job.split_path(letter * 32, ".json").write_text(json.dumps({"batches": batches}))
-    (job.intermediate / f"split-{'c' * 32}-{'0' * 16}.json").write_text(json.dumps({"batches": [[1, 1]]}))
+    write_sidecar(job.split_path("a" * 32, ".json"), [(0, 5), (2, 1), (0, 2)])
+    write_sidecar(job.split_path("b" * 32, ".json"), [(2, 9)])
+    write_sidecar(job.intermediate / f"split-{'c' * 32}-{'0' * 16}.json", [(1, 1)])
     job.split_path("d" * 32, ".json.tmp-1-2").write_text("half")
-    names = [job.split_path(letter * 32, ".arrow").name for letter in "ab"]
-    assert references_of(0, job) == [f"{names[0]}:0,2"]
-    assert references_of(1, job) == []
-    assert references_of(2, job) == [f"{names[0]}:1", f"{names[1]}:0"]
+    return job
+
+
+def name_of(job: Job, letter: str) -> str:
+    return job.split_path(letter * 32, ".arrow").name
+
+
+def test_references_come_from_the_sidecars_of_this_build(job: Job) -> None:
+    a, b = name_of(job, "a"), name_of(job, "b")
+    assert references_of_partition(0, job) == [BatchReference(a, (0, 2))]
+    assert references_of_partition(1, job) == []
+    assert references_of_partition(2, job) == [BatchReference(a, (1,)), BatchReference(b, (0,))]
+    assert references_of_bucket(2, job) == references_of_partition(2, job)
     job.split_path("b" * 32, ".json").unlink()
-    assert references_of(2, job) == [f"{names[0]}:1", f"{names[1]}:0"], "read once"
-    assert references_of(2, replace(job, inputs_hash="other inputs")) == [f"{names[0]}:1"]
+    assert references_of_partition(2, job) == [BatchReference(a, (1,)), BatchReference(b, (0,))], "read once"
+    assert references_of_partition(2, replace(job, inputs_hash="other inputs")) == [BatchReference(a, (1,))]
+
+
+def test_a_bucket_of_a_large_build_lies_in_its_partition_s_file(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partitions, "DIRECT_BUCKETS", 2)
+    monkeypatch.setattr(partitions, "PARTITIONS", 2)
+    for partition in (0, 1):
+        dealt = [(bucket, 7) for bucket in job.partitions.buckets_of(partition) if bucket != 1]
+        write_sidecar(job.partition_path(partition, ".json"), [*dealt, *dealt])
+    assert references_of_bucket(0, job) == [BatchReference(job.partition_path(0, ".arrow").name, (0, 1))]
+    assert references_of_bucket(1, job) == []
+    assert references_of_bucket(2, job) == [BatchReference(job.partition_path(1, ".arrow").name, (0, 1))]
+
+
+def test_a_sidecar_counts_documents(job: Job) -> None:
+    content = read_sidecar(job.split_path("a" * 32, ".json"))
+    assert documents_by_number(content, 4).tolist() == [7, 0, 1, 0]
+
+
+def test_a_missing_or_damaged_file_is_named(job: Job) -> None:
+    with pytest.raises(PreprocessingError, match=r"intermediate file .*nowhere\.arrow is missing or damaged"):
+        list(read_batches([BatchReference("nowhere.arrow", (0,))], job.intermediate))
+    (job.intermediate / "half.arrow").write_bytes(b"ARROW1")
+    with pytest.raises(PreprocessingError, match=r"half\.arrow is missing or damaged"):
+        list(read_batches([BatchReference("half.arrow", (0,))], job.intermediate))
