@@ -4,8 +4,8 @@ In: splits and a configuration. `extract.extract_split`: a split → one file of
 are many to `partitions`, which `gather.gather_partition` deals on. `buckets.build_bucket`: a bucket's tokens → its
 shards, without `exact_duplicates`. `graph.py` joins them in Apache Beam, through which only numbers travel
 (`splits.py` and `references.py` say what they stand for; `metrics.py` tells the runner); `folder.py` starts and
-finishes the output folder; `runners.py` speaks Beam's options; `word_counts.py` is the other Beam job, what a
-vocabulary is learnt from. Open first: `graph.py`.
+finishes the output folder; `runners.py` speaks Beam's options, `local_worker.py` is a process of the local engine;
+`word_counts.py` is the other Beam job, what a vocabulary is learnt from. Open first: `graph.py`.
 """
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "gather",
     "graph",
     "idle_options",
+    "local_worker",
     "partitions",
     "references",
     "runners",

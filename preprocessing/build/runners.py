@@ -1,9 +1,11 @@
 """Apache Beam's side of a build: which runner, with which options, and what its failures mean."""
 
 import argparse
+import copy
 import importlib
 import logging
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -17,9 +19,12 @@ from preprocessing.errors import PreprocessingError, TransientError
 if TYPE_CHECKING:  # Beam takes seconds to import, and warns while it does: the help and a wrong option need none of it.
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 # What the build was tried on, or is written for by the runner's documentation. Others lose data in silence too often.
 KNOWN_RUNNERS = ("FnApiRunner", "DaskRunner", "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
+
+LOCAL_WORKER = "from preprocessing.build.local_worker import main; main()"
 
 ATTEMPTS, PAUSE_SECONDS = 3, 5.0
 GRACE_SECONDS = 10.0
@@ -83,8 +88,13 @@ def beam_options(arguments: Sequence[str], known: argparse.Namespace, parser: Op
 
 
 def quiet() -> None:
-    """Keeps Beam's log off stderr: its warnings and tracebacks would bury the one sentence that matters."""
-    logging.getLogger().setLevel(logging.ERROR)
+    """Keeps the logs of Beam and Dask off stderr: warnings and tracebacks would bury the one sentence that matters."""
+    root = logging.getLogger()
+    root.setLevel(logging.ERROR)
+    if not root.handlers:  # or the first warning of anybody would add one that lets everything through
+        errors = logging.StreamHandler()
+        errors.setLevel(logging.ERROR)
+        root.addHandler(errors)
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
 
 
@@ -140,8 +150,9 @@ def _run_once(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline], 
     import apache_beam as beam
 
     lost = _LostWorkers()
+    runner, options = _with_own_processes(options)
     try:
-        with lost, beam.Pipeline(options=options) as pipeline:
+        with lost, beam.Pipeline(runner=runner, options=options) as pipeline:
             add_graph(pipeline)
     except KeyboardInterrupt as error:
         if not lost.any:
@@ -157,6 +168,21 @@ def _run_once(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline], 
         if type(error).__name__ == _KILLED_ON_DASK or _KILLED in text or lost.any:
             raise _killed() from error
         raise
+
+
+def _with_own_processes(options: "PipelineOptions") -> tuple["FnApiRunner | None", "PipelineOptions"]:
+    """The local engine with processes of `local_worker`, and its options; for all else None, and the options alone."""
+    from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+    processes = options.view_as(DirectOptions).direct_running_mode == "multi_processing"
+    if options.view_as(StandardOptions).runner != "FnApiRunner" or not processes:
+        return None, options
+    options = copy.deepcopy(options)  # another attempt begins with the same again
+    options.view_as(DirectOptions).direct_running_mode = "in_memory"  # or the runner would start Beam's own worker
+    command = shlex.join([sys.executable, "-c", LOCAL_WORKER])
+    return FnApiRunner(SubprocessSDKEnvironment.from_command_string(command)), options
 
 
 def _killed() -> TransientError:

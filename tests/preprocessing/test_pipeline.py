@@ -556,7 +556,7 @@ def test_a_killed_worker_of_the_local_engine(
         while build.poll() is None and not killed:
             with suppress(psutil.NoSuchProcess):
                 for child in build.children(recursive=True):
-                    is_worker = "python" in child.name() and "sdk_worker_main" in " ".join(child.cmdline())
+                    is_worker = "python" in child.name() and "local_worker" in " ".join(child.cmdline())
                     if is_worker and (when == "at once" or list(done.glob("split-*.json"))):
                         child.kill()
                         killed = True
