@@ -114,7 +114,8 @@ def beam_over_loop(dumps: Sequence[Path], vocabulary: Path, folder: Path, repeat
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    from preprocessing.build.graph import add_graph
+    from preprocessing.build.graph import build_steps
+    from preprocessing.build.steps import add_steps
 
     tokenizer = Tokenizer.load(vocabulary)
     splits = [split for path in dumps for split in plan_splits(InputOptions(wikipedia=(str(path),)))]
@@ -129,7 +130,7 @@ def beam_over_loop(dumps: Sequence[Path], vocabulary: Path, folder: Path, repeat
                 loop(splits, job)
             else:
                 with beam.Pipeline(options=options) as pipeline:
-                    add_graph(pipeline, len(splits), job)
+                    add_steps(pipeline, build_steps(len(splits), job))
             if repeat:  # the first round compiles and fills caches
                 (loops if kind == "loop" else beams).append(time.process_time() - begin)
     return statistics.median(loops) / statistics.median(beams)

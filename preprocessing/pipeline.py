@@ -25,7 +25,7 @@ from preprocessing.build import folder as build_folder
 from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
 from preprocessing.build.failures import raise_failures
 from preprocessing.build.idle_options import idle_options
-from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
+from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline, runs_steps_apart
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.options import ExampleOptions
@@ -90,13 +90,16 @@ def build(argv: Sequence[str]) -> None:
     splits = [build_folder.with_absolute_paths(split) for split in splits]
     job, tokenizer = prepare(known, options, splits)
     if not build_folder.is_complete(job):
-        from preprocessing.build.graph import add_graph  # imports Beam: seconds, and only if there is work
+        # They import Beam: seconds, and only if there is work.
+        from preprocessing.build.graph import build_steps
+        from preprocessing.build.steps import graphs
 
         with build_folder.lock(job) as held:
             if not build_folder.is_complete(job):  # by another process, while this one waited
                 build_folder.start(job, tokenizer, splits, options.split_bytes)
                 with build_folder.watch(job, splits, held):
-                    run_pipeline(pipeline_options, lambda pipeline: add_graph(pipeline, len(splits), job))
+                    for add_graph in graphs(build_steps(len(splits), job), apart=runs_steps_apart(pipeline_options)):
+                        run_pipeline(pipeline_options, add_graph)
                 raise_failures(job.intermediate)
                 manifest = build_folder.finish(job, splits, tokenizer, thresholds)
                 build_folder.clean(job, keep=options.keep_intermediate)

@@ -2,7 +2,7 @@
 
 In: splits and a configuration. `extract.extract_split`: a split → one file of tokens, dealt to buckets, or where these
 are many to `partitions`, which `gather.gather_partition` deals on. `buckets.build_bucket`: a bucket's tokens → its
-shards, without `exact_duplicates`. `graph.py` joins them in Apache Beam, through which only numbers travel
+shards, without `exact_duplicates`. `graph.py` makes `steps` of Apache Beam of them, through which only numbers travel
 (`splits.py` and `references.py` say what they stand for; `metrics.py` tells the runner); `folder.py` starts and
 finishes the output folder; `runners.py` speaks Beam's options, `local_worker.py` is a process of the local engine;
 `word_counts.py` is the other Beam job, what a vocabulary is learnt from. Open first: `graph.py`.
@@ -22,6 +22,7 @@ __all__ = [
     "references",
     "runners",
     "splits",
+    "steps",
     "watch",
     "word_counts",
 ]

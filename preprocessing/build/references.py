@@ -48,14 +48,6 @@ def documents_by_number(content: dict[str, Any], count: int) -> Array:
     return counted
 
 
-def share_of(number: int, sharers: int, count: int) -> range:
-    """What sharer `number` of `sharers` names of `count` things: together they name each of them once.
-
-    A runner groups when all splits have named their share, so nothing of the next step is begun before all are done.
-    """
-    return range(number, count, sharers)
-
-
 def references_of_partition(partition: int, job: Job) -> list[BatchReference]:
     """Of all splits of the build, by file."""
     index = _index(job.intermediate, job.mark, job.inputs_hash)

@@ -115,6 +115,11 @@ def run_pipeline(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline
             time.sleep(PAUSE_SECONDS * attempt)
 
 
+def runs_steps_apart(options: "PipelineOptions") -> bool:
+    """Whether the steps of a job are pipelines of their own on this runner: `build/steps.py` says why."""
+    return str(options.get_all_options()["runner"]).rpartition(".")[2] == "DaskRunner"
+
+
 class _LostWorkers:
     """While a pipeline runs: what Beam's own threads in this process raise when a worker process is gone.
 

@@ -18,7 +18,7 @@ import pytest
 
 from preprocessing import folder_lock
 from preprocessing.build import folder as build_folder
-from preprocessing.build import gather, graph, partitions, runners
+from preprocessing.build import gather, graph, partitions, runners, steps
 from preprocessing.build.extract import loaded_tokenizer
 from preprocessing.build.references import read_sidecar
 from preprocessing.documents.drop_lists import document_key, write_drop_list
@@ -437,10 +437,10 @@ def test_documents_that_a_runner_loses_fail_the_build(
     build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    whole, every = graph.share_of, graph.references_of_bucket
-    monkeypatch.setattr(graph, "share_of", lambda *arguments: whole(*arguments)[1:])
+    whole, every = steps.share_of, graph.references_of_bucket
+    monkeypatch.setattr(steps, "share_of", lambda *arguments: whole(*arguments)[1:])
     assert "The runner delivered 0 of" in refused(capsys, build_shards())
-    monkeypatch.setattr(graph, "share_of", whole)
+    monkeypatch.setattr(steps, "share_of", whole)
     monkeypatch.setattr(graph, "references_of_bucket", lambda *arguments: every(*arguments)[1:])
     assert re.search(r"The runner delivered [1-9]\d* of", refused(capsys, build_shards(output=tmp_path / "other")))
     assert not (tmp_path / "shards" / "manifest.json").exists()
@@ -473,8 +473,8 @@ def test_a_large_build_writes_the_same(
 def test_partitions_that_a_runner_loses_fail_the_build(
     build_shards: Build, large: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = graph.share_of
-    monkeypatch.setattr(graph, "share_of", lambda *arguments: whole(*arguments)[1:])
+    whole = steps.share_of
+    monkeypatch.setattr(steps, "share_of", lambda *arguments: whole(*arguments)[1:])
     assert re.search(r"The runner delivered 0 of \d+ documents to partition 0", refused(capsys, build_shards()))
 
 

@@ -3,10 +3,8 @@
 import pickle
 from pathlib import Path
 
-import apache_beam as beam
 import numpy as np
 import pytest
-from apache_beam.coders import registry
 from apache_beam.internal import cloudpickle_pickler
 from apache_beam.metrics import MetricsFilter
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
@@ -17,8 +15,9 @@ from preprocessing.build import partitions
 from preprocessing.build.configuration import BuildConfiguration, Job, inputs_hash
 from preprocessing.build.extract import loaded_tokenizer
 from preprocessing.build.failures import raise_failures
-from preprocessing.build.graph import ExtractSplits, GatherPartitions, WriteShards, add_graph
+from preprocessing.build.graph import ExtractSplits, GatherPartitions, WriteShards, build_steps
 from preprocessing.build.metrics import NAMESPACE
+from preprocessing.build.steps import Barrier, Numbers, add_steps
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.shards.reader import read_table
@@ -64,7 +63,7 @@ def large(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bo
 
 def test_the_graph_writes_every_bucket_and_counts(job: Job, splits: list[Split], large: bool) -> None:
     pipeline = BeamTestPipeline(runner="FnApiRunner")
-    assert_that(add_graph(pipeline, len(splits), job), equal_to(range(BUCKETS)))
+    assert_that(add_steps(pipeline, build_steps(len(splits), job)), equal_to(range(BUCKETS)))
     result = pipeline.run()
     tables = [read_table(path) for path in sorted((job.folder / "documents").iterdir())]
     assert len(tables) == BUCKETS
@@ -80,38 +79,36 @@ def test_the_graph_writes_every_bucket_and_counts(job: Job, splits: list[Split],
     )
 
 
-def test_the_parts_say_what_they_did(job: Job, splits: list[Split], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each partition and each bucket once, whatever the number of splits."""
+def test_the_parts_say_what_is_done(job: Job, splits: list[Split], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partitions, "DIRECT_BUCKETS", 2)
     monkeypatch.setattr(partitions, "PARTITIONS", 2)
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        dealt = pipeline | ExtractSplits(len(splits), job)
-        assert_that(dealt | beam.Keys(), equal_to([0, 1]), label="partitions")
-        gathered = dealt | GatherPartitions(job)
-        assert_that(gathered, equal_to([(bucket, bucket // 3) for bucket in range(BUCKETS)]), label="buckets")
-        assert_that(gathered | WriteShards(job), equal_to(range(BUCKETS)), label="written")
+        extracted = pipeline | Numbers(len(splits)) | ExtractSplits(job)
+        assert_that(extracted, equal_to(range(len(splits))), label="splits")
+        gathered = extracted | "1" >> Barrier(len(splits), 2) | GatherPartitions(job)
+        assert_that(gathered, equal_to([0, 1]), label="partitions")
+        written = gathered | "2" >> Barrier(2, BUCKETS) | WriteShards(job)
+        assert_that(written, equal_to(range(BUCKETS)), label="buckets")
 
 
-def test_keys_have_deterministic_coders_and_steps_have_names(job: Job, splits: list[Split]) -> None:
+def test_the_steps_have_names_that_a_runner_shows(job: Job, large: bool) -> None:
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        dealt = pipeline | "ExtractSplits" >> ExtractSplits(len(splits), job)
-        written = dealt | "WriteShards" >> WriteShards(job)
-        for collection in (dealt, written):
-            assert registry.get_coder(collection.element_type).is_deterministic()
-        labels = {label for label in pipeline.applied_labels if "/" not in label}
-    assert labels == {"ExtractSplits", "WriteShards"}
+        add_steps(pipeline, build_steps(0, job))
+    names = {label for label in pipeline.applied_labels if "/" not in label}
+    gather = {"BeforeGatherPartitions", "GatherPartitions"} if large else set()
+    assert names == {"Numbers", "ExtractSplits", "BeforeWriteShards", "WriteShards"} | gather
 
 
 @pytest.mark.parametrize("pickler", [pickle, cloudpickle_pickler])
 def test_the_steps_travel_without_a_main_session(job: Job, pickler: object) -> None:
-    for step in (ExtractSplits(3, job), GatherPartitions(job), WriteShards(job)):
+    for step in (ExtractSplits(job), GatherPartitions(job), WriteShards(job)):
         assert b"__main__" not in pickler.dumps(step)  # type: ignore[attr-defined]
 
 
 def test_after_a_failure_nothing_is_made_of_what_is_there(job: Job, splits: list[Split], large: bool) -> None:
     Path(splits[-1].pieces()[-1].path).unlink()
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        add_graph(pipeline, len(splits), job)
+        add_steps(pipeline, build_steps(len(splits), job))
     with pytest.raises(PreprocessingError, match=r"c\.txt"):
         raise_failures(job.intermediate)
     assert not list(job.intermediate.glob("partition-*"))

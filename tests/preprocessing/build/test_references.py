@@ -12,17 +12,9 @@ from preprocessing.build.references import (
     read_sidecar,
     references_of_bucket,
     references_of_partition,
-    share_of,
     write_sidecar,
 )
 from preprocessing.errors import PreprocessingError
-
-
-@pytest.mark.parametrize(("splits", "count"), [(1, 1), (1, 7), (7, 1), (3, 10), (10, 3), (5, 5), (1000, 64)])
-def test_all_splits_together_name_everything_once(splits: int, count: int) -> None:
-    """So what travels through the runner grows with the corpus, and not with its square."""
-    named = [thing for number in range(splits) for thing in share_of(number, splits, count)]
-    assert sorted(named) == list(range(count))
 
 
 @pytest.fixture

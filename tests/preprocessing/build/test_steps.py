@@ -1,0 +1,66 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+from apache_beam.coders import registry
+from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+
+from preprocessing.build.steps import Barrier, Numbers, Step, add_steps, graphs, share_of
+
+
+@pytest.mark.parametrize(("sharers", "count"), [(1, 1), (1, 7), (7, 1), (3, 10), (10, 3), (5, 5), (1000, 64)])
+def test_all_together_name_everything_once(sharers: int, count: int) -> None:
+    """So what travels through the runner grows with the corpus, and not with its square."""
+    named = [thing for number in range(sharers) for thing in share_of(number, sharers, count)]
+    assert sorted(named) == list(range(count))
+
+
+@pytest.mark.parametrize(("sharers", "count"), [(1, 5), (5, 1), (4, 9)])
+def test_a_barrier_names_the_numbers_of_the_next_step(sharers: int, count: int) -> None:
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        numbers = pipeline | Numbers(sharers)
+        assert_that(numbers, equal_to(range(sharers)), label="given")
+        assert_that(numbers | Barrier(sharers, count), equal_to(range(count)), label="named")
+        for collection in (numbers, numbers | "typed" >> Barrier(sharers, count)):
+            assert registry.get_coder(collection.element_type).is_deterministic()
+
+
+class Log(beam.PTransform):
+    """Writes a line for each piece of work of a step."""
+
+    def __init__(self, name: str, log: Path) -> None:
+        super().__init__()
+        self.name, self.log = name, log
+
+    def expand(self, numbers: beam.PCollection) -> beam.PCollection:
+        return numbers | beam.FlatMap(write, self.name, self.log).with_output_types(int)
+
+
+def write(number: int, name: str, log: Path) -> Iterator[int]:
+    with log.open("a") as stream:
+        stream.write(f"{name} {number}\n")
+    yield number
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_step_begins_when_the_one_before_it_is_done(tmp_path: Path, apart: bool) -> None:
+    log = tmp_path / "log"
+    counts = {"First": 5, "Second": 2, "Third": 7}
+    steps = [Step(name, Log(name, log), count) for name, count in counts.items()]
+    pipelines = graphs(steps, apart=apart)
+    assert len(pipelines) == (3 if apart else 1)
+    for add in pipelines:
+        with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+            add(pipeline)
+            assert any(label.endswith("/Wait") for label in pipeline.applied_labels) == (not apart)
+    lines = log.read_text().split("\n")[:-1]
+    assert [line.split()[0] for line in lines] == [name for name, count in counts.items() for _ in range(count)]
+    assert sorted(lines) == sorted(f"{name} {number}" for name, count in counts.items() for number in range(count))
+
+
+def test_the_last_step_gives_its_numbers(tmp_path: Path) -> None:
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        done = add_steps(pipeline, [Step("A", Log("A", tmp_path / "log"), 3), Step("B", Log("B", tmp_path / "log"), 4)])
+        assert_that(done, equal_to(range(4)))
