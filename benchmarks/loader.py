@@ -1,7 +1,8 @@
 """The loader against `datasets` with a Hugging Face collator, on the same shards; one core.
 
-    python -m benchmarks.loader [SHARDS] [--sequence-length 128]
+    python -m benchmarks.loader [SHARDS] [--sequence-length 128] [--mapped-shards 200]
 
+With `--mapped-shards` no more shards are mapped at a time, as in a build of more than half of `vm.max_map_count`.
 Without SHARDS it makes synthetic ones (many shards, so that a batch touches all of them). Times are of the process's
 CPU, medians over alternating rounds of both. The last line is one JSON object.
 """
@@ -26,15 +27,18 @@ from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.data.dynamic_masking import MaskingVocabulary
 from pretraining.data.examples import Examples
 from pretraining.data.loader import Loader
+from pretraining.data.mapped_shards import OF_PROCESS, Mappings
 from pretraining.data.sampler import Position, Sampler
 from pretraining.errors import PretrainingError
 
 BATCH = 256
 
 
-def ours(shard_set: ShardSet, length: int, *, dynamic: bool = False) -> Callable[[], int]:
+def ours(
+    shard_set: ShardSet, length: int, *, dynamic: bool = False, mappings: Mappings = OF_PROCESS
+) -> Callable[[], int]:
     """A function that makes the next global batch, packed, and returns its real tokens."""
-    examples = Examples([shard_set], "train", length)
+    examples = Examples([shard_set], "train", length, mappings)
     sampler = Sampler.weighted(tuple(examples.set_sizes), (), 1)
     vocabulary = None
     if dynamic:
@@ -60,8 +64,8 @@ def theirs(shard_set: ShardSet, length: int) -> Callable[[], int]:
 
     tokenizer = AutoTokenizer.from_pretrained(str(shard_set.tokenizer_path))
     collate = DataCollatorWithPadding(tokenizer)
-    records = shard_set.records("train", length)
-    table = concatenate_datasets([Dataset.from_file(str(shard_set.folder / record.name)) for record in records])
+    files = shard_set.records("train", length).files()
+    table = concatenate_datasets([Dataset.from_file(str(shard_set.folder / file.name)) for file in files])
     shuffled = table.shuffle(seed=1)
     place = 0
 
@@ -102,19 +106,25 @@ def rates(makers: dict[str, Callable[[], int]], rounds: int, seconds: float) -> 
     return {name: statistics.median(values) for name, values in found.items()}
 
 
-def measure(folder: Path, length: int, rounds: int = 5, seconds: float = 0.5) -> dict[str, Any]:
+def measure(
+    folder: Path, length: int, rounds: int = 5, seconds: float = 0.5, mappings: Mappings = OF_PROCESS
+) -> dict[str, Any]:
     """The figures of one shard folder."""
     import torch
 
     torch.set_num_threads(1)
     shard_set = ShardSet.open(folder)
     start = time.process_time()
-    examples = Examples([shard_set], "train", length)
+    examples = Examples([shard_set], "train", length, mappings)
     opening = time.process_time() - start
+    start = time.process_time()
+    for shard in range(min(len(examples.shards), mappings.limit)):
+        examples.shards.column(shard, "document_a")
+    mapping = time.process_time() - start
     found = rates(
         {
-            "loader": ours(shard_set, length),
-            "dynamic": ours(shard_set, length, dynamic=True),
+            "loader": ours(shard_set, length, mappings=mappings),
+            "dynamic": ours(shard_set, length, dynamic=True, mappings=mappings),
             "datasets": theirs(shard_set, length),
         },
         rounds,
@@ -124,6 +134,8 @@ def measure(folder: Path, length: int, rounds: int = 5, seconds: float = 0.5) ->
         "examples": len(examples),
         "shards": len(examples.shards),
         "open_seconds": opening,
+        "map_seconds": mapping,
+        "mapped_shards": mappings.live,
         "loader_tokens_per_second": found["loader"],
         "loader_dynamic_tokens_per_second": found["dynamic"],
         "datasets_tokens_per_second": found["datasets"],
@@ -145,6 +157,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = OptionParser("python -m benchmarks.loader", (__doc__ or "").split("\n")[0])
     parser.add_argument("shards", type=Path, nargs="?", help="folder of a build (default: synthetic shards)")
     parser.add_argument("--sequence-length", type=int, default=128, help="length of the examples in tokens")
+    parser.add_argument(
+        "--mapped-shards",
+        type=int,
+        default=OF_PROCESS.limit,
+        help="how many shards are mapped at a time (default: half of vm.max_map_count)",
+    )
     try:
         compare(parser.parse_args(argv))
     except (PreprocessingError, PretrainingError) as error:
@@ -164,7 +182,7 @@ def compare(arguments: argparse.Namespace) -> None:
             lengths=(arguments.sequence_length,),
             words=30_000,
         )
-        figures = measure(folder, arguments.sequence_length)
+        figures = measure(folder, arguments.sequence_length, mappings=Mappings(arguments.mapped_shards))
     figures["order_seconds_160m"] = order_seconds()
     assert np.isfinite(figures["loader_tokens_per_second"])
     print(json.dumps(figures))

@@ -11,7 +11,17 @@ import pyarrow as pa
 
 from preprocessing.examples.arrays import Examples
 from preprocessing.examples.statistics import CorpusStatistics
-from preprocessing.shards import FORMAT_VERSION, Manifest, documents_path, shard_path, write_documents, write_shard
+from preprocessing.shards import (
+    FORMAT_VERSION,
+    DocumentTableRecords,
+    InputRecords,
+    Manifest,
+    ShardRecords,
+    documents_path,
+    shard_path,
+    write_documents,
+    write_shard,
+)
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer
 
 SOURCES = ("books", "wikipedia")
@@ -68,13 +78,13 @@ def write_shards(
         configuration_hash="synthetic",
         configuration={"synthetic": True},
         inputs_hash="synthetic",
-        inputs=(),
+        inputs=InputRecords.of(()),
         tokenizer_fingerprint=tokenizer.fingerprint,
         vocabulary_size=tokenizer.vocabulary_size,
         buckets=shards,
         lengths=tuple(lengths),
-        shards=tuple(records),
-        documents=tuple(documents),
+        shards=ShardRecords.of(records),
+        documents=DocumentTableRecords.of(documents),
         tally={"counters": {}},
         corpus=CorpusStatistics(),
         statistics={},

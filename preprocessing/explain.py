@@ -66,12 +66,12 @@ def sentences_of(ids: Sequence[int], document: Document, tokenizer: Tokenizer) -
 
 def explain(path: Path, row: int, pattern: str | None, console: Console) -> None:
     """Prints the explanation of a row."""
-    shards, record = locate_shard(path)
+    shards, file = locate_shard(path)
     tokenizer = Tokenizer.load(shards.tokenizer_path)
-    example = read_example(shards.read(record), row, shards.documents_of(record), tokenizer)
+    example = read_example(shards.read(file), row, shards.documents_of(file), tokenizer)
     options = source_options(shards.manifest.configuration)
     label = "random next (1)" if example.is_random_next else "is next (0)"
-    console.print(Text(f"{record.name} row {row}: {len(example.shown)} tokens, label: {label}", style="bold"))
+    console.print(Text(f"{file.name} row {row}: {len(example.shown)} tokens, label: {label}", style="bold"))
     segments = [("A", example.document_a, example.segment_a_ids)]
     if example.has_second_segment:
         segments.append(("B", example.document_b, example.segment_b_ids))

@@ -52,7 +52,7 @@ class ExportOptions(BaseModel):
 def export(shards: ShardSet, options: ExportOptions) -> list[Path]:
     """Writes the files; returns them. Raises PreprocessingError for a folder of something else."""
     length = options.sequence_length or shards.lengths[0]
-    records = [record for record in shards.records(options.split, length) if record.rows]
+    files = shards.records(options.split, length).with_rows().files()
     folder = Path(options.output)
     identity = {
         "fingerprint": shards.fingerprint,
@@ -68,10 +68,10 @@ def export(shards: ShardSet, options: ExportOptions) -> list[Path]:
         pad_id = Tokenizer.load(shards.tokenizer_path).pad_id
         with_pairs = shards.manifest.configuration.get("examples", {}).get("objective") != "none"
         targets = []
-        for record in records:
-            target = folder / Path(record.name).with_suffix(".parquet").name
+        for file in files:
+            target = folder / Path(file.name).with_suffix(".parquet").name
             if not target.is_file():
-                tables = _tables(shards.read(record), length if options.pad else None, pad_id, with_pairs)
+                tables = _tables(shards.read(file), length if options.pad else None, pad_id, with_pairs)
                 _write(target, tables)
             targets.append(target)
     return targets

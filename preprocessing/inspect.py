@@ -55,21 +55,21 @@ def show(folder: Path, choice: Choice, console: Console) -> None:
     """Prints the chosen examples. PreprocessingError when the build has none of that split and length."""
     shards = ShardSet.open(folder)
     split, length = choice.split, choice.sequence_length or shards.lengths[0]
-    records = [record for record in shards.records(split, length) if record.rows]
-    if not records:
+    records = shards.records(split, length).with_rows()
+    if not len(records):
         raise PreprocessingError(f"{folder} has no examples in {split} of length {length}; choose another --split.")
     tokenizer = Tokenizer.load(shards.tokenizer_path)
     mask_token = tokenizer.tokens[tokenizer.mask_id]
     console.print(legend())
-    for place, row in choose_rows([record.rows for record in records], choice.rows, choice.seed):
-        record = records[place]
-        example = read_example(shards.read(record), row, shards.documents_of(record), tokenizer)
+    for place, row in choose_rows(records.rows.tolist(), choice.rows, choice.seed):
+        file = records.file(place)
+        example = read_example(shards.read(file), row, shards.documents_of(file), tokenizer)
         body = render(example, mask_token)
         body.append(f"\nA: {source_line(example.document_a)}")
         if example.has_second_segment:
             body.append(f"\nB: {source_line(example.document_b)}")
         label = "random next" if example.is_random_next else "is next"
-        title = f"row {row}: {label}, {len(example.shown)} tokens, {len(example.masks)} masks, {record.name}"
+        title = f"row {row}: {label}, {len(example.shown)} tokens, {len(example.masks)} masks, {file.name}"
         console.print(Panel(body, title=Text(title), title_align="left"))
 
 

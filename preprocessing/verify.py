@@ -13,17 +13,26 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Literal
 
 from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards import MANIFEST_NAME, DocumentTableRecord, Manifest, ShardRecord, read_shard, read_table
+from preprocessing.shards import (
+    MANIFEST_NAME,
+    TABLES_FOLDER,
+    FileRecord,
+    Manifest,
+    read_shard,
+    read_table,
+)
 from preprocessing.shards.content_check import check_content
 from preprocessing.tokens.tokenizer import Tokenizer
 
 TOKENIZER_FOLDER = "tokenizer"
-DATA_FOLDERS = ("train", "heldout", "documents", TOKENIZER_FOLDER)
+DATA_FOLDERS = ("train", "heldout", "documents", TOKENIZER_FOLDER, TABLES_FOLDER)
+_AT_A_TIME = 1024
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,14 +53,19 @@ def verify(folder: Path) -> tuple[Manifest, list[Problem]]:
     Raises PreprocessingError when there is no readable manifest.
     """
     manifest = Manifest.read(folder)
-    documents = {record.name: record.rows for record in manifest.documents}
-    records: list[ShardRecord | DocumentTableRecord] = [*manifest.shards, *manifest.documents]
-    # Hashing releases the interpreter's lock, so threads share the cores.
+    documents = {file.name: file.rows for file in manifest.documents.files()}
+    lengths = manifest.shards.column("length").tolist()
+    others = chain(manifest.documents.files(), (table.file for table in manifest.tables.values()))
+    files = chain(zip(manifest.shards.files(), lengths, strict=True), zip(others, repeat(None)))
+    problems: list[Problem] = []
+    # Hashing releases the interpreter's lock, so threads share the cores; the pool holds what it is given.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(lambda record: _check(folder, record, manifest.vocabulary_size, documents), records)
-        problems = [problem for problem in found if problem is not None]
+        while some := list(islice(files, _AT_A_TIME)):
+            found = pool.map(lambda file: _check(folder, file[0], file[1], manifest.vocabulary_size, documents), some)
+            problems += [problem for problem in found if problem is not None]
     problems += _check_tokenizer(folder, manifest)
-    known = {record.name for record in records}
+    known = {*(file.name for file in manifest.shards.files()), *documents}
+    known |= {table.name for table in manifest.tables.values()}
     problems += [
         Problem("extra", name, "not in the manifest; remove it")
         for name in _files(folder)
@@ -61,7 +75,7 @@ def verify(folder: Path) -> tuple[Manifest, list[Problem]]:
 
 
 def _check(
-    folder: Path, record: ShardRecord | DocumentTableRecord, vocabulary_size: int, documents: Mapping[str, int]
+    folder: Path, record: FileRecord, length: int | None, vocabulary_size: int, documents: Mapping[str, int]
 ) -> Problem | None:
     path = folder / record.name
     try:
@@ -78,7 +92,7 @@ def _check(
     if sha256 != record.sha256:
         return Problem("corrupt", record.name, f"sha256 {sha256}, the manifest says {record.sha256}")
     try:  # the bytes are as the manifest says; this catches one that does not tell what they hold
-        rows = _rows(folder, record, vocabulary_size, documents)
+        rows = _rows(folder, record, length, vocabulary_size, documents)
     except PreprocessingError as error:
         return Problem("corrupt", record.name, str(error))
     if rows != record.rows:
@@ -87,13 +101,14 @@ def _check(
 
 
 def _rows(
-    folder: Path, record: ShardRecord | DocumentTableRecord, vocabulary_size: int, documents: Mapping[str, int]
+    folder: Path, record: FileRecord, length: int | None, vocabulary_size: int, documents: Mapping[str, int]
 ) -> int:
-    if not isinstance(record, ShardRecord):
+    """`length` is that of a shard's examples, None for any other table."""
+    if length is None:
         return int(read_table(folder / record.name).num_rows)
     shard = read_shard(folder / record.name, record)
     table = f"documents/{Path(record.name).name}"
-    check_content(shard, record.length, vocabulary_size, documents.get(table, 0))
+    check_content(shard, length, vocabulary_size, documents.get(table, 0))
     return shard.rows
 
 
@@ -132,8 +147,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if problems:
         print(f"preprocessing.verify: {arguments.folder} has {len(problems)} problems, see above", file=sys.stderr)
         return PreprocessingError.exit_code
-    rows = sum(record.rows for record in manifest.shards)
-    size = sum(record.bytes for record in manifest.shards) + sum(record.bytes for record in manifest.documents)
+    rows = int(manifest.shards.rows.sum())
+    size = int(manifest.shards.bytes.sum()) + int(manifest.documents.bytes.sum())
     print(f"{len(manifest.shards)} shards, {rows} examples, {size} bytes: intact ({MANIFEST_NAME} agrees)")
     print(manifest.fingerprint)
     return 0

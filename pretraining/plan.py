@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards import ShardRecord, ShardSet
+from preprocessing.shards import ShardSet
 from pretraining.configuration.recipe import recipe_of, recipe_parser
 from pretraining.configuration.tables import Recipe
 from pretraining.data.batching import micro_batches_per_rank
@@ -84,14 +84,14 @@ def work_of_shards(recipe: Recipe) -> Work | None:
     if not recipe.data.shards:
         return None
     try:
-        records: list[ShardRecord] = []
-        for folder in recipe.data.shards:
-            records += ShardSet.open(folder).records("train", recipe.data.sequence_length)
+        sets = [ShardSet.open(folder).records("train", recipe.data.sequence_length) for folder in recipe.data.shards]
+        histograms = [records.length_histogram() for records in sets]
     except PreprocessingError as error:
         raise PretrainingError(str(error)) from error
-    rows = sum(record.rows for record in records)
-    squared = sum(n * length * length for record in records for length, n in record.length_histogram.items())
-    tokens, masked = sum(record.tokens for record in records), sum(record.masked_tokens for record in records)
+    squared = sum(rows * length * length for histogram in histograms for length, rows in histogram.items())
+    tokens, masked, rows = (
+        sum(int(records.column(name).sum()) for records in sets) for name in ("tokens", "masked_tokens", "rows")
+    )
     return Work(*(round(1000 * value / max(rows, 1)) for value in (tokens, squared, masked, rows)))
 
 

@@ -1,7 +1,7 @@
 """Shards: every node has all of them, and a sample of the files is as the manifest says."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,48 +36,58 @@ def measure(meeting: Meeting, folders: Sequence[str], mib: float) -> Shards:
     from preprocessing.errors import PreprocessingError
     from preprocessing.shards import Manifest
 
-    files: list[File] = []
-    fingerprints, broken = {}, []
+    fingerprints, broken, listed_in = {}, [], []
     for folder in folders:
         try:
             manifest = Manifest.read(Path(folder))
+            fingerprints[folder] = manifest.fingerprint
         except PreprocessingError as error:
             broken.append(str(error))
         except OSError as error:
             broken.append(f"{folder} cannot be read ({error.strerror}); mend that, or leave the node out")
         else:
-            fingerprints[folder] = manifest.fingerprint
-            files += [File(Path(folder) / shard.name, shard.bytes, shard.sha256) for shard in manifest.shards]
+            listed_in.append((Path(folder), manifest.shards))
+    # Columns, and an object only for a file that this rank looks at: a build may have hundreds of thousands.
+    places = [(folder, shards, place) for folder, shards in listed_in for place in range(len(shards))]
+    sizes = [size for _, shards in listed_in for size in shards.bytes.tolist()]
+    hashes = [digest.tobytes() for _, shards in listed_in for digest in shards.sha256]
+
+    def files(chosen: Iterable[int]) -> Iterator[File]:
+        for folder, shards, place in map(places.__getitem__, chosen):
+            found = shards.file(place)
+            yield File(folder / found.name, found.bytes, found.sha256)
+
     neighbours = [rank for rank, host in enumerate(meeting.hosts) if host == meeting.host]
-    broken += absent(files[neighbours.index(meeting.rank) :: len(neighbours)])
-    sample = share_of(files, meeting.rank, meeting.world_size, int(mib * MEBIBYTE))
+    broken += absent(files(range(neighbours.index(meeting.rank), len(places), len(neighbours))))
+    sample = list(files(share_of(hashes, sizes, meeting.rank, meeting.world_size, int(mib * MEBIBYTE))))
     return Shards(
         host=meeting.host,
         rank=meeting.rank,
         fingerprints=fingerprints,
-        files=len(files),
-        bytes=sum(file.bytes for file in files),
+        files=len(sizes),
+        bytes=sum(sizes),
         hashed_files=len(sample),
         hashed_bytes=sum(file.bytes for file in sample),
         broken=(*broken, *changed(sample)),
     )
 
 
-def share_of(files: Sequence[File], rank: int, world_size: int, budget: int) -> list[File]:
+def share_of(hashes: Sequence[bytes], sizes: Sequence[int], rank: int, world_size: int, budget: int) -> list[int]:
     """The files that `rank` hashes: of a mixed order every `world_size`th, while they fit into `budget` bytes.
 
-    No file falls to two ranks, and all of them are hashed where the budget allows it.
+    No file falls to two ranks, and all of them are hashed where the budget allows it. `hashes` and `sizes` are those of
+    all files; the places of the chosen ones come back.
     """
-    mixed = sorted(files, key=lambda file: (file.sha256, file.path))
+    mixed = sorted(range(len(hashes)), key=hashes.__getitem__)
     taken = []
-    for file in mixed[rank::world_size]:
-        if file.bytes <= budget:
-            taken.append(file)
-            budget -= file.bytes
+    for place in mixed[rank::world_size]:
+        if sizes[place] <= budget:
+            taken.append(place)
+            budget -= sizes[place]
     return taken
 
 
-def absent(files: Sequence[File]) -> Iterator[str]:
+def absent(files: Iterable[File]) -> Iterator[str]:
     """Files that are not there, or not of their size."""
     for file in files:
         try:

@@ -48,8 +48,8 @@ def rows(shards: Path, length: int) -> Iterator[dict[str, str]]:
 
     shard_set = ShardSet.open(shards)
     tokenizer = Tokenizer.load(shard_set.tokenizer_path).backend
-    for record in shard_set.records("heldout", length):
-        shard = shard_set.read(record)
+    for file in shard_set.records("heldout", length).files():
+        shard = shard_set.read(file)
         ids = np.array(shard.input_ids)
         masks_of_row = np.diff(shard.mask_offsets)
         ids[np.repeat(shard.token_offsets[:-1], masks_of_row) + shard.masked_positions] = shard.masked_labels
@@ -57,8 +57,8 @@ def rows(shards: Path, length: int) -> Iterator[dict[str, str]]:
             tokens = ids[shard.token_offsets[row] : shard.token_offsets[row + 1]].tolist()
             b = int(shard.segment_b_start[row])
             yield {
-                "id": f"{record.name}:{row}",
-                "document": f"{record.name}:{shard.document_a[row]}",
+                "id": f"{file.name}:{row}",
+                "document": f"{file.name}:{shard.document_a[row]}",
                 "text_a": tokenizer.decode(tokens[1 : b - 1]),
                 "text_b": tokenizer.decode(tokens[b:-1]),
                 "label": LABELS[int(shard.is_random_next[row])],

@@ -22,6 +22,7 @@ from preprocessing.examples.default_recipe import build_examples
 from preprocessing.examples.reference_examples import build_reference_examples
 from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
 from preprocessing.shards import (
+    AnyFile,
     DocumentTableRecord,
     ShardRecord,
     documents_path,
@@ -102,14 +103,13 @@ def read_result(job: Job, bucket: int) -> BucketResult | None:
     if not path.is_file():
         return None
     result = BucketResult.model_validate_json(path.read_text(encoding="utf-8"))
-    return result if all_in_place(job.folder, result.shards, (result.documents,)) else None
+    return result if all_in_place(job.folder, (*result.shards, result.documents)) else None
 
 
-def all_in_place(folder: Path, shards: Iterable[ShardRecord], documents: Iterable[DocumentTableRecord]) -> bool:
-    """Whether the files of all records lie in `folder` with their full size."""
-    expected = {record.name: record.bytes for record in shards} | {record.name: record.bytes for record in documents}
-    paths = {folder / name: size for name, size in expected.items()}
-    return all(path.is_file() and path.stat().st_size == size for path, size in paths.items())
+def all_in_place(folder: Path, files: Iterable[AnyFile]) -> bool:
+    """Whether all files lie in `folder` with their full size."""
+    paths = ((folder / file.name, file.bytes) for file in files)
+    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
 
 def _write_length(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,21 @@ from preprocessing.errors import PreprocessingError
 from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
 from preprocessing.folder_lock import FolderLock
 from preprocessing.owned_folder import held_folder, remove_own, require_own
-from preprocessing.shards import FORMAT_VERSION, MANIFEST_NAME, SPLITS, InputRecord, Manifest, statistics_key
+from preprocessing.shards import (
+    FORMAT_VERSION,
+    MANIFEST_NAME,
+    SPLITS,
+    TABLE_NAMES,
+    TABLES_FOLDER,
+    DocumentTableRecord,
+    DocumentTableRecords,
+    InputRecord,
+    InputRecords,
+    Manifest,
+    PackedShards,
+    ShardRecords,
+    statistics_key,
+)
 from preprocessing.shards.report import write_report
 from preprocessing.shards.thresholds import ThresholdOptions, enforce
 from preprocessing.sources.identity import KnownInputs, write_known
@@ -40,6 +55,7 @@ INPUTS_NAME = "inputs.feather"
 _SHARDS = r"part-\d{5,}-of-\d{5,}\.arrow"
 _INTERMEDIATE = r"(?:split-[0-9a-f]{32}|splits|partition-\d{5,}|bucket-\d{5,})(?:-[0-9a-f]{16})?\.(?:arrow|json)"
 _TOKENIZER = r"vocab\.txt|tokenizer\.json|tokenizer_config\.json"
+_TABLES = "|".join(map(re.escape, TABLE_NAMES))
 _TOP = r"inputs\.feather|build\.json|manifest\.json|report\.html|report\.json"
 
 
@@ -68,7 +84,7 @@ def is_complete(job: Job) -> bool:
     if not (job.folder / MANIFEST_NAME).is_file():
         return False
     manifest = Manifest.read(job.folder)
-    return all_in_place(job.folder, manifest.shards, manifest.documents)
+    return all_in_place(job.folder, chain(manifest.shards.files(), manifest.documents.files()))
 
 
 def lock(job: Job) -> FolderLock:
@@ -97,6 +113,7 @@ def start(job: Job, tokenizer: Tokenizer, splits: Sequence[Split], split_bytes: 
     make_folder(job.intermediate)
     remove_own(job.folder, _TOP, temporary_only=True)
     remove_own(job.tokenizer_path, _TOKENIZER, temporary_only=True)
+    remove_own(job.folder / TABLES_FOLDER, _TABLES, temporary_only=True)
     remove_own(job.intermediate, _INTERMEDIATE, temporary_only=True)
     lengths = job.configuration.examples.sequence_lengths
     for place in ("documents", *(statistics_key(split, length) for split in SPLITS for length in lengths)):
@@ -134,15 +151,19 @@ def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: 
         expected += documents_by_number(content, partitions.count)
     if not partitions.direct:
         expected = _gathered(job, expected)
-    results = [_result(job, bucket, int(expected[bucket])) for bucket in np.flatnonzero(expected).tolist()]
     corpus = CorpusStatistics()
     statistics: dict[str, ExampleStatistics] = {}
-    for result in results:
+    # A result is let go before the next one is read: histograms as dicts are gigabytes where there are many buckets.
+    packed, documents = PackedShards(), list[DocumentTableRecord]()
+    for bucket in np.flatnonzero(expected).tolist():
+        result = _result(job, bucket, int(expected[bucket]))
         tally.merge(Tally.from_json(result.tally))
         corpus += result.corpus
         for key, found in result.statistics.items():
             statistics[key] = statistics.get(key, ExampleStatistics()) + found
-    _balance(tally, results)
+        packed.add(result.shards)
+        documents.append(result.documents)
+    _balance(tally, documents)
     refuse_idle_lists(job.configuration.source.drop_lists, tally)
     objective = job.configuration.examples.objective
     _refuse_too_little(tally, statistics, objective)
@@ -152,13 +173,13 @@ def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: 
         configuration_hash=job.configuration_hash,
         configuration=job.configuration.to_json(),
         inputs_hash=job.inputs_hash,
-        inputs=_inputs(splits),
+        inputs=InputRecords.of(_inputs(splits)),
         tokenizer_fingerprint=tokenizer.fingerprint,
         vocabulary_size=tokenizer.vocabulary_size,
         buckets=job.configuration.buckets,
         lengths=job.configuration.examples.sequence_lengths,
-        shards=tuple(shard for result in results for shard in result.shards),
-        documents=tuple(result.documents for result in results),
+        shards=ShardRecords(*packed.finish()),
+        documents=DocumentTableRecords.of(documents),
         tally=tally.to_json(),
         corpus=corpus,
         statistics=statistics,
@@ -229,8 +250,8 @@ def _require_delivered(found: int, documents: int, place: str, sidecar: Path) ->
         )
 
 
-def _balance(tally: Tally, results: Sequence[BucketResult]) -> None:
-    rows = sum(result.documents.rows for result in results)
+def _balance(tally: Tally, documents: Sequence[DocumentTableRecord]) -> None:
+    rows = sum(table.rows for table in documents)
     if tally.unaccounted or rows != tally.documents_out:
         raise PreprocessingError(
             f"The books do not balance: {tally.documents_in} documents in, {tally.documents_out} out, "

@@ -2,33 +2,44 @@
 
 In: the examples of a bucket as flat arrays (`preprocessing.examples.arrays.Examples`: ids [tokens] uint16, offsets
 [rows + 1], masked positions and labels [masks]). Out: `SPLIT/LENGTH/part-….arrow`, `documents/part-….arrow`
-(lineage), and, last, `manifest.json` with counts, hashes and what was dropped; a reader gets the same arrays back as
-views of the mapped file. Open first: `manifest.py`, then `reader.py`. `report.py` and `thresholds.py` look at a
-manifest, `example_text.py` and `example_view.py` at one row.
+(lineage), `manifest/….arrow` (every file with its counts and hash), and, last, `manifest.json`; a reader gets the same
+arrays back as views of the mapped file. Open first: `manifest.py`, then `reader.py`. A row of the manifest's tables is
+in `records.py`; `record_packing.py` makes columns of rows, `record_columns.py` answers from them, `record_tables.py`
+writes and maps them. `report.py` and `thresholds.py` look at a manifest, `example_text.py` and `example_view.py` at one
+row.
 """
 
 from preprocessing.shards.manifest import (
     FORMAT_VERSION,
     MANIFEST_NAME,
     SPLITS,
-    DocumentTableRecord,
-    InputRecord,
     Manifest,
-    ShardRecord,
     statistics_key,
 )
 from preprocessing.shards.reader import Shard, ShardSet, read_shard, read_table
+from preprocessing.shards.record_columns import DocumentTableRecords, InputRecords, ShardRecords
+from preprocessing.shards.record_packing import PackedShards
+from preprocessing.shards.record_tables import TABLE_NAMES, TABLES_FOLDER
+from preprocessing.shards.records import AnyFile, DocumentTableRecord, FileRecord, InputRecord, ShardRecord
 from preprocessing.shards.writer import documents_path, shard_path, write_documents, write_shard
 
 __all__ = [
     "FORMAT_VERSION",
     "MANIFEST_NAME",
     "SPLITS",
+    "TABLES_FOLDER",
+    "TABLE_NAMES",
+    "AnyFile",
     "DocumentTableRecord",
+    "DocumentTableRecords",
+    "FileRecord",
     "InputRecord",
+    "InputRecords",
     "Manifest",
+    "PackedShards",
     "Shard",
     "ShardRecord",
+    "ShardRecords",
     "ShardSet",
     "content_check",
     "documents_path",

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards.manifest import ShardRecord
 from preprocessing.shards.reader import Shard, ShardSet
+from preprocessing.shards.records import FileRecord
 from preprocessing.tokens.tokenizer import Tokenizer
 
 SPECIAL_AT_START, SPECIAL_AT_END = 1, 1
@@ -81,7 +81,7 @@ def read_example(shard: Shard, row: int, documents: Any, tokenizer: Tokenizer) -
     )
 
 
-def locate_shard(path: Path) -> tuple[ShardSet, ShardRecord]:
+def locate_shard(path: Path) -> tuple[ShardSet, FileRecord]:
     """The shard set and the record of a shard by its path, FOLDER/SPLIT/LENGTH/part-….arrow.
 
     Raises PreprocessingError when the path is not that of a shard of a complete build.
@@ -93,9 +93,9 @@ def locate_shard(path: Path) -> tuple[ShardSet, ShardRecord]:
         raise PreprocessingError(f"{path}: there is no such file; give FOLDER/train/128/part-….arrow.")
     shards = ShardSet.open(folder)
     name = path.absolute().relative_to(folder).as_posix()
-    for record in shards.manifest.shards:
-        if record.name == name:
-            return shards, record
+    place = shards.manifest.shards.find(name)
+    if place is not None:
+        return shards, shards.manifest.shards.file(place)
     raise PreprocessingError(f"{path} is not among the shards of {folder}; its manifest lists those there are.")
 
 

@@ -1,114 +1,96 @@
-"""What a finished folder of shards holds: every file with its hash, and what became of every document."""
+"""What a finished folder of shards holds: every file with its hash, and what became of every document.
+
+`manifest.json` is small and written last. The records of shards, document tables and inputs, which grow with the
+build, are tables beside it (`record_tables.py`), which it names with their hashes.
+"""
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from preprocessing.atomic_file import write_text
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
+from preprocessing.shards.record_columns import DocumentTableRecords, FileRecords, InputRecords, Records, ShardRecords
+from preprocessing.shards.record_packing import ascend, flat
+from preprocessing.shards.record_tables import open_tables, write_tables
+from preprocessing.shards.records import DocumentTableRecord, InputRecord, Record, ShardRecord, TableRecord
 
 FORMAT_VERSION = 1
+"""Of the shards."""
+MANIFEST_VERSION = 2
+"""Of the manifest itself. Version 1 held all records in `manifest.json`, and is still read."""
 MANIFEST_NAME = "manifest.json"
 SPLITS = ("train", "heldout")
 
-Split = Literal["train", "heldout"]
 
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ShardRecord(_Record):
-    """One shard. `name` is relative to the shard folder, `bytes` the size of the file."""
-
-    name: str
-    split: str
-    length: int
-    rows: int
-    tokens: int
-    masked_tokens: int
-    random_pairs: int
-    sha256: str
-    bytes: int
-    length_histogram: dict[int, int]
-    """Tokens of an example, special tokens included → number of examples."""
-
-
-class DocumentTableRecord(_Record):
-    """The table of one bucket's documents, which `document_a` and `document_b` of its shards point into."""
-
-    name: str
-    rows: int
-    sha256: str
-    bytes: int
-
-
-class InputRecord(_Record):
-    """One input file as it was read: `file` relative to the fixed prefix of the glob."""
-
-    source: str
-    file: str
-    bytes: int
-    splits: int
-
-
-class Manifest(_Record):
+class Manifest(Record):
     """`manifest.json`, the last file of a build: where it lies, the build is complete."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     format_version: int
     configuration_hash: str
     configuration: dict[str, Any]
     inputs_hash: str
-    inputs: tuple[InputRecord, ...]
+    inputs: InputRecords
     tokenizer_fingerprint: str
     vocabulary_size: int
     buckets: int
     lengths: tuple[int, ...]
-    shards: tuple[ShardRecord, ...]
-    documents: tuple[DocumentTableRecord, ...]
+    shards: ShardRecords
+    documents: DocumentTableRecords
     tally: dict[str, Any]
     """Merged `Tally` of all splits and buckets, as its `to_json` gives it."""
     corpus: CorpusStatistics
     statistics: dict[str, ExampleStatistics]
     """By split and length, for instance "train/128"."""
+    tables: dict[str, TableRecord] = Field(default_factory=dict)
+    """The tables that `shards`, `documents` and `inputs` were read from; none before they are written."""
 
     @property
     def counters(self) -> dict[str, int]:
         """Counters by name: `documents_in`, `documents_out`, `dropped.<reason>` and others."""
         return dict(self.tally["counters"])
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """One sha256 (hexadecimal) over the names and hashes of all shards and document tables."""
-        digest = hashlib.sha256()
-        hashes = {record.name: record.sha256 for record in self.shards}
-        hashes |= {record.name: record.sha256 for record in self.documents}
-        for name in sorted(hashes):
-            digest.update(f"{hashes[name]}  {name}\n".encode())
-        return digest.hexdigest()
+        names, hashes = zip(*(_names_and_hashes(records) for records in (self.documents, self.shards)), strict=True)
+        name, sha256 = pa.concat_arrays(names), pa.concat_arrays(hashes)
+        if not ascend(name):
+            order = pc.sort_indices(name)
+            name, sha256 = name.take(order), sha256.take(order)
+        lines = pc.binary_join_element_wise(sha256, "  ", name, "\n", "")
+        return hashlib.sha256(_text_of(lines)).hexdigest()
 
-    def records(self, split: str, length: int) -> tuple[ShardRecord, ...]:
+    def records(self, split: str, length: int) -> ShardRecords:
         """The shards of one split and length, by name."""
-        return tuple(
-            sorted(
-                (shard for shard in self.shards if shard.split == split and shard.length == length),
-                key=lambda shard: shard.name,
-            )
-        )
+        return self.shards.of_split(split, length)
 
     def write(self, folder: Path) -> None:
-        """Writes `manifest.json` into `folder`."""
-        write_text(folder / MANIFEST_NAME, self.model_dump_json(indent=1) + "\n")
+        """Writes the tables and then `manifest.json` into `folder`."""
+        tables = write_tables(folder, self.shards, self.documents, self.inputs)
+        content = {
+            "manifest_version": MANIFEST_VERSION,
+            **self.model_dump(mode="json", exclude={"inputs", "shards", "documents", "tables"}),
+            "tables": {name: record.model_dump() for name, record in tables.items()},
+        }
+        write_text(folder / MANIFEST_NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
-        """Reads and checks `folder`/manifest.json.
+        """Reads and checks `folder`/manifest.json; a table beside it is read when something of it is first asked for.
 
-        Raises PreprocessingError when it is absent (the build is not complete), damaged or of another version.
+        Raises PreprocessingError when it is absent (the build is not complete), damaged or of another version; later,
+        when a table is missing or not the one that was written.
         """
         path = folder / MANIFEST_NAME
         if not folder.is_dir():
@@ -119,17 +101,52 @@ class Manifest(_Record):
             )
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            version = data.get("format_version")
-            if version != FORMAT_VERSION:
-                raise PreprocessingError(
-                    f"{path} has shard format version {version}, this program reads version {FORMAT_VERSION}; "
-                    "build the shards again."
-                )
-            return cls.model_validate(data)
-        except (ValueError, AttributeError, ValidationError) as error:
+            _require_known_versions(path, data)
+            return cls.model_validate(data | _records_of(folder, data))
+        except (ValueError, LookupError, ArithmeticError, AttributeError, TypeError, ValidationError) as error:
             raise PreprocessingError(f"{path} is damaged; remove it and run the build again to restore it.") from error
 
 
 def statistics_key(split: str, length: int) -> str:
     """The key of `Manifest.statistics`, also the folder below the output."""
     return f"{split}/{length}"
+
+
+def _require_known_versions(path: Path, data: dict[str, Any]) -> None:
+    version = data.get("format_version")
+    if version != FORMAT_VERSION:
+        raise PreprocessingError(
+            f"{path} has shard format version {version}, this program reads version {FORMAT_VERSION}; build the shards "
+            "again."
+        )
+    version = data.pop("manifest_version", 1)
+    if version not in (1, MANIFEST_VERSION):
+        raise PreprocessingError(
+            f"{path} has manifest version {version}, this program reads versions 1 and {MANIFEST_VERSION}; use a newer "
+            "one, or build the shards again."
+        )
+
+
+def _records_of(folder: Path, data: dict[str, Any]) -> dict[str, Records[Any]]:
+    if "tables" in data:
+        return open_tables(folder, TypeAdapter(dict[str, TableRecord]).validate_python(data["tables"]))
+    return {  # version 1
+        "shards": ShardRecords.of(ShardRecord.model_validate(record) for record in data["shards"]),
+        "documents": DocumentTableRecords.of(DocumentTableRecord.model_validate(one) for one in data["documents"]),
+        "inputs": InputRecords.of(InputRecord.model_validate(record) for record in data["inputs"]),
+    }
+
+
+def _names_and_hashes(records: FileRecords[Any]) -> tuple[pa.Array, pa.Array]:
+    """Names, and hashes in hexadecimal, as strings."""
+    pairs = np.frombuffer(bytes(range(256)).hex().encode(), np.uint16)  # the two digits of every byte
+    digits = pairs[records.sha256]
+    edges = np.arange(len(digits) + 1, dtype=np.int32) * (2 * digits.shape[1])
+    hashes = pa.StringArray.from_buffers(len(digits), pa.py_buffer(edges), pa.py_buffer(digits))
+    return flat(records.table, "name"), hashes
+
+
+def _text_of(lines: pa.StringArray) -> pa.Buffer:
+    """All strings end to end, without a copy."""
+    edges = np.frombuffer(lines.buffers()[1], np.int32, len(lines) + 1, 4 * lines.offset)
+    return lines.buffers()[2].slice(int(edges[0]), int(edges[-1] - edges[0])) if len(lines) else pa.py_buffer(b"")

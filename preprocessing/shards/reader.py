@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, of_system
 from preprocessing.examples.arrays import Examples
-from preprocessing.shards.manifest import Manifest, ShardRecord
+from preprocessing.shards.manifest import Manifest
+from preprocessing.shards.record_columns import ShardRecords
+from preprocessing.shards.records import FileRecord, ShardRecord
 
 _LIST_COLUMNS = ("input_ids", "masked_positions", "masked_labels")
 _COLUMNS = (
@@ -61,7 +63,7 @@ class ShardSet:
         """Folder of the tokenizer's files."""
         return self.folder / "tokenizer"
 
-    def records(self, split: str = "train", length: int = 128) -> tuple[ShardRecord, ...]:
+    def records(self, split: str = "train", length: int = 128) -> ShardRecords:
         """The shards of one split and length, by name. PreprocessingError when there is no such length."""
         if length not in self.lengths:
             raise PreprocessingError(
@@ -70,16 +72,16 @@ class ShardSet:
             )
         return self.manifest.records(split, length)
 
-    def read(self, record: ShardRecord) -> Shard:
+    def read(self, record: ShardRecord | FileRecord) -> Shard:
         """Maps one shard of this folder."""
         return read_shard(self.folder / record.name, record)
 
-    def documents_of(self, record: ShardRecord) -> pa.Table:
+    def documents_of(self, record: ShardRecord | FileRecord) -> pa.Table:
         """The document table that a shard's `document_a` and `document_b` point into."""
         return read_table(self.folder / "documents" / Path(record.name).name)
 
 
-def read_shard(path: str | Path, record: ShardRecord | None = None) -> Shard:
+def read_shard(path: str | Path, record: ShardRecord | FileRecord | None = None) -> Shard:
     """Maps a shard; with its `record` the size and the number of rows are checked (not the hash: `verify` does that).
 
     Raises PreprocessingError, naming the file, when it is missing, truncated or not a shard.
@@ -129,7 +131,10 @@ def _check_schema(path: Path, table: pa.Table) -> None:
 
 
 def read_table(path: Path) -> pa.Table:
-    """Maps an Arrow stream that holds one record batch. PreprocessingError when missing, truncated or corrupt."""
+    """Maps an Arrow stream that holds one record batch.
+
+    PreprocessingError when missing, truncated or corrupt; TransientError for trouble that may pass.
+    """
     try:
         with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
             batches = list(reader)
@@ -138,6 +143,8 @@ def read_table(path: Path) -> pa.Table:
     except FileNotFoundError as error:
         raise PreprocessingError(f"{path} is missing; run the build again with the same command.") from error
     except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno:  # Arrow's own, about a file that ends too soon, has no number
+            raise of_system(error, f"{path} cannot be read ({error.strerror}); mend that and try again.") from error
         raise PreprocessingError(f"{path} is truncated or corrupt; remove the folder and build it again.") from error
     if len(batches) != 1:
         raise PreprocessingError(f"{path} holds {len(batches)} record batches, not one; build it again.")

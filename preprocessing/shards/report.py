@@ -141,11 +141,7 @@ def _examples(place: str, statistics: ExampleStatistics, histogram: dict[int, in
 
 def _histogram(manifest: Manifest, place: str) -> dict[int, int]:
     split, _, length = place.partition("/")
-    total: dict[int, int] = {}
-    for record in manifest.records(split, int(length)):
-        for tokens, rows in record.length_histogram.items():
-            total[tokens] = total.get(tokens, 0) + rows
-    return dict(sorted(total.items()))
+    return manifest.records(split, int(length)).length_histogram()
 
 
 def _by_split_and_length(item: tuple[str, ExampleStatistics]) -> tuple[bool, int]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from preprocessing.atomic_file import replacing
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.arrays import Array, Examples
-from preprocessing.shards.manifest import DocumentTableRecord, ShardRecord
+from preprocessing.shards.records import DocumentTableRecord, ShardRecord
 
 
 def shard_path(folder: Path, split: str, length: int, bucket: int, buckets: int) -> Path:

@@ -1,19 +1,20 @@
 """Training examples of one or several shard sets, read straight from the mapped files into packed micro-batches.
 
-Nothing is loaded at start-up but each shard's header; the pages of the files are shared by all ranks of a node.
+Nothing is opened at start-up but the manifest's tables; a shard is mapped when an example of it is first asked for, and
+the pages of the files are shared by all ranks of a node.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.shards import Shard, ShardRecord, ShardSet
+from preprocessing.shards import ShardSet
 from pretraining.data import packing_loops
 from pretraining.data.dynamic_masking import MaskingVocabulary, mask_anew
+from pretraining.data.mapped_shards import OF_PROCESS, MappedShards, Mappings
 from pretraining.errors import PretrainingError
 from pretraining.model.packing import PackedBatch
 
@@ -31,6 +32,7 @@ def open_shard_sets(folders: Sequence[str | Path], sequence_length: int, vocabul
         sets = [ShardSet.open(folder) for folder in folders]
         for shard_set in sets:
             shard_set.records("train", sequence_length)
+        fingerprints = [shard_set.fingerprint for shard_set in sets]
     except PreprocessingError as error:
         raise PretrainingError(str(error)) from error
     for shard_set in sets:
@@ -40,8 +42,8 @@ def open_shard_sets(folders: Sequence[str | Path], sequence_length: int, vocabul
                 "build both with the same --vocab"
             )
     first_of: dict[str, ShardSet] = {}
-    for shard_set in sets:
-        same = first_of.setdefault(shard_set.fingerprint, shard_set)
+    for shard_set, fingerprint in zip(sets, fingerprints, strict=True):
+        same = first_of.setdefault(fingerprint, shard_set)
         if same is not shard_set:
             raise PretrainingError(
                 f"data.shards: {same.folder} and {shard_set.folder} hold the same examples; name them once, and for "
@@ -59,16 +61,13 @@ def open_shard_sets(folders: Sequence[str | Path], sequence_length: int, vocabul
 class Examples:
     """All examples of one split and length, numbered through: set after set, shard after shard, row after row."""
 
-    def __init__(self, sets: Sequence[ShardSet], split: str, sequence_length: int) -> None:
+    def __init__(
+        self, sets: Sequence[ShardSet], split: str, sequence_length: int, mappings: Mappings = OF_PROCESS
+    ) -> None:
         self.sequence_length = sequence_length
-        self.shards: list[tuple[ShardSet, ShardRecord]] = []
-        self.set_sizes: list[int] = []
-        for shard_set in sets:
-            records = [record for record in shard_set.records(split, sequence_length) if record.rows]
-            self.shards += [(shard_set, record) for record in records]
-            self.set_sizes.append(sum(record.rows for record in records))
-        self._tables: list[pa.Table] = []  # keeps the mapped memory alive
-        self._table = self._map()
+        self._records = [shard_set.records(split, sequence_length).with_rows() for shard_set in sets]
+        self.set_sizes = [int(records.rows.sum()) for records in self._records]
+        self.shards = MappedShards(sets, self._records, mappings)
 
     def __len__(self) -> int:
         return sum(self.set_sizes)
@@ -76,24 +75,17 @@ class Examples:
     @property
     def mean_tokens(self) -> float:
         """Mean tokens of an example, from the manifest."""
-        return sum(record.tokens for _, record in self.shards) / max(1, len(self))
+        return self._total("tokens") / max(1, len(self))
 
     @property
     def mean_masked(self) -> float:
         """Mean masked tokens of an example, from the manifest."""
-        return sum(record.masked_tokens for _, record in self.shards) / max(1, len(self))
-
-    def column(self, shard: int, name: str) -> pa.Array:
-        """One mapped column of one shard."""
-        return self._tables[shard].column(name).chunk(0)
+        return self._total("masked_tokens") / max(1, len(self))
 
     def measure(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tokens and masked tokens of each example: int64 arrays as long as ``examples`` (int64)."""
-        if len(examples) and (examples.min() < 0 or examples.max() >= len(self)):
-            raise IndexError(f"example {examples.min()} to {examples.max()} of {len(self)}")
-        lengths, masked = np.empty_like(examples), np.empty_like(examples)
-        self._check(packing_loops.measure(self._table, examples, lengths, masked), examples)
-        return lengths, masked
+        self._require_known(examples)
+        return self._measure(examples)
 
     def pack(
         self,
@@ -104,7 +96,8 @@ class Examples:
         vocabulary: MaskingVocabulary | None = None,
     ) -> PackedBatch:
         """One micro-batch of ``examples`` (int64), in their order; with a ``vocabulary`` it is masked anew."""
-        lengths, masked = self.measure(examples)
+        self._require_known(examples)
+        lengths, masked = self._measure(examples)
         token_edges, mask_edges = _edges(lengths), _edges(masked)
         tokens, masks = int(token_edges[-1]), int(mask_edges[-1])
         longest = int(lengths.max())
@@ -116,21 +109,22 @@ class Examples:
         input_ids, segment_ids, position_ids = (np.empty(tokens, np.int64) for _ in range(3))
         masked_indices, masked_labels = np.empty(masks, np.int64), np.empty(masks, np.int64)
         is_random_next = np.empty(len(examples), np.int64)
-        self._check(
-            packing_loops.pack(
-                self._table,
-                examples,
-                token_edges,
-                mask_edges,
-                input_ids,
-                segment_ids,
-                position_ids,
-                masked_indices,
-                masked_labels,
-                is_random_next,
-            ),
-            examples,
-        )
+        with self.shards.mappings.lock:
+            for places in self.shards.parts(examples):
+                wrong = packing_loops.pack(
+                    self.shards.table,
+                    examples,
+                    places,
+                    token_edges,
+                    mask_edges,
+                    input_ids,
+                    segment_ids,
+                    position_ids,
+                    masked_indices,
+                    masked_labels,
+                    is_random_next,
+                )
+                self._check(wrong, examples)
         if vocabulary is not None:
             passes = np.zeros_like(examples) if passes is None else passes
             mask_anew(
@@ -156,22 +150,20 @@ class Examples:
             is_random_next_s=torch.from_numpy(is_random_next),
         )
 
-    def _map(self) -> packing_loops.ShardTable:
-        """Maps every shard and notes where its columns lie."""
-        columns: dict[str, list[int]] = {name: [] for name in packing_loops.ShardTable._fields}
-        for shard_set, record in self.shards:
-            try:
-                shard = shard_set.read(record)
-            except PreprocessingError as error:
-                raise PretrainingError(str(error)) from error
-            self._tables.append(shard.table)
-            for name, value in _addresses(shard).items():
-                columns[name].append(value)
-            columns["vocabulary"].append(shard_set.manifest.vocabulary_size)
-        columns["first_example"] = np.cumsum([0] + [record.rows for _, record in self.shards]).tolist()
-        return packing_loops.ShardTable(
-            **{name: np.array(values, bool if name == "wide" else np.int64) for name, values in columns.items()}
-        )
+    def _measure(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        lengths, masked = np.empty_like(examples), np.empty_like(examples)
+        with self.shards.mappings.lock:
+            for places in self.shards.parts(examples):
+                wrong = packing_loops.measure(self.shards.table, examples, places, lengths, masked)
+                self._check(wrong, examples)
+        return lengths, masked
+
+    def _require_known(self, examples: np.ndarray) -> None:
+        if len(examples) and (examples.min() < 0 or examples.max() >= len(self)):
+            raise IndexError(f"example {examples.min()} to {examples.max()} of {len(self)}")
+
+    def _total(self, name: str) -> int:
+        return sum(int(records.column(name).sum()) for records in self._records)
 
     def _check(self, place: int, examples: np.ndarray) -> None:
         if place != packing_loops.OK:
@@ -182,32 +174,13 @@ class Examples:
 
     def place(self, example: int) -> tuple[Path, int]:
         """File and row of an example."""
-        number = int(np.searchsorted(self._table.first_example, example, side="right")) - 1
-        shard_set, record = self.shards[number]
-        return shard_set.folder / record.name, example - int(self._table.first_example[number])
+        shard = int(self.shards.of_examples(np.array([example]))[0])
+        shard_set, record = self.shards.locate(shard)
+        return shard_set.folder / record.name, example - int(self.shards.table.first_example[shard])
 
     def _where(self, example: int) -> str:
         path, row = self.place(example)
         return f"{path}, row {row},"
-
-
-def _addresses(shard: Shard) -> dict[str, int]:
-    """The address of every column of a mapped shard. The first and last offsets bound all others if those ascend."""
-    bitmap = shard.table.column("is_random_next").chunk(0)
-    if bitmap.offset:
-        raise PretrainingError(f"{shard.path} holds a sliced column, which no writer of shards makes; build it again")
-    return {
-        "tokens": len(shard.input_ids),
-        "masked": min(len(shard.masked_positions), len(shard.masked_labels)),
-        "token_offsets": shard.token_offsets.ctypes.data,
-        "input_ids": shard.input_ids.ctypes.data,
-        "segment_b_start": shard.segment_b_start.ctypes.data,
-        "mask_offsets": shard.mask_offsets.ctypes.data,
-        "masked_positions": shard.masked_positions.ctypes.data,
-        "masked_labels": shard.masked_labels.ctypes.data,
-        "is_random_next": bitmap.buffers()[1].address,
-        "wide": shard.input_ids.dtype.itemsize == 4,
-    }
 
 
 def _edges(counts: np.ndarray) -> np.ndarray:

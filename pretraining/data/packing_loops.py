@@ -19,7 +19,7 @@ OK = -1
 
 
 class ShardTable(NamedTuple):
-    """Where the columns of every shard lie; all arrays have one entry per shard except ``first_example`` (one more)."""
+    """Where the columns of every shard that is mapped lie: one entry per shard, of ``first_example`` one more."""
 
     first_example: np.ndarray  # int64: number of a shard's first example among all
     tokens: np.ndarray  # int64: length of input_ids, for the bounds check
@@ -48,12 +48,20 @@ _pointer: Any = intrinsic(_pointer_intrinsic)
 
 
 @compiled
-def measure(table: ShardTable, examples: np.ndarray, lengths: np.ndarray, masked: np.ndarray) -> int:
+def measure(
+    table: ShardTable,
+    examples: np.ndarray,
+    places: np.ndarray,
+    lengths: np.ndarray,
+    masked: np.ndarray,
+) -> int:
     """Fills ``lengths`` and ``masked`` (int64[n]) with the tokens and masked tokens of each example (int64[n]).
+
+    Only those at ``places`` (int64[m]) are looked at, whose shards are mapped.
 
     Returns OK, or the place in ``examples`` whose offsets are corrupt.
     """
-    for place in range(len(examples)):
+    for place in places:
         shard = np.searchsorted(table.first_example, examples[place], side="right") - 1
         row = examples[place] - table.first_example[shard]
         tokens = numba.carray(_pointer(table.token_offsets[shard]), (row + 2,), np.int32)
@@ -70,6 +78,7 @@ def measure(table: ShardTable, examples: np.ndarray, lengths: np.ndarray, masked
 def pack(
     table: ShardTable,
     examples: np.ndarray,
+    places: np.ndarray,
     token_edges: np.ndarray,
     mask_edges: np.ndarray,
     input_ids: np.ndarray,
@@ -81,9 +90,11 @@ def pack(
 ) -> int:
     """Packs ``examples`` (int64[n]) end to end into the int64 outputs; the edges (int64[n + 1]) come from ``measure``.
 
+    As there, only those at ``places`` are packed, each where the edges say.
+
     Returns OK, or the place in ``examples`` whose segment start, masked positions, identifiers or labels are corrupt.
     """
-    for place in range(len(examples)):
+    for place in places:
         shard = np.searchsorted(table.first_example, examples[place], side="right") - 1
         row = examples[place] - table.first_example[shard]
         first = numba.carray(_pointer(table.token_offsets[shard]), (row + 1,), np.int32)[row]

@@ -84,16 +84,15 @@ class HeldOut:
 def _sources(examples: Examples, chosen: np.ndarray) -> np.ndarray:
     """Name of the source of each chosen example (ascending), through its shard's document table."""
     found: list[np.ndarray] = []
-    edges = np.cumsum([0] + [record.rows for _, record in examples.shards])
-    for number, (shard_set, record) in enumerate(examples.shards):
-        rows = chosen[(chosen >= edges[number]) & (chosen < edges[number + 1])] - edges[number]
-        if not rows.size:
-            continue
+    shards = examples.shards.of_examples(chosen)
+    for shard in np.unique(shards).tolist():
+        rows = chosen[shards == shard] - examples.shards.table.first_example[shard]
+        shard_set, record = examples.shards.locate(shard)
         try:
             documents = shard_set.documents_of(record)
         except PreprocessingError as error:
             raise PretrainingError(str(error)) from error
-        names = pc.take(documents["source"], examples.column(number, "document_a").take(rows))
+        names = pc.take(documents["source"], examples.shards.column(shard, "document_a").take(rows))
         found.append(names.to_numpy(zero_copy_only=False).astype(str))
     return np.concatenate(found) if found else np.empty(0, str)
 

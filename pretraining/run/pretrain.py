@@ -19,7 +19,7 @@ from pretraining.data.dynamic_masking import vocabulary_of
 from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Sampler
-from pretraining.data.shard_check import check_sample
+from pretraining.data.shard_check import check_sample, check_sizes
 from pretraining.errors import PretrainingError
 from pretraining.model.bert import BertForPreTraining
 from pretraining.optimization.schedules import Schedule, build_schedule
@@ -73,6 +73,7 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
             if environment.rank == 0:
                 _refuse_lost_checkpoints(recipe)
             dist.barrier()  # the folder is this run's
+            check_sizes(sets, recipe.data.sequence_length, environment.local_rank, environment.local_world_size)
             check_sample(sets, "train", recipe.data.sequence_length, environment.rank, environment.world_size)
             run = _Run(recipe, environment, stop, monitor, status, sets, model, device, micro_batches, schedule)
             return run.train()

@@ -1,7 +1,6 @@
 """The same bytes whatever the workers, the runner, replayed bundles, the place of the input, and after `kill -9`."""
 
 import importlib.util
-import json
 import shutil
 import sys
 import time
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from preprocessing.shards.manifest import Manifest
 
 pytestmark = pytest.mark.slow
 
@@ -22,12 +23,12 @@ def one_worker(corpus, commands, tmp_path_factory: pytest.TempPathFactory) -> tu
 
 
 def test_the_corpus_exercises_splits_buckets_and_both_splits(one_worker):
-    manifest = json.loads((one_worker[0] / "manifest.json").read_text())
-    assert sum(record["splits"] for record in manifest["inputs"]) >= 6
-    assert manifest["buckets"] >= 3
-    assert manifest["tally"]["counters"]["dropped.exact_duplicate"] == 5
+    manifest = Manifest.read(one_worker[0])
+    assert sum(record.splits for record in manifest.inputs) >= 6
+    assert manifest.buckets >= 3
+    assert manifest.counters["dropped.exact_duplicate"] == 5
     for place in ("train/32", "train/64", "heldout/32"):
-        assert manifest["statistics"][place]["rows"] > 0, place
+        assert manifest.statistics[place].rows > 0, place
 
 
 def test_two_workers_give_the_same_bytes(corpus, commands, one_worker, tmp_path: Path):

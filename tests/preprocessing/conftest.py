@@ -8,7 +8,9 @@ import pytest
 
 from preprocessing.examples.arrays import Examples
 from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
-from preprocessing.shards.manifest import InputRecord, Manifest
+from preprocessing.shards.manifest import Manifest
+from preprocessing.shards.record_columns import DocumentTableRecords, InputRecords, ShardRecords
+from preprocessing.shards.records import InputRecord
 from preprocessing.shards.writer import documents_path, shard_path, write_documents, write_shard
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import build
@@ -63,16 +65,18 @@ def shard_folder(tmp_path: Path) -> Path:
         configuration_hash="c" * 64,
         configuration={"source": {"language": "en"}},
         inputs_hash="i" * 64,
-        inputs=(InputRecord(source="wikipedia", file="dump.xml", bytes=1000, splits=1),),
+        inputs=InputRecords.of((InputRecord(source="wikipedia", file="dump.xml", bytes=1000, splits=1),)),
         tokenizer_fingerprint=tokenizer.fingerprint,
         vocabulary_size=len(WORDS),
         buckets=1,
         lengths=(16,),
-        shards=(
-            write_shard(shard_path(folder, "train", 16, 0, 1), rows, {}),
-            write_shard(shard_path(folder, "heldout", 16, 0, 1), none, {}),
+        shards=ShardRecords.of(
+            (
+                write_shard(shard_path(folder, "train", 16, 0, 1), rows, {}),
+                write_shard(shard_path(folder, "heldout", 16, 0, 1), none, {}),
+            )
         ),
-        documents=(write_documents(documents_path(folder, 0, 1), documents, {}),),
+        documents=DocumentTableRecords.of((write_documents(documents_path(folder, 0, 1), documents, {}),)),
         tally=tally.to_json(),
         corpus=CorpusStatistics(
             documents_by_source={"wikipedia": 1, "sentences": 1},

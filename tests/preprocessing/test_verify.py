@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.shards.manifest import Manifest
+from preprocessing.shards.record_columns import ShardRecords
 from preprocessing.verify import main
 
 SHARD = "train/16/part-00000-of-00001.arrow"
@@ -63,8 +64,9 @@ def test_damage_is_named_and_the_exit_code_is_2(shard_folder: Path, capsys, name
 
 
 def test_a_wrong_row_count_in_the_manifest_is_found(shard_folder: Path, capsys):
-    path = shard_folder / "manifest.json"
-    path.write_text(path.read_text().replace('"rows": 2,\n   "tokens"', '"rows": 3,\n   "tokens"', 1))
+    manifest = Manifest.read(shard_folder)
+    shards = [shard.model_copy(update={"rows": 3} if shard.name == SHARD else {}) for shard in manifest.shards]
+    manifest.model_copy(update={"shards": ShardRecords.of(shards)}).write(shard_folder)
     assert main([str(shard_folder)]) == 2
     assert f"corrupt: {SHARD}" in capsys.readouterr().err
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.synthetic_shards import write_shards
 from cluster.checks.meeting import Meeting
-from cluster.checks.shards import File, Shards, faults, measure, share_of, summary
+from cluster.checks.shards import Shards, faults, measure, share_of, summary
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,10 @@ def test_other_shards_on_one_node() -> None:
 
 
 def test_a_sample_is_spread_and_keeps_to_its_budget() -> None:
-    files = [File(Path(f"f{number}"), 10, f"{number:064x}") for number in range(100)]
-    shares = [share_of(files, rank, 4, budget=10_000) for rank in range(4)]
-    assert sorted(file.path for share in shares for file in share) == sorted(file.path for file in files)
-    assert [len(share_of(files, rank, 4, budget=55)) for rank in range(4)] == [5, 5, 5, 5]
-    big = [File(Path("big"), 100, "0" * 64), File(Path("small"), 10, "1" * 64)]
-    assert [file.path.name for file in share_of(big, 0, 1, budget=50)] == ["small"]
+    hashes = [bytes([number * 7 % 100]) * 32 for number in range(100)]
+    shares = [share_of(hashes, [10] * 100, rank, 4, budget=10_000) for rank in range(4)]
+    assert sorted(place for share in shares for place in share) == list(range(100))
+    assert [hashes[place][0] for place in shares[1]] == list(range(1, 100, 4))
+    assert [len(share_of(hashes, [10] * 100, rank, 4, budget=55)) for rank in range(4)] == [5, 5, 5, 5]
+    assert share_of([b"0", b"1"], [100, 10], 0, 1, budget=50) == [1]
+    assert share_of([b"same"] * 3, [1, 2, 3], 1, 2, budget=50) == [1]

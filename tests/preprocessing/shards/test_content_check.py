@@ -1,6 +1,5 @@
 """Hostile shards with fitting hashes: refused with the column named, before anything follows an address."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from preprocessing.errors import PreprocessingError
 from preprocessing.shards.manifest import Manifest
 from preprocessing.shards.reader import read_shard, read_table
+from preprocessing.shards.record_columns import ShardRecords
 from preprocessing.shards.writer import write_table
 from preprocessing.verify import verify
 
@@ -22,10 +22,10 @@ def replaced(folder: Path, column: str, values: pa.Array) -> None:
     table = read_table(path)
     table = table.set_column(table.column_names.index(column), column, values)
     sha256, size = write_table(path, table, {})
-    manifest = json.loads((folder / "manifest.json").read_text())
-    (record,) = (shard for shard in manifest["shards"] if shard["name"] == SHARD)
-    record |= {"sha256": sha256, "bytes": size}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    manifest = Manifest.read(folder)
+    changes = {"sha256": sha256, "bytes": size}
+    shards = [shard.model_copy(update=changes if shard.name == SHARD else {}) for shard in manifest.shards]
+    manifest.model_copy(update={"shards": ShardRecords.of(shards)}).write(folder)
 
 
 def lists(offsets: list[int], values: list[int], kind: pa.DataType) -> pa.ListArray:
@@ -97,4 +97,4 @@ def test_the_intact_one_is_intact(shard_folder: Path) -> None:
     """The cases above differ from it in what they name alone."""
     replaced(shard_folder, "input_ids", lists([0, 10, 20], IDS, pa.uint16()))
     assert verify(shard_folder)[1] == []
-    assert Manifest.read(shard_folder).shards[0].rows == 2
+    assert Manifest.read(shard_folder).records("train", 16)[0].rows == 2

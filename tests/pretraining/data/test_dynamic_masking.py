@@ -18,7 +18,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
 
 @pytest.fixture(scope="module")
 def vocabulary(examples: Examples) -> MaskingVocabulary:
-    tokenizer = Tokenizer.load(examples.shards[0][0].tokenizer_path)
+    tokenizer = Tokenizer.load(examples.shards.locate(0)[0].tokenizer_path)
     return MaskingVocabulary(tokenizer.mask_id, tokenizer.ordinary_ids, tokenizer.is_continuation, whole_words=False)
 
 

@@ -113,7 +113,7 @@ def test_missing_shard_is_named(shards: Path, tmp_path: Path) -> None:
     folder = copy(shards, tmp_path)
     (folder / "train/32/part-00001-of-00003.arrow").unlink()
     with pytest.raises(PretrainingError, match=r"part-00001-of-00003\.arrow is missing"):
-        Examples(open_shard_sets([folder], 32, None), "train", 32)
+        Examples(open_shard_sets([folder], 32, None), "train", 32).measure(np.arange(150))
 
 
 def test_truncated_shard_is_named(shards: Path, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_truncated_shard_is_named(shards: Path, tmp_path: Path) -> None:
     path = folder / "train/32/part-00002-of-00003.arrow"
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(PretrainingError, match=r"part-00002-of-00003\.arrow"):
-        Examples(open_shard_sets([folder], 32, None), "train", 32)
+        Examples(open_shard_sets([folder], 32, None), "train", 32).measure(np.arange(150))
 
 
 def test_corrupt_offsets_are_named_and_never_followed(shards: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.synthetic_shards import write_shards
 from preprocessing.shards import ShardSet
-from pretraining.data.shard_check import check_sample
+from pretraining.data.shard_check import check_sample, check_sizes
 from pretraining.errors import DamagedShardError
 
 SHARDS = 7
@@ -72,3 +72,36 @@ def test_several_sets(shards: Path, damaged: Path) -> None:
     sets = [ShardSet.open(shards), ShardSet.open(damaged)]
     with pytest.raises(DamagedShardError, match=str(damaged)):
         check_sample(sets, "train", 32, 0, 1)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 20])
+def test_the_ranks_of_a_node_look_for_every_file_once(shards: Path, parts: int) -> None:
+    """Of both splits, and of the length that is trained on."""
+    sets = [ShardSet.open(shards)]
+    assert sum(check_sizes(sets, 32, part, parts) for part in range(parts)) == 2 * SHARDS
+
+
+@pytest.mark.parametrize("split", ["train", "heldout"])
+@pytest.mark.parametrize("parts", [1, 3])
+def test_what_is_gone_or_cut_is_known_before_the_first_step(
+    shards: Path, tmp_path: Path, split: str, parts: int
+) -> None:
+    folder = Path(shutil.copytree(shards, tmp_path / "copy"))
+    path = folder / f"{split}/32/part-00004-of-{SHARDS:05d}.arrow"
+
+    def said() -> list[str]:
+        found = []
+        for part in range(parts):
+            try:
+                check_sizes([ShardSet.open(shards), ShardSet.open(folder)], 32, part, parts)
+            except DamagedShardError as error:
+                found.append(str(error))
+        return found
+
+    assert said() == []
+    path.write_bytes(path.read_bytes()[:-8])
+    (message,) = said()
+    assert message.startswith(f"{path} has {path.stat().st_size} bytes, the manifest says {path.stat().st_size + 8};")
+    path.unlink()
+    (message,) = said()
+    assert message.startswith(f"{path} cannot be read (No such file or directory); ")

@@ -57,7 +57,7 @@ def test_figures(examples: Examples) -> None:
     assert model.training
     assert found.keys() == {"all", *SOURCES}
     model.eval()
-    documents = np.concatenate([examples.column(shard, "document_a").to_numpy() for shard in range(3)])
+    documents = np.concatenate([examples.shards.column(shard, "document_a").to_numpy() for shard in range(3)])
     groups = {"all": np.arange(111), **{name: np.flatnonzero(documents % 2 == i) for i, name in enumerate(SOURCES)}}
     for name, rows in groups.items():
         with torch.no_grad():
