@@ -45,7 +45,7 @@ def test_bert_large_starts(
         "training.steps": STEPS,
         "training.batch_size": 8,
         "training.micro_batch_size": 4,
-        "training.precision": '"fp32"',
+        "training.precision": "fp32",
         "schedule.warmup_steps": 0,
         "evaluation.examples": 0,
         "deepspeed.zero_optimization.stage": stage,
