@@ -15,6 +15,7 @@ from typing import Any
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.documents.decontamination import Decontaminator
 from preprocessing.documents.options import DecontaminationOptions, DocumentOptions
+from preprocessing.documents.parsed_options import document_options
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.options import InputOptions
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     tally = Tally()
     try:
         known = parser.parse_args(argv)
-        found = contaminated_documents(build_model(InputOptions, known), build_model(DocumentOptions, known), tally)
+        found = contaminated_documents(build_model(InputOptions, known), document_options(known), tally)
         for line in found:
             print(json.dumps(line, ensure_ascii=False))
     except PreprocessingError as error:

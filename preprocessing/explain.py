@@ -25,6 +25,7 @@ from preprocessing.errors import PreprocessingError, printable
 from preprocessing.shards.example_text import ExampleText, locate_shard, read_example
 from preprocessing.shards.example_view import render
 from preprocessing.sources.options import InputOptions
+from preprocessing.sources.parsed_corpus import CORPUS_NAME
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import Tokenizer
@@ -33,15 +34,17 @@ from preprocessing.tokens.tokenizer import Tokenizer
 def find_document(wanted: dict[str, Any], pattern: str, options: DocumentOptions) -> Document:
     """The document that a row of the document table names, read again from the inputs that `pattern` matches.
 
-    Raises PreprocessingError when none of them holds it.
+    `pattern` may be the folder of a parsed corpus. Raises PreprocessingError when none of them holds it.
     """
-    inputs = InputOptions.model_validate({wanted["source"]: (pattern,)})
+    is_parsed = (Path(pattern) / CORPUS_NAME).is_file()
+    inputs = InputOptions.model_validate({"corpus" if is_parsed else wanted["source"]: (pattern,)})
     for split in plan_splits(inputs):
         for piece in split.pieces():
-            if piece.file != wanted["file"]:
+            if (piece.source, piece.file) != (wanted["source"], wanted["file"]):
                 continue
             for document in read_documents(piece, options, Tally()):
-                if document.locator == wanted["locator"]:
+                # Of a parsed corpus a piece yields the documents of all files that were parsed together.
+                if (document.file, document.locator) == (wanted["file"], wanted["locator"]):
                     return document
     raise PreprocessingError(
         f"--input {pattern!r} does not hold {wanted['source']} {wanted['file']} {wanted['locator']}; give the pattern "
@@ -125,7 +128,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--input",
         metavar="PATTERN",
-        help="the input of the build, as it was given: the sentences are shown as they stand there, not decoded",
+        help="the input of the build, as it was given, or its parsed corpus: the sentences are shown as they stand "
+        "there, not decoded",
     )
     try:
         arguments = parser.parse_args(argv)

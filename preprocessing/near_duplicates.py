@@ -36,6 +36,7 @@ from preprocessing.documents.identity import source_identity
 from preprocessing.documents.near_duplicate_groups import Signatures, linked_groups, open_signatures
 from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, write_split_signatures
 from preprocessing.documents.options import DocumentOptions
+from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
 from preprocessing.owned_folder import held_folder
 from preprocessing.sources.options import InputOptions
@@ -143,7 +144,7 @@ def find_from_arguments(argv: Sequence[str]) -> Path:
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
     splits = [with_absolute_paths(s) for s in plan_splits(build_model(InputOptions, known), known.split_bytes)]
-    source = with_absolute_files(build_model(DocumentOptions, known))
+    source = with_absolute_files(document_options(known))
     options = build_model(NearDuplicateOptions, known)
     return find_near_duplicates(splits, source, options, known.output.absolute(), pipeline_options)
 

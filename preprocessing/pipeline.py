@@ -27,6 +27,7 @@ from preprocessing.build.failures import raise_failures
 from preprocessing.build.idle_options import idle_options
 from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline, runs_steps_apart
 from preprocessing.documents.options import DocumentOptions
+from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.shards.thresholds import ThresholdOptions
@@ -84,11 +85,12 @@ def build(argv: Sequence[str]) -> None:
     inputs_before = (
         build_folder.known_inputs(Path(options.output), options.split_bytes) if options.trust_times else None
     )
+    source = build_folder.with_absolute_files(document_options(known))
     for sentence in idle_options(known):
         print(f"preprocessing: {sentence}.", file=sys.stderr)
     splits = plan_splits(build_model(InputOptions, known), options.split_bytes, inputs_before)
     splits = [build_folder.with_absolute_paths(split) for split in splits]
-    job, tokenizer = prepare(known, options, splits)
+    job, tokenizer = prepare(known, options, source, splits)
     if not build_folder.is_complete(job):
         # They import Beam: seconds, and only if there is work.
         from preprocessing.build.graph import build_steps
@@ -110,14 +112,16 @@ def build(argv: Sequence[str]) -> None:
     build_folder.clean(job, keep=options.keep_intermediate)
 
 
-def prepare(known: argparse.Namespace, options: RunOptions, splits: list[Split]) -> tuple[Job, Tokenizer]:
+def prepare(
+    known: argparse.Namespace, options: RunOptions, source: DocumentOptions, splits: list[Split]
+) -> tuple[Job, Tokenizer]:
     """What the workers need to know, all of it checked."""
     tokenizer = Tokenizer.load(options.vocab, options.lowercase)
     examples = build_model(ExampleOptions, known)
     if examples.word_segmenter:
         load_word_segmenter(examples.word_segmenter)
     configuration = BuildConfiguration(
-        source=build_folder.with_absolute_files(build_model(DocumentOptions, known)),
+        source=source,
         examples=examples,
         tokenizer_fingerprint=tokenizer.fingerprint,
         buckets=count_buckets(splits, options.bucket_bytes),

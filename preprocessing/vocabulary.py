@@ -29,6 +29,7 @@ from preprocessing.build.runners import add_runner_options, beam_options, quiet,
 from preprocessing.build.word_counts import WORDS_KEPT, CountJob, add_graph, prune
 from preprocessing.documents.identity import source_identity
 from preprocessing.documents.options import DocumentOptions
+from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
 from preprocessing.owned_folder import held_folder
 from preprocessing.sources.options import InputOptions
@@ -66,7 +67,7 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Path]:
     splits = [
         with_absolute_paths(split) for split in plan_splits(build_model(InputOptions, known), options.split_bytes)
     ]
-    source = with_absolute_files(build_model(DocumentOptions, known))
+    source = with_absolute_files(document_options(known))
     job = CountJob(
         folder=Path(options.output).absolute(),
         source=source,

@@ -5,12 +5,14 @@ are many to `partitions`, which `gather.gather_partition` deals on. `buckets.bui
 shards, without `exact_duplicates`. `graph.py` makes `steps` of Apache Beam of them, through which only numbers travel
 (`splits.py` and `references.py` say what they stand for; `metrics.py` tells the runner); `folder.py` starts and
 finishes the output folder; `runners.py` speaks Beam's options, `local_worker.py` is a process of the local engine;
-`word_counts.py` is the other Beam job, what a vocabulary is learnt from. Open first: `graph.py`.
+`word_counts.py` is another Beam job, what a vocabulary is learnt from, and the room `corpus` a third: documents, parsed
+once. Open first: `graph.py`.
 """
 
 __all__ = [
     "buckets",
     "configuration",
+    "corpus",
     "extract",
     "failures",
     "folder",

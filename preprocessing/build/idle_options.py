@@ -3,8 +3,10 @@
 import argparse
 from collections.abc import Iterator
 
+_RAW = ("wikipedia", "books", "jsonlines", "parquet", "dataset", "sentences")
 # The beginning of an option's name → what has to be given for it to do anything.
 _NEEDS = {
+    **dict.fromkeys(("skip_bad_files", "split_bytes", "trust_times"), _RAW),
     "wikitext.": ("wikipedia",),
     "books.": ("books",),
     "records.": ("jsonlines", "parquet", "dataset"),
@@ -24,4 +26,5 @@ def idle_options(known: argparse.Namespace) -> Iterator[str]:
         for beginning, needs in _NEEDS.items():
             if name.startswith(beginning) and not any(given.get(need) for need in needs):
                 wanted = " or ".join(f"--{need.replace('_', '-')}" for need in needs)
+                wanted = wanted if needs != _RAW else "raw inputs: those of --corpus are parsed already"
                 yield f"--{name.replace('_', '-')} does nothing without {wanted}"

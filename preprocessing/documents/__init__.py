@@ -2,8 +2,9 @@
 
 In: a split. Out: `Document`s (source, file, locator, title, sentences), each drop counted by its reason. The order of
 the steps is in `reading.py`, to open first: drop lists, `cleaning`, `sentences`, `decontamination`. The two passes of
-near-duplicate removal (signatures of documents, groups of signatures) end in a drop list. Exact duplicates go later, in
-`build/exact_duplicates.py`, where equal documents meet.
+near-duplicate removal (signatures of documents, groups of signatures) end in a drop list. Documents that were
+parsed before are read as they lie (`parsed_documents.py`), and keep their options (`parsed_options.py`). Exact
+duplicates go later, in `build/exact_duplicates.py`, where equal documents meet.
 """
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "near_duplicate_groups",
     "near_duplicate_signatures",
     "options",
+    "parsed_documents",
+    "parsed_options",
     "reading",
     "sentences",
     "word_ngrams",

@@ -53,12 +53,17 @@ class DecontaminationOptions(Options):
     )
 
 
-class DocumentOptions(ReaderOptions):
-    """Everything that decides how a split's bytes become documents."""
+class ParseOptions(ReaderOptions):
+    """How a split's bytes become documents: what a parsed corpus is made with."""
 
     cleaning: CleaningOptions = CleaningOptions()
+    skip_bad_files: bool = Field(False, description="count and skip a file that cannot be read")
+
+
+class DocumentOptions(ParseOptions):
+    """Everything that decides which documents come out of a split's bytes, and how."""
+
     decontamination: DecontaminationOptions = DecontaminationOptions()
     drop_lists: tuple[str, ...] = Field(
         (), description="files of document keys to leave out, as written by preprocessing.near_duplicates"
     )
-    skip_bad_files: bool = Field(False, description="count and skip a file that cannot be read")

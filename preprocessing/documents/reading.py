@@ -7,6 +7,7 @@ from preprocessing.documents.decontamination import Decontaminator
 from preprocessing.documents.document import Document
 from preprocessing.documents.drop_lists import document_key, load_drop_lists
 from preprocessing.documents.options import DocumentOptions
+from preprocessing.documents.parsed_documents import read_parsed
 from preprocessing.documents.sentences import Segmenter
 from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.sources.identity import has_changed
@@ -21,9 +22,16 @@ def read_documents(split: Split, options: DocumentOptions, tally: Tally) -> Iter
     """The documents of a split in order, streamed: memory is bounded by the limits in `options`.
 
     `tally` balances when the iterator is exhausted: documents in = documents out + all that was dropped. Raises
-    PreprocessingError for a file that cannot be read, unless `options.skip_bad_files`.
+    PreprocessingError for a file that cannot be read, unless `options.skip_bad_files`. Documents of a parsed corpus
+    come as they are, apart from those that the lists of `options` leave out.
     """
     steps = _Steps(options)
+    if split.parsed:
+        for parsed in read_parsed(split, tally):
+            if not (steps.is_listed(parsed.source, parsed.file, parsed.locator, tally) or steps.leaks(parsed, tally)):
+                tally.count(DOCUMENTS_OUT)
+                yield parsed
+        return
     for piece in split.pieces():
         try:
             if piece.start == piece.end:
@@ -53,6 +61,8 @@ def faults_in(split: Split, options: DocumentOptions) -> list[PreprocessingError
 
     For messages: one run then names all bad files that lie together. What may pass by itself is no fault.
     """
+    if split.parsed:
+        return _fault_in_parsed(split)
     faults = []
     for piece in split.pieces():
         try:
@@ -69,6 +79,26 @@ def faults_in(split: Split, options: DocumentOptions) -> list[PreprocessingError
     return faults
 
 
+def _fault_in_parsed(split: Split) -> list[PreprocessingError]:
+    try:
+        for _ in read_parsed(split, Tally()):
+            pass
+    except TransientError:
+        pass
+    except PreprocessingError as error:
+        return [error]
+    return []
+
+
+def _title(raw: RawDocument) -> str:
+    title = " ".join(raw.title.split())
+    try:
+        title.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, as JSON can spell it, is no text in any encoding
+        return title.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return title
+
+
 class _Steps:
     """Cleaning, segmentation and the lists of what to leave out, for one split."""
 
@@ -81,11 +111,8 @@ class _Steps:
 
     def document(self, piece: Split, raw: RawDocument, tally: Tally) -> Document | None:
         """The document, or None when it is dropped, which is counted."""
-        if self._drop_lists:
-            listed = self._drop_lists.reason(document_key(piece.source, piece.file, raw.locator), tally)
-            if listed:
-                tally.count(DROPPED + listed)
-                return None
+        if self.is_listed(piece.source, piece.file, raw.locator, tally):
+            return None
         paragraphs = self._cleaner.clean(raw.paragraphs, tally)
         refusal = self._cleaner.refusal(paragraphs)
         if refusal:
@@ -97,7 +124,18 @@ class _Steps:
         if len(sentences) < self._minimum_sentences:
             tally.count(DROPPED + "too_few_sentences")
             return None
-        document = Document(piece.source, piece.file, raw.locator, " ".join(raw.title.split()), tuple(sentences))
-        if self._decontaminator and self._decontaminator.is_dropped(document, tally):
-            return None
-        return document
+        document = Document(piece.source, piece.file, raw.locator, _title(raw), tuple(sentences))
+        return None if self.leaks(document, tally) else document
+
+    def is_listed(self, source: str, file: str, locator: str, tally: Tally) -> bool:
+        """Whether a drop list names the document, which is counted."""
+        if not self._drop_lists:
+            return False
+        listed = self._drop_lists.reason(document_key(source, file, locator), tally)
+        if listed:
+            tally.count(DROPPED + listed)
+        return listed is not None
+
+    def leaks(self, document: Document, tally: Tally) -> bool:
+        """Whether the document is dropped for what it shares with evaluation data, which is counted."""
+        return self._decontaminator is not None and self._decontaminator.is_dropped(document, tally)

@@ -13,6 +13,7 @@ __all__ = [
     "identity",
     "input_files",
     "options",
+    "parsed_corpus",
     "patterns",
     "planning",
     "raw_document",

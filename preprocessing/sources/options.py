@@ -13,8 +13,8 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class InputOptions(Options):
-    """Which inputs are read. Each path may be a file, a glob (`**` crosses folders) or, for books, a folder."""
+class RawInputOptions(Options):
+    """Which raw inputs are read. Each path may be a file, a glob (`**` crosses folders) or, for books, a folder."""
 
     wikipedia: tuple[str, ...] = Field(
         (), description="pages-articles XML dumps (plain, bz2, gz, zst): files or quoted globs"
@@ -34,6 +34,14 @@ class InputOptions(Options):
     dataset_revision: str | None = Field(None, description="commit or tag of the Hugging Face datasets")
     skip_bad_files: bool = Field(
         False, description="count and skip a file that is empty or cannot be read, instead of stopping"
+    )
+
+
+class InputOptions(RawInputOptions):
+    """Which inputs are read: raw ones, and such as were parsed before."""
+
+    corpus: tuple[str, ...] = Field(
+        (), description="folders of parsed documents, as written by preprocessing/corpus.py: read as they are"
     )
 
 

@@ -7,6 +7,7 @@ What can be cut is cut where a document begins, so a reader takes its bytes `[st
     jsonlines   plain: after a line feed; compressed: the whole file
     parquet     at row groups (start and end count row groups)
     dataset     at the files of the data set (start and end count its shards)
+    corpus      as it was cut when it was parsed
     books       whole files: a book is one document
 
 Small files of one source that follow each other share a split (`more`). The order and the keys depend on names,
@@ -23,6 +24,7 @@ from preprocessing.sources.decompression import detect_compression
 from preprocessing.sources.identity import KnownInputs, with_content
 from preprocessing.sources.input_files import InputFile, find_input_files, unreadable
 from preprocessing.sources.options import InputOptions
+from preprocessing.sources.parsed_corpus import plan_corpora
 from preprocessing.sources.split import SPLIT_BYTES, Split
 from preprocessing.sources.wikipedia.split_points import split_points
 
@@ -32,7 +34,7 @@ _BOUNDARIES = {"jsonlines": (b"\n",), "sentences": (b"\n\n", b"\n\r\n")}
 
 
 def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES, known: KnownInputs | None = None) -> list[Split]:
-    """Every input as splits, by source, then file name, then position.
+    """Every input as splits, by source, then file name, then position; those of parsed corpora last.
 
     All of every input is read once, for its hash, apart from files that `known` has with their size and time. Raises
     PreprocessingError for inputs that are missing, empty, folders, unreadable or named like another (all files that
@@ -63,10 +65,11 @@ def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES, known: Kno
 
         for name in inputs.dataset:
             splits.extend(plan_dataset(name, inputs))
+    splits += plan_corpora(inputs.corpus, splits)
     if not splits:
         raise PreprocessingError(
             "There is no input; give at least one of --wikipedia, --books, --jsonlines, --parquet, --dataset, "
-            "--sentences."
+            "--sentences, --corpus."
         )
     return splits
 

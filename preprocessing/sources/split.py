@@ -18,6 +18,9 @@ class Split:
     no bytes), so that whatever changes in a file gives another key. `bytes` are those of the range where it does not
     count them itself, about; `modified` is the time in ns of what is a file. `more` are further small splits of the
     same source, read after this one.
+
+    With `parsed` the documents of this split, `more` included, lie in a file of a parsed corpus, which `path` opens;
+    all else says what they were parsed from. `parsed` is a hash that stands for all bytes of that file.
     """
 
     source: str
@@ -29,12 +32,15 @@ class Split:
     content: str = ""
     bytes: int = 0
     modified: int = 0
+    parsed: str = ""
     more: tuple["Split", ...] = ()
 
     @property
     def key(self) -> str:
         """32 hexadecimal digits that name this piece of work: the same on every machine."""
         identity = [(s.source, s.file, s.start, s.end, s.compression, s.content) for s in self.pieces()]
+        if self.parsed:
+            return xxhash.xxh3_128_hexdigest(json.dumps([identity, self.parsed]).encode())
         return xxhash.xxh3_128_hexdigest(json.dumps(identity).encode())
 
     @property

@@ -1,0 +1,74 @@
+"""The Beam graph that parses: numbers of splits in, one file of documents each, numbers out.
+
+Importing this module imports Beam, which takes seconds. Workers import these classes by name.
+"""
+
+from collections.abc import Iterator
+
+import apache_beam as beam
+from apache_beam.pvalue import PBegin, PCollection
+
+from preprocessing.build.corpus.folder import ParseJob
+from preprocessing.build.failures import has_failed, note_failures
+from preprocessing.build.metrics import count_tally
+from preprocessing.build.runners import quiet
+from preprocessing.build.splits import read_split
+from preprocessing.build.steps import Numbers
+from preprocessing.documents.parsed_documents import write_parsed
+from preprocessing.documents.reading import faults_in, read_documents
+from preprocessing.errors import PreprocessingError, TransientError
+from preprocessing.sources.split import Split
+from preprocessing.tally import Tally
+
+
+class ParseSplits(beam.PTransform):
+    """The number (int) of every split whose documents lie in the job's folder; `splits` are in the job's file of them.
+
+    A split that is there already is not read again. What only the user can mend is noted in the folder, and gives no
+    number; from then on no split is begun.
+    """
+
+    def __init__(self, splits: int, job: ParseJob) -> None:
+        super().__init__()
+        self._splits = splits
+        self._job = job
+
+    def expand(self, start: PBegin) -> PCollection[int]:
+        return (
+            start | "Numbers" >> Numbers(self._splits) | "Parse" >> beam.ParDo(_Parse(self._job)).with_output_types(int)
+        )
+
+
+class _Parse(beam.DoFn):
+    def __init__(self, job: ParseJob) -> None:
+        self._job = job
+
+    def process(self, number: int) -> Iterator[int]:
+        quiet()
+        if has_failed(self._job.intermediate):  # the corpus cannot become complete: nothing new is begun
+            return
+        split = read_split(self._job.splits_path, number)
+        tally = parse_split(split, self._job)
+        if tally is not None:
+            count_tally(tally, split.size)
+            yield number
+
+
+def parse_split(split: Split, job: ParseJob) -> Tally | None:
+    """Parses one split, unless that is done: what was counted, or None when it cannot be read, which is noted.
+
+    Raises TransientError for what may pass by itself.
+    """
+    done = job.read_counters(split)
+    if done is not None:
+        return Tally.from_json(done["tally"])
+    tally = Tally()
+    try:
+        write_parsed(read_documents(split, job.options, tally), job.path(split), split.key, tally)
+    except TransientError:
+        raise
+    except PreprocessingError as error:
+        faults = faults_in(split, job.options)
+        note_failures(job.intermediate, [fault for fault in faults if str(fault) != str(error)] + [error])
+        return None
+    return tally
