@@ -282,12 +282,11 @@ def _refuse_too_little(tally: Tally, statistics: dict[str, ExampleStatistics], o
 def _inputs(splits: Sequence[Split]) -> tuple[InputRecord, ...]:
     records: dict[tuple[str, str], InputRecord] = {}
     for piece in (piece for split in splits for piece in split.pieces()):
-        size = piece.end - piece.start
         before = records.get((piece.source, piece.file))
         records[piece.source, piece.file] = InputRecord(
             source=piece.source,
             file=piece.file,
-            bytes=size + (before.bytes if before else 0),
+            bytes=piece.size + (before.bytes if before else 0),
             splits=1 + (before.splits if before else 0),
         )
     return tuple(records.values())

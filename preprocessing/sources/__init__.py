@@ -18,6 +18,7 @@ __all__ = [
     "planning",
     "raw_document",
     "readers",
+    "seeking",
     "split",
     "stored_stream",
     "wikipedia",

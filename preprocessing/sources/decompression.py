@@ -4,18 +4,20 @@ import io
 from typing import BinaryIO, cast
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.stored_stream import StoredStream, TruncatedInputError
+from preprocessing.sources.seeking.opening import BZIP2_BLOCKS, Piece, open_stream
+from preprocessing.sources.stored_stream import PlainStream, StoredStream, TruncatedInputError
 
 _MAGIC = (
     (b"BZh", "bz2"),
     (b"\x1f\x8b", "gzip"),
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
+    *((bytes([first]) + b"\x2a\x4d\x18", "zstd") for first in range(0x50, 0x60)),  # as pzstd begins
 )
 _BUFFER_BYTES = 1 << 20
 
 # Bytes of text for each stored byte, roughly.
-EXPANSION = {"": 1.0, "bz2": 4.0, "gzip": 3.0, "xz": 4.0, "zstd": 3.5}
+EXPANSION = {"": 1.0, "bz2": 4.0, BZIP2_BLOCKS: 4.0, "gzip": 3.0, "xz": 4.0, "zstd": 3.5}
 PARQUET_EXPANSION = 2.0  # it compresses its columns itself
 
 
@@ -31,12 +33,22 @@ def open_range(path: str, name: str, compression: str, start: int = 0, end: int 
 
     `name` is for messages. Reading raises PreprocessingError where a compressed stream is damaged or ends early.
     """
-    return cast(BinaryIO, io.BufferedReader(_PlainBytes(path, name, compression, start, end), _BUFFER_BYTES))
+    return _buffered(StoredStream(path, name, compression, start, end), compression)
+
+
+def open_piece(piece: Piece) -> BinaryIO:
+    """The same for a piece of a split, whatever its range counts."""
+    return _buffered(open_stream(piece), piece.compression)
+
+
+def _buffered(stream: PlainStream, compression: str) -> BinaryIO:
+    return cast(BinaryIO, io.BufferedReader(_PlainBytes(stream, compression), _BUFFER_BYTES))
 
 
 class _PlainBytes(io.RawIOBase):
-    def __init__(self, path: str, name: str, compression: str, start: int, end: int | None) -> None:
-        self._stream = StoredStream(path, name, compression, start, end)
+    def __init__(self, stream: PlainStream, compression: str) -> None:
+        self._stream = stream
+        self._compression = compression
         self._pending = memoryview(b"")
 
     def readable(self) -> bool:
@@ -55,7 +67,7 @@ class _PlainBytes(io.RawIOBase):
             piece = self._stream.read()
         except TruncatedInputError as error:
             raise PreprocessingError(
-                f"{self._stream.name} ends inside its {self._stream.compression} data at byte "
+                f"{self._stream.name} ends inside its {self._compression} data at byte "
                 f"{self._stream.offset:,}; fetch it again or leave it out."
             ) from error
         return b"" if self._stream.beyond else piece

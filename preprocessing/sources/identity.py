@@ -22,7 +22,7 @@ _BLOCK_BYTES = 4 << 20
 _READERS = 8  # threads: reading waits for the disk, or for a file server
 _SCHEMA = pa.schema(
     [
-        *((name, pa.string()) for name in ("source", "file", "compression", "content")),
+        *((name, pa.string()) for name in ("source", "file", "compression", "content", "seek")),
         *((name, pa.int64()) for name in ("size", "modified", "start", "end", "bytes")),
     ]
 )
@@ -83,7 +83,7 @@ class KnownInputs:
 def write_known(path: Path, splits: Iterable[Split], split_bytes: int) -> None:
     """Keeps the pieces of all local files for `KnownInputs.read`."""
     pieces = [piece for split in splits for piece in split.pieces() if piece.modified]
-    names = ("source", "file", "compression", "content", "modified", "start", "end", "bytes")
+    names = ("source", "file", "compression", "content", "seek", "modified", "start", "end", "bytes")
     columns = {name: [getattr(piece, name) for piece in pieces] for name in names}
     sizes: dict[tuple[str, str], int] = {}
     for piece in pieces:

@@ -1,16 +1,11 @@
 """Bounded reading of lines: memory never grows with a line or a file."""
 
 from collections.abc import Iterator
-from typing import BinaryIO, TextIO
+from typing import TextIO
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.decompression import open_range
+from preprocessing.sources.decompression import open_piece
 from preprocessing.sources.split import Split
-
-
-def open_piece(piece: Split) -> BinaryIO:
-    """The plain bytes of one piece of a split."""
-    return open_range(piece.path, piece.file, piece.compression, piece.start, piece.end)
 
 
 def binary_lines(piece: Split, limit_bytes: int) -> Iterator[tuple[int, bytes | None]]:

@@ -2,43 +2,50 @@
 
 What can be cut is cut where a document begins, so a reader takes its bytes `[start, end)` and nothing else:
 
-    wikipedia   bz2 multistream: at stream boundaries; plain XML: anywhere; gz, zst, one bz2 stream: the whole file
-    sentences   plain: after a blank line; compressed: the whole file
-    jsonlines   plain: after a line feed; compressed: the whole file
+    wikipedia   plain XML: anywhere; bz2 multistream: at streams; otherwise where the compressed format can be entered
+    sentences   after a blank line, plain or compressed
+    jsonlines   after a line feed, plain or compressed
     parquet     at row groups (start and end count row groups)
     dataset     at the files of the data set (start and end count its shards)
     corpus      as it was cut when it was parsed
     books       whole files: a book is one document
 
-Small files of one source that follow each other share a split (`more`). The order and the keys depend on names,
-sizes and contents, never on where the input lies.
+Where a compressed format can be entered is in `preprocessing.sources.seeking`. Small files of one source that follow
+each other share a split (`more`). The order and the keys depend on names, sizes and contents, never on where the input
+lies.
 """
 
 import itertools
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from preprocessing.errors import PreprocessingError, raise_all
+from preprocessing.errors import PreprocessingError, printable, raise_all
 from preprocessing.sources.decompression import detect_compression
 from preprocessing.sources.identity import KnownInputs, with_content
 from preprocessing.sources.input_files import InputFile, find_input_files, unreadable
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.parsed_corpus import plan_corpora
+from preprocessing.sources.seeking.cutting import cut_dump, cut_lines
+from preprocessing.sources.seeking.seek_points import NotSeekableError
 from preprocessing.sources.split import SPLIT_BYTES, Split
 from preprocessing.sources.wikipedia.split_points import split_points
 
 FILES_PER_SPLIT = 4096
 _SEARCH_BLOCK_BYTES = 1 << 20
+# What one worker reads for so much longer than the others that the user should know.
+_LARGE_SPLITS = 4
 _BOUNDARIES = {"jsonlines": (b"\n",), "sentences": (b"\n\n", b"\n\r\n")}
 
 
 def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES, known: KnownInputs | None = None) -> list[Split]:
     """Every input as splits, by source, then file name, then position; those of parsed corpora last.
 
-    All of every input is read once, for its hash, apart from files that `known` has with their size and time. Raises
-    PreprocessingError for inputs that are missing, empty, folders, unreadable or named like another (all files that
-    are bad are named at once), and when there is no input at all.
+    All of every input is read once, for its hash, and large compressed files once more, to find where they can be cut,
+    apart from files that `known` has with their size and time. A large file that cannot be cut is named on stderr.
+    Raises PreprocessingError for inputs that are missing, empty, folders, unreadable or named like another (all files
+    that are bad are named at once), and when there is no input at all.
     """
     pieces: list[Split] = []
     faults: list[PreprocessingError] = []
@@ -80,6 +87,8 @@ def _cut(source: str, file: InputFile, split_bytes: int) -> list[Split]:
         whole = Split(source, file.path, file.name, 0, file.size, compression, modified=file.modified)
         if source == "parquet":
             return _row_groups(whole, split_bytes)
+        if compression and file.size > split_bytes and source in ("wikipedia", *_BOUNDARIES):
+            return _stream_ranges(whole, split_bytes)
         return [replace(whole, start=start, end=end) for start, end in _ranges(whole, split_bytes)]
     except OSError as error:
         raise unreadable(source, file.path, error) from error
@@ -99,9 +108,29 @@ def _ranges(whole: Split, split_bytes: int) -> Iterable[tuple[int, int]]:
         return [(0, whole.size)]
     if whole.source == "wikipedia":
         return split_points(whole.path, split_bytes)
-    if whole.source in _BOUNDARIES and not whole.compression:
+    if whole.source in _BOUNDARIES:
         return list(_aligned_ranges(whole.path, whole.size, split_bytes, _BOUNDARIES[whole.source]))
     return [(0, whole.size)]
+
+
+def _stream_ranges(whole: Split, split_bytes: int) -> list[Split]:
+    if whole.source == "wikipedia":
+        ranges = split_points(whole.path, split_bytes)
+        # A dump of many streams keeps its splits; one long stream among them is worth other ones.
+        if max(end - start for start, end in ranges) <= 2 * split_bytes:
+            return [replace(whole, start=start, end=end) for start, end in ranges]
+    try:
+        if whole.source == "wikipedia":
+            return cut_dump(whole, split_bytes)
+        return cut_lines(whole, split_bytes, _BOUNDARIES[whole.source], is_text=whole.source == "sentences")
+    except NotSeekableError as reason:
+        if str(reason) and whole.size > _LARGE_SPLITS * split_bytes:
+            print(
+                f"preprocessing: --{whole.source} {printable(whole.path)} ({whole.size / (1 << 20):,.0f} MiB) is read "
+                f"by one worker: it {reason}.",
+                file=sys.stderr,
+            )
+        return [whole]
 
 
 def _aligned_ranges(path: str, size: int, split_bytes: int, boundaries: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:

@@ -13,11 +13,13 @@ SPLIT_BYTES = 64 << 20
 class Split:
     """One piece of work. `path` opens the file on this machine, `file` names it in outputs.
 
-    `[start, end)` counts bytes of the file as stored (row groups for parquet, shards for dataset); `compression` is "",
-    "bz2", "gzip", "xz" or "zstd"; `content` is a hash of all bytes of the range (of the file, where the range counts
-    no bytes), so that whatever changes in a file gives another key. `bytes` are those of the range where it does not
-    count them itself, about; `modified` is the time in ns of what is a file. `more` are further small splits of the
-    same source, read after this one.
+    `[start, end)` counts bytes of the file as stored (row groups for parquet, shards for dataset). Of a stream that is
+    cut inside it counts decoded bytes, where `seek` says how a decoder gets there (`seeking.seek_points.PlainRange` as
+    text), or stored bits, where `compression` is "bz2-blocks"; otherwise that is "", "bz2", "gzip", "xz" or "zstd".
+    `content` is a hash of all bytes of the range (of the file, where the range counts no stored bytes), so that
+    whatever changes in a file gives another key. `bytes` are those of the range where it does not count them itself,
+    about; `modified` is the time in ns of what is a file. `more` are further small splits of the same source, read
+    after this one.
 
     With `parsed` the documents of this split, `more` included, lie in a file of a parsed corpus, which `path` opens;
     all else says what they were parsed from. `parsed` is a hash that stands for all bytes of that file.
@@ -33,6 +35,7 @@ class Split:
     bytes: int = 0
     modified: int = 0
     parsed: str = ""
+    seek: str = ""
     more: tuple["Split", ...] = ()
 
     @property
@@ -45,7 +48,7 @@ class Split:
 
     @property
     def size(self) -> int:
-        """Stored bytes of all pieces; of a row group or a data set's shard about."""
+        """Stored bytes of all pieces; of a row group, a data set's shard or a part of a stream about."""
         return sum(piece.bytes or piece.end - piece.start for piece in self.pieces())
 
     def pieces(self) -> tuple["Split", ...]:

@@ -7,7 +7,8 @@ Memory is bounded whatever the file holds: pieces have a fixed size, and a decom
 import bz2
 import lzma
 import zlib
-from typing import Any
+from io import FileIO
+from typing import Any, Protocol
 
 import zstandard
 
@@ -24,27 +25,61 @@ class TruncatedInputError(PreprocessingError):
     """A file that ends before its content does."""
 
 
+class PlainStream(Protocol):
+    """Decoded bytes of a range, piece by piece, and then, if asked, what follows."""
+
+    name: str
+    start: int
+    beyond: bool
+
+    @property
+    def offset(self) -> int: ...
+    def read(self) -> bytes: ...
+    def close(self) -> None: ...
+
+
+def open_stored(path: str, name: str) -> FileIO:
+    """An input file, opened to be read. Raises PreprocessingError, which calls it `name`."""
+    try:
+        return open(path, "rb", buffering=0)
+    except IsADirectoryError as error:
+        raise PreprocessingError(f"{name} is a folder; give the dump file itself.") from error
+    except OSError as error:
+        raise of_system(error, f"{name} cannot be read: {error.strerror}.") from error
+
+
+def truncated(name: str, compression: str, offset: int) -> TruncatedInputError:
+    """The one sentence for a file that ends inside a compressed stream."""
+    return TruncatedInputError(
+        f"{name} ends inside its {compression} data at byte {offset:,}; fetch it again, or keep its complete pages "
+        "with --accept-truncated."
+    )
+
+
+def damaged(name: str, compression: str, offset: int, reason: object) -> PreprocessingError:
+    """The one sentence for a compressed stream that cannot be decoded."""
+    return PreprocessingError(f"{name} is damaged near byte {offset:,} ({compression}: {reason}); fetch it again.")
+
+
 class StoredStream:
     """Reads `[start, end)` of a stored file and then, if asked, what follows.
 
-    `compression` is "", "bz2", "gzip", "xz" or "zstd"; a range of a compressed file begins where a stream begins.
+    `compression` is "", "bz2", "gzip", "xz" or "zstd"; a range of a compressed file begins where a stream begins, or
+    inside one, of which `decoder` then decodes the rest: with the methods and attributes of `bz2.BZ2Decompressor`.
     `beyond` is true when the piece read last lies behind `end`. `offset` counts stored bytes from the file's start.
     """
 
-    def __init__(self, path: str, name: str, compression: str, start: int = 0, end: int | None = None) -> None:
+    def __init__(
+        self, path: str, name: str, compression: str, start: int = 0, end: int | None = None, decoder: Any = None
+    ) -> None:
         self.name = name
         self.compression = compression
         self.start = self.offset = start
         self.beyond = False
         self._end = end
-        try:
-            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close()
-        except IsADirectoryError as error:
-            raise PreprocessingError(f"{name} is a folder; give the dump file itself.") from error
-        except OSError as error:
-            raise of_system(error, f"{name} cannot be read: {error.strerror}.") from error
+        self._file = open_stored(path, name)
         self._file.seek(start)
-        self._decoder: Any = None
+        self._decoder: Any = decoder
         self._stored = b""
         self._failure: PreprocessingError | None = None
 
@@ -92,10 +127,7 @@ class StoredStream:
             if not self._stored and needs_input:
                 self._stored = self._read_stored()
                 if not self._stored:
-                    raise TruncatedInputError(
-                        f"{self.name} ends inside its {self.compression} data at byte {self.offset:,}; fetch it again, "
-                        "or keep its complete pages with --accept-truncated."
-                    )
+                    raise truncated(self.name, self.compression, self.offset)
             piece = self._decode()
             if piece:
                 return piece
@@ -105,9 +137,7 @@ class StoredStream:
         try:
             piece = self._decoder.decompress(stored, PIECE_BYTES)
         except _DAMAGED as error:
-            raise PreprocessingError(
-                f"{self.name} is damaged near byte {self.offset:,} ({self.compression}: {error}); fetch it again."
-            ) from error
+            raise damaged(self.name, self.compression, self.offset, error) from error
         if self._decoder.eof:
             self._stored = self._decoder.unused_data
             self._decoder = None

@@ -19,8 +19,9 @@ from pathlib import PurePosixPath
 from preprocessing.sources.books.chapters import chapters_of, is_heading, is_subtitle
 from preprocessing.sources.books.epub import is_epub, read_epub
 from preprocessing.sources.books.gutenberg import is_front_credit, strip_gutenberg
+from preprocessing.sources.decompression import open_piece
 from preprocessing.sources.encodings import detect_encoding, known_encoding
-from preprocessing.sources.lines import open_piece, text_lines
+from preprocessing.sources.lines import text_lines
 from preprocessing.sources.options import ReaderOptions
 from preprocessing.sources.paragraphs import blocks_of, margin_of, paragraphs_of
 from preprocessing.sources.raw_document import RawDocument, in_parts

@@ -11,6 +11,7 @@ from preprocessing.sources.lines import binary_lines
 from preprocessing.sources.options import ReaderOptions, RecordOptions
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.records.record_text import paragraphs_of_record
+from preprocessing.sources.seeking.seek_points import PlainRange
 from preprocessing.sources.split import Split
 from preprocessing.tally import DOCUMENTS_IN, Tally
 
@@ -75,6 +76,8 @@ def _text_and_title(line: bytes | None, options: RecordOptions, limit_bytes: int
 
 def _line_feeds_before(piece: Split) -> int:
     """Rows in the file before this piece; counted only when a message needs the number."""
+    if piece.seek:
+        return PlainRange.from_text(piece.seek).rows
     count, left = 0, piece.start
     if left:
         with open(piece.path, "rb") as stream:

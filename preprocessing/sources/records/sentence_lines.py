@@ -7,8 +7,9 @@ document's first line begins in the (decompressed) file; `line=N` in UTF-16 and 
 import io
 from collections.abc import Iterator
 
+from preprocessing.sources.decompression import open_piece
 from preprocessing.sources.encodings import detect_encoding, undecodable
-from preprocessing.sources.lines import binary_lines, long_line, open_piece, text_lines
+from preprocessing.sources.lines import binary_lines, long_line, text_lines
 from preprocessing.sources.options import ReaderOptions
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.split import Split

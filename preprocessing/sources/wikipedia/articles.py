@@ -1,10 +1,11 @@
 """Wikipedia: articles of a `pages-articles` dump, one page at a time."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from contextlib import closing
 
 from preprocessing.sources.raw_document import RawDocument
-from preprocessing.sources.stored_stream import StoredStream, TruncatedInputError
+from preprocessing.sources.seeking.opening import Piece, open_head, open_stream
+from preprocessing.sources.stored_stream import TruncatedInputError
 from preprocessing.sources.wikipedia.head import read_namespaces
 from preprocessing.sources.wikipedia.pages import MalformedPageError, Page, read_pages
 from preprocessing.sources.wikipedia.split_points import split_points
@@ -19,31 +20,16 @@ __all__ = ["read_articles", "split_points"]
 _ARTICLES = 0
 
 
-class DumpRange(Protocol):
-    """What this reader needs of a split: `[start, end)` in stored bytes, cut by `split_points`."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def file(self) -> str: ...
-    @property
-    def start(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-    @property
-    def compression(self) -> str: ...
-
-
-def read_articles(split: DumpRange, options: WikitextOptions, tally: Tally) -> Iterator[RawDocument]:
+def read_articles(split: Piece, options: WikitextOptions, tally: Tally) -> Iterator[RawDocument]:
     """The articles that begin in the split, in order; `locator` is the page's id.
 
     Every page counts as `documents_in`; what is no article is counted by reason: `dropped.namespace`, `.redirect`,
     `.not_wikitext`, `.disambiguation`, `.empty`, `.malformed`. Raises PreprocessingError when the file is no dump,
     is damaged, or ends early (after every complete page; with `options.accept_truncated` it is counted instead).
     """
-    with StoredStream(split.path, split.file, split.compression, split.start, split.end) as stream:
+    with closing(open_stream(split)) as stream:
         try:
-            site = _read_site(split.path, split.file, split.compression)
+            site = _read_site(split)
             for page in read_pages(stream, options.page_limit_bytes):
                 tally.count(DOCUMENTS_IN)
                 try:
@@ -93,6 +79,6 @@ def _no_article(page: Page, site: Site) -> str:
     return "" if page.model == "wikitext" else "not_wikitext"
 
 
-def _read_site(path: str, name: str, compression: str) -> Site:
-    with StoredStream(path, name, compression) as stream:
+def _read_site(split: Piece) -> Site:
+    with closing(open_head(split)) as stream:
         return Site.from_namespaces(read_namespaces(stream))

@@ -3,14 +3,14 @@
 import re
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.stored_stream import StoredStream, TruncatedInputError
+from preprocessing.sources.stored_stream import PlainStream, TruncatedInputError
 
 _OPEN = b"<page>"
 _HEAD_LIMIT = 1 << 20
 _NAMESPACE = re.compile(rb'<namespace\s[^<>]*?key="(-?\d+)"[^<>]*?>([^<]*)</namespace>')
 
 
-def read_namespaces(stream: StoredStream) -> dict[int, str]:
+def read_namespaces(stream: PlainStream) -> dict[int, str]:
     """The namespaces of `<siteinfo>` by number, from the head of the file; checks that it is a dump at all."""
     head = b""
     while len(head) < _HEAD_LIMIT and b"</siteinfo>" not in head and _OPEN not in head:

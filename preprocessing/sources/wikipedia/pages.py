@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
-from preprocessing.sources.stored_stream import StoredStream, TruncatedInputError
+from preprocessing.sources.stored_stream import PlainStream, TruncatedInputError
 from preprocessing.sources.wikipedia.xml_text import MalformedTextError, decode_text
 
 _OPEN, _CLOSE, _END = b"<page>", b"</page>", b"</mediawiki>"
@@ -44,7 +44,7 @@ class Page:
             raise MalformedPageError(self.locator, str(error)) from error
 
 
-def read_pages(stream: StoredStream, page_limit_bytes: int) -> Iterator[Page | MalformedPageError]:
+def read_pages(stream: PlainStream, page_limit_bytes: int) -> Iterator[Page | MalformedPageError]:
     """Every page that begins inside the stream's range, in order.
 
     Raises TruncatedInputError, after the last complete page, when the file ends before `</mediawiki>`.
@@ -59,7 +59,7 @@ def read_pages(stream: StoredStream, page_limit_bytes: int) -> Iterator[Page | M
             yield error
 
 
-def _blobs(stream: StoredStream, limit: int) -> Iterator[bytes | MalformedPageError]:
+def _blobs(stream: PlainStream, limit: int) -> Iterator[bytes | MalformedPageError]:
     """The bytes between `<page>` and `</page>`; at most one page and one piece are held."""
     window = _Window(stream)
     while window.find_page():
@@ -85,7 +85,7 @@ def _blobs(stream: StoredStream, limit: int) -> Iterator[bytes | MalformedPageEr
 class _Window:
     """The part of the stream in memory: `buffer[start:]` is unread, `buffer[:in_range]` belongs to the range."""
 
-    def __init__(self, stream: StoredStream) -> None:
+    def __init__(self, stream: PlainStream) -> None:
         self.stream = stream
         self.buffer = b""
         self.start = self.searched = self.in_range = 0

@@ -33,6 +33,7 @@ class Range:
     start: int
     end: int
     compression: str
+    seek: str = ""
 
 
 class Dumps:
