@@ -1,4 +1,4 @@
-"""How fast raw text becomes clean sentences, and what near-duplicate removal costs.
+"""How fast raw text becomes clean sentences, and what signatures of documents cost.
 
     .venv/bin/python -m benchmarks.sources --books 'books/*.txt' --wikipedia 'dumps/*.bz2'
 
@@ -8,27 +8,20 @@ One core, CPU time, the median of five runs. The last line is one JSON object; s
 import json
 import statistics
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import sentencex
 
 from preprocessing.arguments import OptionParser
 from preprocessing.documents.cleaning import Cleaner
 from preprocessing.documents.document import Document
-from preprocessing.documents.near_duplicate_groups import linked_groups, open_signatures
-from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, signature_schema
 from preprocessing.documents.options import CleaningOptions, DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.documents.sentences import Segmenter
 from preprocessing.documents.word_ngrams import WordHasher
 from preprocessing.errors import PreprocessingError
-from preprocessing.near_duplicates import dropped_documents
 from preprocessing.sources.books.reader import read_books
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
@@ -37,7 +30,6 @@ from preprocessing.tally import Tally
 
 _RUNS = 5
 _LONG = 500
-_SIGNATURES_AT_A_TIME = 10_000
 
 
 def speed(characters: int, work: Callable[[], object]) -> float:
@@ -113,61 +105,16 @@ def signature_figures(inputs: InputOptions) -> dict[str, float]:
     return figures | {"minhash_datasketch": speed(characters, by_datasketch)}
 
 
-def driver_bytes_per_document(documents: int) -> float:
-    """Peak anonymous memory of linking synthetic signatures, one in twenty a duplicate, above that before."""
-    options = NearDuplicateOptions()
-    schema, random = signature_schema(options.permutations), np.random.default_rng(0)
-    rows = _SIGNATURES_AT_A_TIME
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "signatures.arrow"
-        with pa.ipc.new_file(str(path), schema) as writer:
-            for _ in range(documents // rows):
-                signatures = random.integers(0, 2**32, (rows, options.permutations), dtype=np.uint32)
-                signatures[1::20] = signatures[0::20]
-                keys = pa.py_buffer(random.bytes(16 * rows))
-                columns = [
-                    pa.Array.from_buffers(schema.field("key").type, rows, [None, keys]),
-                    pa.array(random.integers(1, 9999, rows), pa.uint64()),
-                    pa.Array.from_buffers(
-                        schema.field("signature").type, rows, [None, pa.py_buffer(signatures.tobytes())]
-                    ),
-                    pa.array(["file"] * rows),
-                    pa.array(["locator"] * rows),
-                ]
-                writer.write_batch(pa.record_batch(columns, schema=schema))
-        before, peak, done = _anonymous_bytes(), [0], threading.Event()
-
-        def watch() -> None:
-            while not done.wait(0.01):
-                peak[0] = max(peak[0], _anonymous_bytes())
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        signatures_of_all = open_signatures([path], options.permutations)
-        dropped_documents(signatures_of_all, linked_groups(signatures_of_all, options))
-        done.set()
-        watcher.join()
-    return round((peak[0] - before) / documents, 1)
-
-
-def _anonymous_bytes() -> int:
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(status.partition("RssAnon:")[2].split()[0])
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = OptionParser("python -m benchmarks.sources", (__doc__ or "").split("\n")[0])
     parser.add_argument("--books", nargs="+", required=True, help="plain text or EPUB books, or quoted globs of them")
     parser.add_argument("--wikipedia", nargs="+", required=True, help="Wikipedia dumps, or quoted globs of them")
-    text = "number of synthetic signatures with which the driver's memory is measured"
-    parser.add_argument("--documents", type=int, default=200_000, help=text)
     try:
         arguments = parser.parse_args(argv)
         books = InputOptions(books=tuple(arguments.books))
         wikipedia = InputOptions(wikipedia=tuple(arguments.wikipedia))
         figures = text_figures(books, "books") | text_figures(wikipedia, "wikipedia") | signature_figures(wikipedia)
-        figures["near_duplicate_driver_bytes_per_document"] = driver_bytes_per_document(arguments.documents)
         print(json.dumps(figures))
     except PreprocessingError as error:
         print(f"benchmarks.sources: {error}", file=sys.stderr)

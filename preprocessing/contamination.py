@@ -1,69 +1,162 @@
 """Which documents share runs of words with evaluation data, one JSON line each.
 
     python -m preprocessing.contamination --wikipedia 'dumps/*.bz2' --decontamination.files 'glue/*/dev.tsv'
+    beam run preprocessing/contamination.py --wikipedia 'dumps/*.bz2' --decontamination.files 'glue/*/dev.tsv' \\
+        --output contamination/
 
-Nothing is built. The last line on stderr says how many documents were read and how many of them are contaminated. A
-build with the same `--decontamination` options counts the same documents, and leaves them out with
-`--decontamination.action drop`.
+Without `--output` this process reads everything and prints a line as it finds a document. With it the splits are read
+by workers, as an Apache Beam job that can be stopped and taken up again: the same lines in the same order go to
+`contaminated.jsonl`, the counts to `report.json`. Either way the last line says how many documents were read and how
+many of them are contaminated. A build with the same `--decontamination` options counts the same documents, and leaves
+them out with `--decontamination.action drop`.
 """
 
-import json
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+
+# Run as a file, without `beam run`, Python looks into this folder first, where `inspect.py` would hide the standard
+# library's.
+if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import argparse
+import json
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import xxhash
 
 from preprocessing.arguments import OptionParser, add_models, build_model
-from preprocessing.documents.decontamination import Decontaminator
-from preprocessing.documents.options import DecontaminationOptions, DocumentOptions
+from preprocessing.atomic_file import make_folder, replacing, write_text
+from preprocessing.build.failures import forget_failures, raise_failures
+from preprocessing.build.folder import with_absolute_files, with_absolute_paths
+from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline, runs_steps_apart
+from preprocessing.build.splits import write_splits
+from preprocessing.build.watch import BuildWatch, Phase
+from preprocessing.documents.contamination import (
+    CONTAMINATED,
+    ContaminationJob,
+    contaminated_documents,
+    evaluation_ngrams,
+    in_one_line,
+    read_contaminated,
+)
+from preprocessing.documents.identity import source_identity
+from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
-from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
+from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
+from preprocessing.sources.split import SPLIT_BYTES, Split
 from preprocessing.tally import Tally
 
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
-def contaminated_documents(inputs: InputOptions, options: DocumentOptions, tally: Tally) -> Iterator[dict[str, Any]]:
-    """For each contaminated document where it is, the evaluation files, and the first shared n-gram."""
-    if not options.decontamination.files:
-        raise PreprocessingError(
-            "There is nothing to compare with; name dev and test files by --decontamination.files."
-        )
-    known = Decontaminator.load(options.decontamination)
-    # The documents are compared here, so reading them must neither compare nor drop.
-    reading = options.model_copy(update={"decontamination": DecontaminationOptions()})
-    for split in plan_splits(inputs):
-        for document in read_documents(split, reading, tally):
-            matches = known.matches(document.sentences)
-            if matches:
-                tally.count("contaminated.documents")
-                yield {
-                    "source": document.source,
-                    "file": document.file,
-                    "locator": document.locator,
-                    "title": document.title,
-                    "evaluation_files": sorted({file for file, _ in matches}),
-                    "shared_ngrams": len(matches),
-                    "first_ngram": matches[0][1],
-                }
+_MARKER, _LOCK = "contamination.json", "contamination.lock"
+INTERRUPTED = 130
+_OWN = r"contamination\.json|contaminated\.jsonl|report\.json"
+_FORMAT = 1  # of what is found in a split: goes up when another would be found in the same input
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code: 0, or 2 with one sentence on stderr."""
-    parser = OptionParser("python -m preprocessing.contamination", __doc__.split("\n")[0])
-    add_models(parser, (InputOptions, DocumentOptions), config="options of a build's inputs")
-    tally = Tally()
+    quiet()
     try:
-        known = parser.parse_args(argv)
-        found = contaminated_documents(build_model(InputOptions, known), document_options(known), tally)
-        for line in found:
-            print(json.dumps(line, ensure_ascii=False))
+        tally = _find(sys.argv[1:] if argv is None else argv)
     except PreprocessingError as error:
-        print(f"preprocessing.contamination: {error}", file=sys.stderr)
+        print(f"contamination: {error}", file=sys.stderr)
         return error.exit_code
-    print(f"{tally.counters['contaminated.documents']} of {tally.documents_out} documents", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("contamination: stopped; the same command again goes on from here.", file=sys.stderr)
+        return INTERRUPTED
+    print(f"{tally.counters[CONTAMINATED]} of {tally.documents_out} documents", file=sys.stderr)
     return 0
 
 
+def find_contaminated(
+    splits: Sequence[Split], source: DocumentOptions, output: Path, pipeline_options: "PipelineOptions"
+) -> Tally:
+    """Runs the Beam job, writes `contaminated.jsonl` and `report.json` into `output`. Raises PreprocessingError."""
+    # They import Beam: seconds, and only if there is work.
+    from preprocessing.build.passes.contamination import contamination_steps
+    from preprocessing.build.steps import graphs
+
+    with held_folder(output, _MARKER, _LOCK) as held:
+        identity = json.dumps([_FORMAT, source_identity(source)], sort_keys=True)
+        write_text(output / _MARKER, json.dumps({"identity": identity}) + "\n")
+        folder = output / "splits" / xxhash.xxh3_64_hexdigest(identity.encode())
+        job = ContaminationJob(folder, len(splits), source)
+        make_folder(job.folder)
+        forget_failures(job.folder)
+        remove_own(output, _OWN, temporary_only=True)
+        remove_own(job.folder, r"[0-9a-f]{32}\.json|splits\.arrow", temporary_only=True)
+        write_splits(job.splits_path, splits)
+        sizes = {split.key: split.size for split in splits}
+        with BuildWatch(job.folder, (Phase("compare", sizes, re.compile(r"([0-9a-f]{32})\.json")),), held):
+            for add_graph in graphs(contamination_steps(job), apart=runs_steps_apart(pipeline_options)):
+                run_pipeline(pipeline_options, add_graph)
+        raise_failures(job.folder)
+        return _write(splits, job, output)
+
+
+def _write(splits: Sequence[Split], job: ContaminationJob, output: Path) -> Tally:
+    """All splits' lines, in the order of the input, and what was counted."""
+    tally = Tally()
+    with replacing(output / "contaminated.jsonl") as temporary, temporary.open("w", encoding="utf-8") as stream:
+        for split in splits:
+            lines, counted = read_contaminated(split, job)
+            stream.writelines(f"{line}\n" for line in lines)
+            tally.merge(counted)
+    report: dict[str, object] = {
+        "options": job.source.decontamination.model_dump(mode="json", exclude={"files", "action"}),
+        "documents": tally.documents_out,
+        "contaminated": tally.counters[CONTAMINATED],
+        "counters": dict(sorted(tally.counters.items())),
+    }
+    write_text(output / "report.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    return tally
+
+
+def _find(argv: Sequence[str]) -> Tally:
+    parser = OptionParser("beam run preprocessing/contamination.py", __doc__.split("\n")[0])
+    add_models(parser, (InputOptions, DocumentOptions), config="options of a build's inputs")
+    text = "folder for contaminated.jsonl and report.json, on a disk that every worker sees (default: print the lines)"
+    parser.add_argument("--output", type=Path, help=text)
+    parser.add_argument(
+        "--split-bytes", type=int, default=SPLIT_BYTES, help="bytes of input that a worker takes at a time"
+    )
+    add_runner_options(parser)
+    known, beam_arguments = parser.parse_known_args(argv)
+    pipeline_options = _beam_options(beam_arguments, known, parser)
+    source = with_absolute_files(document_options(known))
+    evaluation_ngrams(source)  # what is wrong with the evaluation files is said before anything else is read
+    splits = [with_absolute_paths(s) for s in plan_splits(build_model(InputOptions, known), known.split_bytes)]
+    if pipeline_options is not None:
+        return find_contaminated(splits, source, known.output.absolute(), pipeline_options)
+    tally = Tally()
+    for split in splits:
+        for found in contaminated_documents(split, source, tally):
+            print(in_one_line(found))
+    return tally
+
+
+def _beam_options(
+    arguments: Sequence[str], known: argparse.Namespace, parser: OptionParser
+) -> "PipelineOptions | None":
+    """None where nothing is to run on Beam, which then is not even imported."""
+    if known.output is not None:
+        return beam_options(arguments, known, parser)
+    if known.workers is not None or any(word.partition("=")[0] == "--runner" for word in arguments):
+        raise PreprocessingError(
+            "Without --output the documents are printed by one process, so there is no work for a runner; name a "
+            "folder, or say python -m preprocessing.contamination without --workers."
+        )
+    parser.refuse_unknown(arguments)
+    return None
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -3,13 +3,13 @@
     beam run preprocessing/near_duplicates.py --wikipedia 'dumps/*.bz2' --output near-duplicates/
     beam run preprocessing/pipeline.py --wikipedia 'dumps/*.bz2' --drop-lists near-duplicates/drop.arrow …
 
-Workers write the signatures of each split to a file; the driver then looks at one band of the signatures after the
-other: documents that agree on a whole band are compared on their full signatures, and those that reach the threshold
-are linked. Of each linked group the longest document stays; the keys of the others go to `drop.arrow`.
-`report.json` beside it names the largest groups. What a killed run has written is used again.
+Workers write the signatures of each split to a file, bring equal bands of signatures together, and compare the
+documents that agree on a whole band on their full signatures. The driver links those that reach the threshold. Of each
+linked group the longest document stays; the keys of the others go to `drop.arrow`. `groups.arrow` beside it says who
+duplicates whom, `report.json` names the largest groups. What a killed run has written is used again.
 
-Memory of the driver: some 100 bytes a document (0.7 GB for 6.8 million articles, see benchmarks.sources); signatures
-(512 bytes a document) stay on disk, memory-mapped. The result does not depend on the order of splits or the workers.
+Memory of the driver: some 100 bytes for each document that has a near-duplicate, none for the others. The result does
+not depend on the order of splits, the workers or the runner.
 """
 
 import sys
@@ -21,35 +21,43 @@ if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import xxhash
 
 from preprocessing.arguments import OptionParser, add_models, build_model
-from preprocessing.atomic_file import write_text
+from preprocessing.atomic_file import make_folder, write_text
+from preprocessing.build.failures import forget_failures, raise_failures
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
-from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
-from preprocessing.documents.drop_lists import write_drop_list
+from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline, runs_steps_apart
+from preprocessing.build.splits import write_splits
+from preprocessing.build.watch import BuildWatch, Phase
+from preprocessing.documents.drop_lists import write_sorted_keys
 from preprocessing.documents.identity import source_identity
-from preprocessing.documents.near_duplicate_groups import Signatures, linked_groups, open_signatures
-from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, write_split_signatures
+from preprocessing.documents.near_duplicates.groups import Groups, count_documents, find_groups
+from preprocessing.documents.near_duplicates.groups_table import largest_groups, write_groups
+from preprocessing.documents.near_duplicates.job import LINK_FILES, NearDuplicateJob
+from preprocessing.documents.near_duplicates.members import Members
+from preprocessing.documents.near_duplicates.signatures import NearDuplicateOptions
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
-from preprocessing.owned_folder import held_folder
+from preprocessing.folder_lock import FolderLock
+from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
 
 if TYPE_CHECKING:
-    import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 
+INTERRUPTED = 130
 DROP_REASON = "near_duplicate"
 _MARKER, _LOCK = "near-duplicates.json", "near-duplicates.lock"
-_GROUPS_REPORTED = 50
+_OWN = r"near-duplicates\.json|drop\.arrow|groups\.arrow|report\.json"
+_FORMAT = 2  # of signature files: goes up when another would be written for the same input
 
 
 def find_near_duplicates(
@@ -59,65 +67,75 @@ def find_near_duplicates(
     output: Path,
     pipeline_options: "PipelineOptions",
 ) -> Path:
-    """Runs both halves and returns the drop list's path, `output/drop.arrow`. Raises PreprocessingError."""
-    with held_folder(output, _MARKER, _LOCK):
+    """Runs the whole pass and returns the drop list's path, `output/drop.arrow`. Raises PreprocessingError."""
+    # They import Beam: seconds, and only if there is work.
+    from preprocessing.build.passes.near_duplicates import near_duplicate_steps
+    from preprocessing.build.steps import graphs
+
+    ordered = sorted(splits, key=lambda split: split.key)
+    with held_folder(output, _MARKER, _LOCK) as held:
         write_text(output / _MARKER, options.model_dump_json(indent=1) + "\n")
-        identity = json.dumps([source_identity(source), options.model_dump(exclude={"threshold"})], sort_keys=True)
-        settings = xxhash.xxh3_64_hexdigest(identity.encode())
-        folder = output / "signatures" / settings
-        targets = [folder / f"{split.key}.arrow" for split in splits]
-        elements = [(json.dumps(s.to_json()), str(t)) for s, t in zip(splits, targets, strict=True)]
-        run_pipeline(pipeline_options, lambda pipeline: _add_graph(pipeline, elements, source, options))
-        missing = sum(not target.exists() for target in targets)
-        if missing:
-            raise PreprocessingError(
-                f"{missing} of {len(targets)} signature files are missing in {folder}; run the same command again."
-            )
-        signatures = open_signatures(sorted(targets), options.permutations)
-        groups = linked_groups(signatures, options)
-        dropped = dropped_documents(signatures, groups)
-        report = _report(signatures, groups, dropped, options)
-        write_drop_list(output / "drop.arrow", DROP_REASON, [signatures.key(index) for index in dropped])
+        job = _job(ordered, source, options, output)
+        make_folder(job.folder)
+        forget_failures(job.folder)
+        remove_own(output, _OWN, temporary_only=True)
+        remove_own(job.folder, rf"[0-9a-f]{{32}}\.arrow|{LINK_FILES}", temporary_only=True)
+        write_splits(job.splits_path, ordered)
+        with _watch(job, ordered, held):
+            for add_graph in graphs(near_duplicate_steps(job), apart=runs_steps_apart(pipeline_options)):
+                run_pipeline(pipeline_options, add_graph)
+        raise_failures(job.folder)
+        members = Members(job)
+        groups = find_groups(job, members)
+        write_groups(output / "groups.arrow", groups, members)
+        write_sorted_keys(output / "drop.arrow", DROP_REASON, groups.dropped_keys.astype(">u8").tobytes())
+        report = _report(job, groups, members)
         write_text(output / "report.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        remove_own(job.folder, LINK_FILES)
         return output / "drop.arrow"
 
 
-def _add_graph(
-    pipeline: "beam.Pipeline", elements: list[tuple[str, str]], source: DocumentOptions, options: NearDuplicateOptions
-) -> None:
-    import apache_beam as beam  # late: see build/runners.py
+def _job(
+    splits: Sequence[Split], source: DocumentOptions, options: NearDuplicateOptions, output: Path
+) -> NearDuplicateJob:
+    of_signatures = [_FORMAT, source_identity(source), options.model_dump(exclude={"threshold"})]
+    settings = _digest(of_signatures)
+    mark = _digest([settings, options.threshold, [split.key for split in splits]])
+    return NearDuplicateJob(output / "signatures" / settings, mark, len(splits), source, options)
 
-    _ = (
-        pipeline
-        | "Splits" >> beam.Create(elements)
-        | "Spread" >> beam.Reshuffle()
-        | "Signatures" >> beam.Map(write_split_signatures, source.model_dump_json(), options.model_dump_json())
+
+def _digest(data: object) -> str:
+    return xxhash.xxh3_64_hexdigest(json.dumps(data, sort_keys=True).encode())
+
+
+def _watch(job: NearDuplicateJob, splits: Sequence[Split], held: FolderLock) -> BuildWatch:
+    """Tells how far the job is; the pieces of linking count alike."""
+    total = sum(split.size for split in splits)
+
+    def phase(name: str, kind: str, count: int) -> Phase:
+        sizes = {f"{number:05d}": total // count for number in range(count)}
+        return Phase(name, sizes, re.compile(rf"{kind}-(\d{{5}})-{job.mark}\.arrow"))
+
+    return BuildWatch(
+        job.folder,
+        (
+            Phase("signatures", {split.key: split.size for split in splits}, re.compile(r"([0-9a-f]{32})\.arrow")),
+            phase("sort bands", "bands", job.parts),
+            phase("find candidates", "candidates", job.ranges),
+            phase("copy their signatures", "members", job.parts),
+            phase("compare", "pairs", job.ranges),
+        ),
+        held,
     )
 
 
-def dropped_documents(signatures: Signatures, groups: np.ndarray) -> np.ndarray:
-    """int64: every document but the longest of its group; between equals the one with the smallest key stays."""
-    order = np.lexsort((np.arange(len(groups)), -signatures.characters.astype(np.int64), groups))
-    is_first = np.ones(len(groups), bool)
-    is_first[1:] = groups[order][1:] != groups[order][:-1]
-    return np.sort(order[~is_first])
-
-
-def _report(
-    signatures: Signatures, groups: np.ndarray, dropped: np.ndarray, options: NearDuplicateOptions
-) -> dict[str, object]:
-    sizes = np.bincount(groups, minlength=1)
-    largest = np.argsort(-sizes, kind="stable")[:_GROUPS_REPORTED]
+def _report(job: NearDuplicateJob, groups: Groups, members: Members) -> dict[str, object]:
     return {
-        "options": options.model_dump(),
-        "documents": len(groups),
-        "dropped": len(dropped),
-        "groups": int((sizes > 1).sum()),
-        "largest_groups": [
-            {"size": int(sizes[g]), "documents": [signatures.name(i) for i in np.flatnonzero(groups == g)[:10]]}
-            for g in largest
-            if sizes[g] > 1
-        ],
+        "options": job.options.model_dump(),
+        "documents": count_documents(job),
+        "dropped": len(groups.dropped_keys),
+        "groups": int(groups.group.max(initial=-1)) + 1,
+        "largest_groups": largest_groups(groups, members),
     }
 
 
@@ -129,6 +147,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     except PreprocessingError as error:
         print(f"near_duplicates: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("near_duplicates: stopped; the same command again goes on from here.", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
@@ -136,7 +157,9 @@ def find_from_arguments(argv: Sequence[str]) -> Path:
     """The same, but raises PreprocessingError. Input and source options must be those of the build."""
     parser = OptionParser("beam run preprocessing/near_duplicates.py", __doc__.split("\n")[0])
     add_models(parser, (InputOptions, DocumentOptions, NearDuplicateOptions), config="options of this pass")
-    parser.add_argument("--output", type=Path, required=True, help="folder for drop.arrow, report.json and signatures")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for drop.arrow, groups.arrow, report.json and signatures"
+    )
     parser.add_argument(
         "--split-bytes", type=int, default=SPLIT_BYTES, help="bytes of input that a worker takes at a time"
     )
@@ -150,7 +173,4 @@ def find_from_arguments(argv: Sequence[str]) -> Path:
 
 
 if __name__ == "__main__":
-    # Workers import the functions from the installed module: what __main__ defines they would not find.
-    from preprocessing.near_duplicates import run as run_installed
-
-    sys.exit(run_installed())
+    sys.exit(run())

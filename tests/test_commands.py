@@ -23,7 +23,7 @@ HEAVY = ("torch", "apache_beam")
 MAY_BE_HEAVY = re.compile(r"benchmarks\.")
 """… but by these."""
 FILES = ("preprocessing/pipeline.py", "preprocessing/vocabulary.py", "preprocessing/near_duplicates.py")
-FILES += ("preprocessing/corpus.py", "pretraining/main.py", "finetuning/main.py")
+FILES += ("preprocessing/corpus.py", "preprocessing/contamination.py", "pretraining/main.py", "finetuning/main.py")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ shards, without `exact_duplicates`. `graph.py` makes `steps` of Apache Beam of t
 (`splits.py` and `references.py` say what they stand for; `metrics.py` tells the runner); `folder.py` starts and
 finishes the output folder; `runners.py` speaks Beam's options, `local_worker.py` is a process of the local engine;
 `word_counts.py` is another Beam job, what a vocabulary is learnt from, and the room `corpus` a third: documents, parsed
-once. Open first: `graph.py`.
+once. In `passes/` are the jobs that look at documents before a build. Open first: `graph.py`.
 """
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "idle_options",
     "local_worker",
     "partitions",
+    "passes",
     "references",
     "runners",
     "splits",

@@ -6,7 +6,7 @@ while one lies there, and the driver raises all of them at the end. What may pas
 raised, for the runner to try again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +39,26 @@ def noting_failure(folder: Path) -> Iterator[None]:
         raise
     except PreprocessingError as error:
         note_failures(folder, [error])
+
+
+def unless_failed(
+    folder: Path, work: Callable[[], object], faults: Callable[[], Iterable[PreprocessingError]] = list
+) -> bool:
+    """Does `work`, unless some worker has failed; whether it was done and went well.
+
+    A failure is written into `folder`, and with it what `faults` then finds, so that one run names all that is wrong.
+    What may pass by itself is raised.
+    """
+    if has_failed(folder):
+        return False
+    try:
+        work()
+    except TransientError:
+        raise
+    except PreprocessingError as error:
+        note_failures(folder, [*(fault for fault in faults() if str(fault) != str(error)), error])
+        return False
+    return True
 
 
 def has_failed(folder: Path) -> bool:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from preprocessing.atomic_file import write_text
-from preprocessing.build.failures import has_failed, noting_failure
+from preprocessing.build.failures import unless_failed
 from preprocessing.build.runners import quiet
 from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
-from preprocessing.documents.reading import read_documents
+from preprocessing.documents.reading import faults_in, read_documents
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
@@ -94,10 +94,13 @@ def _count(split_data: dict[str, Any], job: CountJob) -> int:
     quiet()
     split = Split.from_json(split_data)
     path = job.counts_path(split)
-    if not path.is_file() and not has_failed(job.intermediate):
-        with noting_failure(job.intermediate):
-            counts = count_words(read_documents(split, job.source, Tally()), job)
-            write_text(path, json.dumps(counts, sort_keys=True, ensure_ascii=False))
+
+    def count() -> None:
+        counts = count_words(read_documents(split, job.source, Tally()), job)
+        write_text(path, json.dumps(counts, sort_keys=True, ensure_ascii=False))
+
+    if not path.is_file():
+        unless_failed(job.intermediate, count, lambda: faults_in(split, job.source))
     return 1
 
 

@@ -157,7 +157,7 @@ def test_near_duplicates_evaluation_data_and_shards_are_the_same(
         assert near_duplicates.run([*given, "--output", str(output), "--threshold", "0.5"]) == 0
         drops[name] = (output / "drop.arrow").read_bytes(), (output / "report.json").read_bytes()
         capsys.readouterr()
-        assert contamination.main([*(word for word in given if word not in cut), *dev]) == 0
+        assert contamination.run([*(word for word in given if word not in cut), *dev]) == 0
         lines[name] = capsys.readouterr().out
         left_out = ["--drop-lists", str(output / "drop.arrow"), *dev, "--decontamination.action", "drop"]
         manifests[name] = built(tmp_path / name, vocab, *given, *left_out)
@@ -275,7 +275,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], int], list[str]]] = {
     "pipeline": (pipeline.run, ["--vocab", "none"]),
     "vocabulary": (vocabulary.run, []),
     "near-duplicates": (near_duplicates.run, []),
-    "contamination": (contamination.main, ["--decontamination.files", "none"]),
+    "contamination": (contamination.run, ["--decontamination.files", "none"]),
 }
 
 

@@ -2,17 +2,13 @@ import json
 import random
 from pathlib import Path
 
-import numpy as np
+import pyarrow as pa
 import pytest
 
 from preprocessing import near_duplicates
 from preprocessing.documents.drop_lists import document_key, load_drop_lists
-from preprocessing.documents.near_duplicate_groups import band_rows, linked_groups, open_signatures
-from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions, write_signatures
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
-from preprocessing.documents.word_ngrams import WordHasher
-from preprocessing.errors import PreprocessingError
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
@@ -89,56 +85,50 @@ def test_a_lower_threshold_finds_loose_copies(corpus: Path, tmp_path: Path) -> N
     assert len(run(corpus, tmp_path / "out", "--threshold", "0.2")) == 6
 
 
-@pytest.mark.parametrize(("threshold", "permutations"), [(0.5, 128), (0.7, 128), (0.8, 128), (0.9, 256)])
-def test_bands_meet_at_the_threshold(threshold: float, permutations: int) -> None:
-    rows = band_rows(threshold, permutations)
-
-    def meets(similarity: float, rows: int) -> float:
-        return 1 - (1 - similarity**rows) ** (permutations // rows)
-
-    assert meets(threshold, rows) >= 0.99 > meets(threshold, rows + 1)
-
-
-def test_signatures_estimate_the_similarity_without_bias(tmp_path: Path) -> None:
-    """The share of equal numbers is binomial with the Jaccard similarity as its mean (Broder 1997)."""
-    rng = random.Random(3)
-    pairs, options = 150, NearDuplicateOptions(permutations=64)
-    rows, truth = [], []
-    hasher = WordHasher(options.ngram_words)
-    for _ in range(pairs):
-        words = text(rng, 200)
-        other = edited(rng, words, 6)
-        rows += [words, other]
-        a, b = (set(hasher.ngrams([w.encode() for w in side]).tolist()) for side in (words, other))
-        truth.append(len(a & b) / len(a | b))
-    path = tmp_path / "c.jsonl"
-    path.write_text("\n".join(json.dumps({"text": " ".join(words)}) for words in rows))
-    (split,) = plan_splits(InputOptions(jsonlines=(str(path),)))
-    keep_all = DocumentOptions(cleaning={"maximum_symbol_share": 1.0})  # type: ignore[arg-type]
-    write_signatures(split, keep_all, options, tmp_path / "s.arrow")
-    signatures = open_signatures([tmp_path / "s.arrow"], options.permutations)
-    by_key = {signatures.key(i): i for i in range(2 * pairs)}
-    order = [by_key[document_key(d.source, d.file, d.locator)] for d in read_documents(split, keep_all, Tally())]
-    places = np.array(order)
-    estimate = (signatures.rows(places[0::2]) == signatures.rows(places[1::2])).mean(axis=1)
-    mean = float(np.mean(truth))
-    error = np.sqrt(mean * (1 - mean) / options.permutations / pairs)
-    assert abs(estimate.mean() - mean) < 4 * error
+def test_the_table_of_groups_and_the_drop_list_say_the_same(corpus: Path, tmp_path: Path) -> None:
+    dropped = run(corpus, tmp_path / "out")
+    table = pa.ipc.open_file(str(tmp_path / "out" / "groups.arrow")).read_all().to_pylist()
+    named = {(row["source"], row["file"], row["locator"]): row["kept"] for row in table}
+    assert {document_key(*name) for name, kept in named.items() if not kept} == dropped
+    assert sum(named.values()) == len({row["group"] for row in table}) == 3
+    assert [row["similarity"] for row in table if row["kept"]] == [1.0] * 3
+    assert all(0.8 <= row["similarity"] < 1 for row in table if not row["kept"])
 
 
-def test_no_documents_is_no_groups(tmp_path: Path) -> None:
-    signatures = open_signatures([], 128)
-    assert len(linked_groups(signatures, NearDuplicateOptions())) == 0
+def test_only_results_and_signatures_are_left(corpus: Path, tmp_path: Path) -> None:
+    """Files of an interrupted run, of another threshold too, go when a later one ends; those of others stay."""
+    output = tmp_path / "out"
+    run(corpus, output)
+    (signature,) = (output / "signatures").rglob("*.arrow")
+    theirs, left = signature.with_name("notes.arrow"), signature.with_name("bands-00000-0123456789abcdef.arrow")
+    for path in (theirs, left, signature.with_name(f"{signature.name}.tmp-1-2"), output / "groups.arrow.tmp-1-2"):
+        path.write_bytes(b"")
+    run(corpus, output, "--threshold", "0.5")
+    assert sorted(path.name for path in signature.parent.iterdir()) == sorted([signature.name, theirs.name])
+    assert sorted(path.name for path in output.iterdir() if path.is_file()) == [
+        *("drop.arrow", "groups.arrow", "near-duplicates.json", "near-duplicates.lock", "report.json"),
+    ]
 
 
-def test_foreign_signature_files_are_refused(tmp_path: Path, corpus: Path) -> None:
-    (tmp_path / "x.arrow").write_text("no arrow")
-    with pytest.raises(PreprocessingError, match=r"x\.arrow is not a signature file"):
-        open_signatures([tmp_path / "x.arrow"], 128)
-    (split,) = plan_splits(InputOptions(jsonlines=(str(corpus),)))
-    write_signatures(split, DocumentOptions(), NearDuplicateOptions(), tmp_path / "y.arrow")
-    with pytest.raises(PreprocessingError, match="signatures of 128 permutations, not 64"):
-        open_signatures([tmp_path / "y.arrow"], 64)
+def test_all_bad_files_are_named_at_once_and_forgotten_when_they_are_mended(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = corpus.read_text().splitlines()
+    names = [tmp_path / name for name in ("0.jsonl", "1.jsonl.gz", "2.jsonl", "3.jsonl.bz2")]
+    contents = ("\n".join(rows[:9]).encode(), b"\x1f\x8b\x08 no gzip", "\n".join(rows[9:]).encode(), b"BZh9 no bzip2")
+    for path, content in zip(names, contents, strict=True):
+        path.write_bytes(content)
+    output = tmp_path / "out"
+    arguments = ["--output", str(output), "--jsonlines"]
+    assert near_duplicates.run([*arguments, *map(str, names)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("near_duplicates: 2 faults:")
+    assert "1.jsonl.gz" in said
+    assert "3.jsonl.bz2" in said
+    assert not (output / "drop.arrow").exists()
+    assert near_duplicates.run([*arguments, *map(str, names[::2])]) == 0
+    assert (output / "drop.arrow").exists()
+    assert not list(output.rglob("failures"))
 
 
 def test_a_missing_package_is_one_sentence(

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from preprocessing import contamination as contamination_report
 from preprocessing.documents.decontamination import Decontaminator
 from preprocessing.documents.options import DecontaminationOptions, DocumentOptions
 from preprocessing.documents.reading import read_documents
@@ -124,22 +123,6 @@ def test_real_benchmarks_are_found_in_themselves_only(shared_data: Path) -> None
     assert known.matches([context])
     novel = (shared_data / "books" / "persuasion.txt").read_text()
     assert known.matches([novel]) == []
-
-
-def test_the_report_names_documents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "dev.tsv").write_text(f"0\t{TEST_SENTENCE}\n")
-    (tmp_path / "c.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in (CLEAN, f"{CLEAN} {LEAK}.")))
-    inputs = ["--jsonlines", str(tmp_path / "c.jsonl")]
-    arguments = [*inputs, "--decontamination.files", str(tmp_path / "dev.tsv"), "--decontamination.action", "drop"]
-    assert contamination_report.main(arguments) == 0
-    shown = capsys.readouterr()
-    (line,) = map(json.loads, shown.out.splitlines())
-    assert (line["file"], line["evaluation_files"], line["shared_ngrams"]) == ("c.jsonl", ["dev.tsv"], 4)
-    assert shown.err == "1 of 2 documents\n"
-    assert contamination_report.main(inputs) == 2
-    assert "name dev and test files by --decontamination.files" in capsys.readouterr().err
-    assert contamination_report.main([*arguments, "--jsonline", "x"]) == 2
-    assert "did you mean --jsonlines?" in capsys.readouterr().err
 
 
 def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 
 from preprocessing.arguments import OptionParser, add_models
-from preprocessing.documents.near_duplicate_signatures import NearDuplicateOptions
+from preprocessing.documents.near_duplicates.signatures import NearDuplicateOptions
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.download import _parser
 from preprocessing.sources.options import InputOptions
 
 OF_THE_BUILD = {"--vocab", "--output"}
+OF_THE_BENCHMARK = {"--documents", "--splits", "--every"}
 
 
 def options_of(parser: argparse.ArgumentParser) -> set[str]:
@@ -29,7 +30,7 @@ def test_options_in_the_documentation_exist(repository: Path) -> None:
     add_models(parser, (InputOptions, DocumentOptions, NearDuplicateOptions))
     named = set(re.findall(r"--[a-z][a-z.-]*[a-z]", text))
     assert "--books.document" in named
-    assert named <= options_of(parser) | options_of(_parser()) | OF_THE_BUILD
+    assert named <= options_of(parser) | options_of(_parser()) | OF_THE_BUILD | OF_THE_BENCHMARK
 
 
 def test_every_input_and_cleaning_option_is_documented(repository: Path) -> None:

@@ -5,8 +5,8 @@ estimates have the error that theory gives for the number of permutations (a tes
 dependency: `pip install 'bert-pretraining[near-duplicates]'`.
 """
 
-import json
 import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from preprocessing.documents.drop_lists import document_key
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.documents.word_ngrams import WordHasher
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, of_system
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 
@@ -50,16 +50,20 @@ def signature_schema(permutations: int) -> pa.Schema:
             ("key", pa.binary(16)),
             ("characters", pa.uint64()),
             ("signature", pa.binary(4 * permutations)),
+            ("source", pa.string()),
             ("file", pa.string()),
             ("locator", pa.string()),
         ]
     )
 
 
-def write_signatures(split: Split, source: DocumentOptions, options: NearDuplicateOptions, target: Path) -> Path:
+def write_signatures(
+    split: Split, source: DocumentOptions, options: NearDuplicateOptions, target: Path, tally: Tally
+) -> Path:
     """Writes the Arrow IPC file `target` for the split, unless it is there; documents below n words are left out.
 
-    Memory: 1,000 documents or 2 million words at a time. Raises PreprocessingError when `rensa` is not installed.
+    `tally` counts the split's documents, and those left out as `no_signature`. Memory: 1,000 documents or 2 million
+    words at a time. Raises PreprocessingError when `rensa` is not installed.
     """
     if target.exists():
         return target
@@ -69,10 +73,11 @@ def write_signatures(split: Split, source: DocumentOptions, options: NearDuplica
     held: list[tuple[Document, np.ndarray]] = []
     words_held = 0
     with replacing(target) as temporary, pa.ipc.new_file(str(temporary), schema) as writer:
-        for document in read_documents(split, source, Tally()):
+        for document in read_documents(split, source, tally):
             words = [word for sentence in document.sentences for word in hasher.words(sentence)]
             ngrams = np.unique(hasher.ngrams(words))
             if not len(ngrams):
+                tally.count("no_signature")
                 continue
             held.append((document, ngrams))
             words_held += len(words)
@@ -84,13 +89,35 @@ def write_signatures(split: Split, source: DocumentOptions, options: NearDuplica
     return target
 
 
-def write_split_signatures(reference: tuple[str, str], source_json: str, options_json: str) -> str:
-    """`write_signatures` on plain strings, as they travel through a runner. `reference`: split as JSON, target."""
-    split_json, target = reference
-    split = Split.from_json(json.loads(split_json))
-    source = DocumentOptions.model_validate_json(source_json)
-    options = NearDuplicateOptions.model_validate_json(options_json)
-    return str(write_signatures(split, source, options, Path(target)))
+def signature_batches(file: Path, permutations: int) -> Iterator[pa.RecordBatch]:
+    """The record batches of a signature file, memory-mapped.
+
+    Raises PreprocessingError when it is missing, damaged, or was made with another number of permutations.
+    """
+    try:
+        with pa.memory_map(str(file)) as stream:
+            reader = pa.ipc.open_file(stream)
+            batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
+    except FileNotFoundError as error:
+        raise PreprocessingError(f"{file} is missing; run the same command again.") from error
+    except OSError as error:
+        raise of_system(error, f"{file} cannot be read ({error}); run the same command again.") from error
+    except pa.ArrowException as error:
+        raise PreprocessingError(f"{file} is not a signature file ({error}); remove it and run again.") from error
+    width = reader.schema.field("signature").type.byte_width // 4 if "signature" in reader.schema.names else 0
+    if width != permutations:
+        raise PreprocessingError(
+            f"{file} holds signatures of {width} permutations, not {permutations}; remove it and run again."
+        )
+    yield from batches
+
+
+def signature_matrix(batch: pa.RecordBatch) -> np.ndarray:
+    """uint32 [rows, permutations]: the signatures of a batch, where they lie."""
+    column = batch.column("signature")
+    permutations = column.type.byte_width // 4
+    flat = np.frombuffer(column.buffers()[1], "<u4", len(column) * permutations, column.offset * column.type.byte_width)
+    return flat.reshape(len(column), permutations)
 
 
 def _batch(
@@ -109,6 +136,7 @@ def _batch(
         pa.array([document_key(d.source, d.file, d.locator) for d in documents], pa.binary(16)),
         pa.array([sum(map(len, d.sentences)) for d in documents], pa.uint64()),
         pa.array([row.tobytes() for row in signatures], pa.binary(4 * options.permutations)),
+        pa.array([d.source for d in documents], pa.string()),
         pa.array([d.file for d in documents], pa.string()),
         pa.array([d.locator for d in documents], pa.string()),
     ]
