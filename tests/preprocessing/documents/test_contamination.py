@@ -41,7 +41,7 @@ def job(tmp_path: Path) -> ContaminationJob:
 def test_a_contaminated_document_is_described_and_counted_and_not_dropped(split: Split, job: ContaminationJob) -> None:
     tally = Tally()
     (found,) = contaminated_documents(split, job.source, tally)
-    assert (found["title"], found["file"], found["evaluation_files"]) == ("leak \ud83d", "c.jsonl", ["a.txt", "b.txt"])
+    assert (found["title"], found["file"], found["evaluation_files"]) == ("leak \ufffd", "c.jsonl", ["a.txt", "b.txt"])
     assert (found["shared_ngrams"], found["first_ngram"]) == (2, LEAK.removesuffix(" fourteen"))
     assert (tally.documents_out, tally.unaccounted, tally.dropped) == (2, 0, {})
     by = {name: amount for name, amount in tally.counters.items() if name.startswith("contaminated")}
