@@ -102,7 +102,7 @@ def measure(folder: Path, arguments: argparse.Namespace, beam_arguments: list[st
         "finish_seconds": round(time.perf_counter() - ran, 1),
         "batches": counter.batches or None,
         "opens": counter.opens or None,
-        "files": sum(path.is_file() for path in job.folder.rglob("*")),
+        "files": sum(path.is_file() for path in Path(job.folder).rglob("*")),
         "driver_peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 

@@ -46,7 +46,7 @@ def shard_records(buckets: int) -> Iterator[ShardRecord]:
     for bucket in range(buckets):
         for split in SPLITS:
             for length in LENGTHS:
-                name = shard_path(Path(), split, length, bucket, buckets).as_posix()
+                name = str(shard_path(Path(), split, length, bucket, buckets))
                 kinds = (length - SHORTEST) // (1 if split == "train" else HELDOUT_SHARE)
                 yield ShardRecord(
                     name=name,
@@ -65,7 +65,7 @@ def shard_records(buckets: int) -> Iterator[ShardRecord]:
 def document_records(buckets: int) -> Iterator[DocumentTableRecord]:
     """The document table of every bucket."""
     for bucket in range(buckets):
-        name = documents_path(Path(), bucket, buckets).as_posix()
+        name = str(documents_path(Path(), bucket, buckets))
         sha256 = hashlib.sha256(name.encode()).hexdigest()
         yield DocumentTableRecord(name=name, rows=1000, sha256=sha256, bytes=12_345)
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
-from preprocessing.arguments import OptionParser, add_models, build_model
+from preprocessing.arguments import OptionParser, add_models, add_storage_options, build_model
 from preprocessing.atomic_file import make_folder, replacing, write_text
 from preprocessing.build.failures import forget_failures, raise_failures
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
@@ -121,7 +121,7 @@ def _write(splits: Sequence[Split], job: ContaminationJob, output: Path) -> Tall
 
 
 def _find(argv: Sequence[str]) -> Tally:
-    parser = OptionParser("beam run preprocessing/contamination.py", __doc__.split("\n")[0])
+    parser = OptionParser("beam run preprocessing/contamination.py", __doc__.split("\n")[0], remote=True)
     add_models(parser, (InputOptions, DocumentOptions), config="options of a build's inputs")
     text = "folder for contaminated.jsonl and report.json, on a disk that every worker sees (default: print the lines)"
     parser.add_argument("--output", type=Path, help=text)
@@ -129,6 +129,7 @@ def _find(argv: Sequence[str]) -> Tally:
         "--split-bytes", type=int, default=SPLIT_BYTES, help="bytes of input that a worker takes at a time"
     )
     add_runner_options(parser)
+    add_storage_options(parser)  # without a runner nobody else would take them
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = _beam_options(beam_arguments, known, parser)
     source = with_absolute_files(document_options(known))

@@ -65,7 +65,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def parse(argv: Sequence[str]) -> str:
     """The same, but raises PreprocessingError; returns what there is to say about the corpus."""
-    parser = OptionParser("beam run preprocessing/corpus.py", __doc__.split("\n")[0])
+    parser = OptionParser("beam run preprocessing/corpus.py", __doc__.split("\n")[0], remote=True)
     add_models(parser, (RawInputOptions, RunOptions, ParseOptions), config="options of a corpus")
     add_runner_options(parser)
     known, beam_arguments = parser.parse_known_args(argv)

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from preprocessing.arguments import OptionParser
+from preprocessing.arguments import OptionParser, add_storage_options
 from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
@@ -27,6 +27,7 @@ from preprocessing.shards.example_view import render
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.parsed_corpus import CORPUS_NAME
 from preprocessing.sources.planning import plan_splits
+from preprocessing.storage import Location, is_remote, location
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import Tokenizer
 
@@ -36,7 +37,7 @@ def find_document(wanted: dict[str, Any], pattern: str, options: DocumentOptions
 
     `pattern` may be the folder of a parsed corpus. Raises PreprocessingError when none of them holds it.
     """
-    is_parsed = (Path(pattern) / CORPUS_NAME).is_file()
+    is_parsed = not is_remote(pattern) and (Path(pattern) / CORPUS_NAME).is_file()
     inputs = InputOptions.model_validate({"corpus" if is_parsed else wanted["source"]: (pattern,)})
     for split in plan_splits(inputs):
         for piece in split.pieces():
@@ -67,7 +68,7 @@ def sentences_of(ids: Sequence[int], document: Document, tokenizer: Tokenizer) -
     return list(document.sentences[first:last])
 
 
-def explain(path: Path, row: int, pattern: str | None, console: Console) -> None:
+def explain(path: Location, row: int, pattern: str | None, console: Console) -> None:
     """Prints the explanation of a row."""
     shards, file = locate_shard(path)
     tokenizer = Tokenizer.load(shards.tokenizer_path)
@@ -122,8 +123,8 @@ def _masks(example: ExampleText) -> Table:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m preprocessing.explain", __doc__.split("\n")[0])
-    parser.add_argument("shard", type=Path, help="a shard, FOLDER/train/128/part-….arrow")
+    parser = OptionParser("python -m preprocessing.explain", __doc__.split("\n")[0], remote=True)
+    parser.add_argument("shard", type=location, help="a shard, FOLDER/train/128/part-….arrow")
     parser.add_argument("row", type=int, help="which example of the shard, counted from 0")
     parser.add_argument(
         "--input",
@@ -131,6 +132,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="the input of the build, as it was given, or its parsed corpus: the sentences are shown as they stand "
         "there, not decoded",
     )
+    parser.remote_keys.add("input")
+    add_storage_options(parser)
     try:
         arguments = parser.parse_args(argv)
         explain(arguments.shard, arguments.row, arguments.input, Console(soft_wrap=True))

@@ -15,7 +15,7 @@ sequence length, and any collator can stack them. A file that is there is left, 
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Literal
 
 import numpy as np
@@ -23,11 +23,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
-from preprocessing.arguments import OptionParser, add_models, build_model
+from preprocessing.arguments import REMOTE, OptionParser, add_models, add_storage_options, build_model
 from preprocessing.atomic_file import replacing, write_text
 from preprocessing.errors import PreprocessingError
 from preprocessing.owned_folder import held_folder
 from preprocessing.shards import Shard, ShardSet
+from preprocessing.storage import Location, location
 from preprocessing.tokens.tokenizer import Tokenizer
 
 IGNORED = -100
@@ -41,7 +42,7 @@ class ExportOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    output: str = Field(description="folder of the Parquet files")
+    output: str = Field(description="folder of the Parquet files", json_schema_extra=REMOTE)
     split: Literal["train", "heldout"] = Field("train", description="training or held-out examples")
     sequence_length: int | None = Field(
         None, ge=1, description="length of the examples in tokens (default: the shortest there is)"
@@ -49,11 +50,11 @@ class ExportOptions(BaseModel):
     pad: bool = Field(True, description="pad every row to the sequence length")
 
 
-def export(shards: ShardSet, options: ExportOptions) -> list[Path]:
+def export(shards: ShardSet, options: ExportOptions) -> list[Location]:
     """Writes the files; returns them. Raises PreprocessingError for a folder of something else."""
     length = options.sequence_length or shards.lengths[0]
     files = shards.records(options.split, length).with_rows().files()
-    folder = Path(options.output)
+    folder = location(options.output)
     identity = {
         "fingerprint": shards.fingerprint,
         "split": options.split,
@@ -69,7 +70,7 @@ def export(shards: ShardSet, options: ExportOptions) -> list[Path]:
         with_pairs = shards.manifest.configuration.get("examples", {}).get("objective") != "none"
         targets = []
         for file in files:
-            target = folder / Path(file.name).with_suffix(".parquet").name
+            target = folder / PurePosixPath(file.name).with_suffix(".parquet").name
             if not target.is_file():
                 tables = _tables(shards.read(file), length if options.pad else None, pad_id, with_pairs)
                 _write(target, tables)
@@ -77,7 +78,7 @@ def export(shards: ShardSet, options: ExportOptions) -> list[Path]:
     return targets
 
 
-def _write(target: Path, tables: Iterator[pa.Table]) -> None:
+def _write(target: Location, tables: Iterator[pa.Table]) -> None:
     first = next(tables)
     with replacing(target) as temporary, pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
         writer.write_table(first)
@@ -118,9 +119,10 @@ def _table(shard: Shard, begin: int, end: int, pad_to: int | None, pad_id: int, 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m preprocessing.export", __doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="folder of a build: what its --output named")
+    parser = OptionParser("python -m preprocessing.export", __doc__.split("\n")[0], remote=True)
+    parser.add_argument("folder", type=location, help="folder of a build: what its --output named")
     add_models(parser, (ExportOptions,))
+    add_storage_options(parser)
     try:
         arguments = parser.parse_args(argv)
         for path in export(ShardSet.open(arguments.folder), build_model(ExportOptions, arguments)):

@@ -5,7 +5,6 @@ python -m preprocessing.inspect shards/ [--split train] [--sequence-length 128] 
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,11 +13,12 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from preprocessing.arguments import OptionParser, add_models, build_model
+from preprocessing.arguments import OptionParser, add_models, add_storage_options, build_model
 from preprocessing.errors import PreprocessingError, printable
 from preprocessing.shards import ShardSet
 from preprocessing.shards.example_text import read_example
 from preprocessing.shards.example_view import legend, render
+from preprocessing.storage import Location, location
 from preprocessing.tokens.tokenizer import Tokenizer
 
 
@@ -51,7 +51,7 @@ def source_line(document: dict[str, object]) -> str:
     return printable(f"{document['source']} {document['file']} {document['locator']} “{document['title']}”")
 
 
-def show(folder: Path, choice: Choice, console: Console) -> None:
+def show(folder: Location, choice: Choice, console: Console) -> None:
     """Prints the chosen examples. PreprocessingError when the build has none of that split and length."""
     shards = ShardSet.open(folder)
     split, length = choice.split, choice.sequence_length or shards.lengths[0]
@@ -75,9 +75,10 @@ def show(folder: Path, choice: Choice, console: Console) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m preprocessing.inspect", __doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="folder of a build: what its --output named")
+    parser = OptionParser("python -m preprocessing.inspect", __doc__.split("\n")[0], remote=True)
+    parser.add_argument("folder", type=location, help="folder of a build: what its --output named")
     add_models(parser, (Choice,))
+    add_storage_options(parser)
     try:
         arguments = parser.parse_args(argv)
         show(arguments.folder, build_model(Choice, arguments), Console())

@@ -49,6 +49,7 @@ from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
+from preprocessing.storage import RemoteLock
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -108,7 +109,7 @@ def _digest(data: object) -> str:
     return xxhash.xxh3_64_hexdigest(json.dumps(data, sort_keys=True).encode())
 
 
-def _watch(job: NearDuplicateJob, splits: Sequence[Split], held: FolderLock) -> BuildWatch:
+def _watch(job: NearDuplicateJob, splits: Sequence[Split], held: FolderLock | RemoteLock) -> BuildWatch:
     """Tells how far the job is; the pieces of linking count alike."""
     total = sum(split.size for split in splits)
 
@@ -155,7 +156,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def find_from_arguments(argv: Sequence[str]) -> Path:
     """The same, but raises PreprocessingError. Input and source options must be those of the build."""
-    parser = OptionParser("beam run preprocessing/near_duplicates.py", __doc__.split("\n")[0])
+    parser = OptionParser("beam run preprocessing/near_duplicates.py", __doc__.split("\n")[0], remote=True)
     add_models(parser, (InputOptions, DocumentOptions, NearDuplicateOptions), config="options of this pass")
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for drop.arrow, groups.arrow, report.json and signatures"

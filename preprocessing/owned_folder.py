@@ -5,27 +5,28 @@ a folder is never half taken.
 """
 
 import re
-from pathlib import Path
 
 from preprocessing.atomic_file import make_folder
 from preprocessing.errors import PreprocessingError
 from preprocessing.folder_lock import FolderLock
+from preprocessing.storage import Location, RemoteLock, RemotePath
 
 _TEMPORARY = r"\.tmp-\d+-\d+"  # as `atomic_file.replacing` names them
 _NAMED = 3
 
 
-def held_folder(folder: Path, marker: str, lock: str) -> FolderLock:
+def held_folder(folder: Location, marker: str, lock: str) -> FolderLock | RemoteLock:
     """The folder of a command's ``--output``, made where it is not there, to be held while the command writes into it.
 
     Raises PreprocessingError as `require_own` does.
     """
     require_own(folder, marker, lock)
     make_folder(folder)
-    return FolderLock(folder, lock, "give another --output")
+    remedy = "give another --output"
+    return RemoteLock(folder, lock, remedy) if isinstance(folder, RemotePath) else FolderLock(folder, lock, remedy)
 
 
-def require_own(folder: Path, marker: str, lock: str) -> None:
+def require_own(folder: Location, marker: str, lock: str) -> None:
     """Raises PreprocessingError, naming what lies there, unless `folder` is absent, empty, or has the `marker`.
 
     The file `lock` alone, of a start that was killed before its marker was written, makes no folder anybody else's.
@@ -42,7 +43,7 @@ def require_own(folder: Path, marker: str, lock: str) -> None:
         )
 
 
-def remove_own(folder: Path, names: str, *, temporary_only: bool = False) -> None:
+def remove_own(folder: Location, names: str, *, temporary_only: bool = False) -> None:
     """Removes the files of `folder` whose whole name matches the expression `names`, and their temporary ones.
 
     Everything else stays, and so does what lies in folders below. Nothing happens where there is no such folder.
@@ -51,5 +52,6 @@ def remove_own(folder: Path, names: str, *, temporary_only: bool = False) -> Non
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        if pattern.fullmatch(path.name) and not path.is_dir():
+        # Of remote names a folder's is not that of a file, so there is nothing to ask for.
+        if pattern.fullmatch(path.name) and (isinstance(path, RemotePath) or not path.is_dir()):
             path.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from preprocessing.arguments import OptionParser, add_models, build_model
+from preprocessing.arguments import REMOTE, OptionParser, add_models, build_model
 from preprocessing.build import folder as build_folder
 from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
 from preprocessing.build.failures import raise_failures
@@ -34,6 +34,7 @@ from preprocessing.shards.thresholds import ThresholdOptions
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
+from preprocessing.storage import location
 from preprocessing.tokens.tokenizer import Tokenizer
 from preprocessing.tokens.word_segmentation import load_word_segmenter
 
@@ -45,9 +46,11 @@ class RunOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    vocab: str = Field(description="vocab.txt, tokenizer.json, or a folder that holds either")
+    vocab: str = Field(description="vocab.txt, tokenizer.json, or a folder that holds either", json_schema_extra=REMOTE)
     lowercase: bool | None = Field(None, description="for a bare vocab.txt: uncased or not (default: as it looks)")
-    output: str = Field(description="folder of the shards, on a disk that every worker sees")
+    output: str = Field(
+        description="folder of the shards, on a disk that every worker sees, or remote", json_schema_extra=REMOTE
+    )
     split_bytes: int = Field(SPLIT_BYTES, ge=1 << 10, description="bytes of input that a worker takes at a time")
     bucket_bytes: int = Field(32 << 20, ge=1 << 10, description="bytes of clean text that become one shard, roughly")
     trust_times: bool = Field(
@@ -72,7 +75,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def build(argv: Sequence[str]) -> None:
     """The same, but raises PreprocessingError."""
-    parser = OptionParser("beam run preprocessing/pipeline.py", __doc__.split("\n")[0])
+    parser = OptionParser("beam run preprocessing/pipeline.py", __doc__.split("\n")[0], remote=True)
     add_models(
         parser,
         (InputOptions, RunOptions, ExampleOptions, ThresholdOptions, DocumentOptions),
@@ -83,7 +86,7 @@ def build(argv: Sequence[str]) -> None:
     pipeline_options = beam_options(beam_arguments, known, parser)
     options, thresholds = build_model(RunOptions, known), build_model(ThresholdOptions, known)
     inputs_before = (
-        build_folder.known_inputs(Path(options.output), options.split_bytes) if options.trust_times else None
+        build_folder.known_inputs(location(options.output), options.split_bytes) if options.trust_times else None
     )
     source = build_folder.with_absolute_files(document_options(known))
     for sentence in idle_options(known):
@@ -126,7 +129,7 @@ def prepare(
         tokenizer_fingerprint=tokenizer.fingerprint,
         buckets=count_buckets(splits, options.bucket_bytes),
     )
-    folder = Path(options.output).absolute()
+    folder = location(options.output).absolute()
     return Job(folder, configuration, configuration.hash, inputs_hash(splits)), tokenizer
 
 

@@ -7,19 +7,20 @@ Everything comes from the manifest; no shard is read.
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from preprocessing.arguments import OptionParser
+from preprocessing.arguments import OptionParser, add_storage_options
 from preprocessing.errors import PreprocessingError
 from preprocessing.shards import Manifest
 from preprocessing.shards.report import write_report
+from preprocessing.storage import location
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m preprocessing.report", __doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="folder of a build: what its --output named")
-    parser.add_argument("--output", type=Path, help="folder for the report (default: that of the build)")
+    parser = OptionParser("python -m preprocessing.report", __doc__.split("\n")[0], remote=True)
+    parser.add_argument("folder", type=location, help="folder of a build: what its --output named")
+    parser.add_argument("--output", type=location, help="folder for the report (default: that of the build)")
+    add_storage_options(parser)
     try:
         arguments = parser.parse_args(argv)
         output = arguments.output or arguments.folder

@@ -17,7 +17,7 @@ from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Literal
 
-from preprocessing.arguments import OptionParser
+from preprocessing.arguments import OptionParser, add_storage_options
 from preprocessing.errors import PreprocessingError
 from preprocessing.shards import (
     MANIFEST_NAME,
@@ -28,6 +28,7 @@ from preprocessing.shards import (
     read_table,
 )
 from preprocessing.shards.content_check import check_content
+from preprocessing.storage import Location, RemotePath, location
 from preprocessing.tokens.tokenizer import Tokenizer
 
 TOKENIZER_FOLDER = "tokenizer"
@@ -47,7 +48,7 @@ class Problem:
         return f"{self.kind}: {self.name}: {self.detail}"
 
 
-def verify(folder: Path) -> tuple[Manifest, list[Problem]]:
+def verify(folder: Location) -> tuple[Manifest, list[Problem]]:
     """The manifest of `folder` and everything that is wrong with its files, sorted; an empty list means intact.
 
     Raises PreprocessingError when there is no readable manifest.
@@ -75,7 +76,7 @@ def verify(folder: Path) -> tuple[Manifest, list[Problem]]:
 
 
 def _check(
-    folder: Path, record: FileRecord, length: int | None, vocabulary_size: int, documents: Mapping[str, int]
+    folder: Location, record: FileRecord, length: int | None, vocabulary_size: int, documents: Mapping[str, int]
 ) -> Problem | None:
     path = folder / record.name
     try:
@@ -101,7 +102,7 @@ def _check(
 
 
 def _rows(
-    folder: Path, record: FileRecord, length: int | None, vocabulary_size: int, documents: Mapping[str, int]
+    folder: Location, record: FileRecord, length: int | None, vocabulary_size: int, documents: Mapping[str, int]
 ) -> int:
     """`length` is that of a shard's examples, None for any other table."""
     if length is None:
@@ -112,7 +113,7 @@ def _rows(
     return shard.rows
 
 
-def _check_tokenizer(folder: Path, manifest: Manifest) -> list[Problem]:
+def _check_tokenizer(folder: Location, manifest: Manifest) -> list[Problem]:
     path = folder / TOKENIZER_FOLDER
     if not path.is_dir():
         return [Problem("missing", TOKENIZER_FOLDER, "run the build again with the same command")]
@@ -125,17 +126,21 @@ def _check_tokenizer(folder: Path, manifest: Manifest) -> list[Problem]:
     return []
 
 
-def _files(folder: Path) -> Iterator[str]:
+def _files(folder: Location) -> Iterator[str]:
     for name in DATA_FOLDERS:
-        for path in sorted((folder / name).rglob("*")):
-            if path.is_file():
-                yield path.relative_to(folder).as_posix()
+        place = folder / name
+        if isinstance(place, RemotePath):
+            found = list(place.sizes())
+        else:
+            found = [path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()]
+        yield from (f"{name}/{file}" for file in sorted(found))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m preprocessing.verify", __doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="folder of a build: what its --output named")
+    parser = OptionParser("python -m preprocessing.verify", __doc__.split("\n")[0], remote=True)
+    parser.add_argument("folder", type=location, help="folder of a build: what its --output named")
+    add_storage_options(parser)
     try:
         arguments = parser.parse_args(argv)
         manifest, problems = verify(arguments.folder)

@@ -35,6 +35,7 @@ from preprocessing.owned_folder import held_folder
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split
+from preprocessing.storage import Location, location
 from preprocessing.tokens.tokenizer import Tokenizer
 from preprocessing.tokens.vocabulary_training import VocabularyOptions, train_wordpiece
 
@@ -56,9 +57,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def train(argv: Sequence[str]) -> tuple[Tokenizer, Path]:
+def train(argv: Sequence[str]) -> tuple[Tokenizer, Location]:
     """The same, but raises PreprocessingError; returns the tokenizer and its folder."""
-    parser = OptionParser("beam run preprocessing/vocabulary.py", __doc__.split("\n")[0])
+    parser = OptionParser("beam run preprocessing/vocabulary.py", __doc__.split("\n")[0], remote=True)
     add_models(parser, (InputOptions, VocabularyOptions, DocumentOptions), config="options of a vocabulary")
     add_runner_options(parser)
     known, beam_arguments = parser.parse_known_args(argv)
@@ -69,7 +70,7 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Path]:
     ]
     source = with_absolute_files(document_options(known))
     job = CountJob(
-        folder=Path(options.output).absolute(),
+        folder=location(options.output).absolute(),
         source=source,
         options=options,
         share=min(1.0, options.sample_bytes / max(estimated_text_bytes(splits), 1.0)),

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         output = given.output or run.folder / f"export-{run.checkpoint.name}"
         if output.exists():
             raise PretrainingError(f"{output} is there already; remove it, or choose another --output")
-        tokenizer = given.tokenizer or ShardSet.open(run.recipe.data.shards[0]).tokenizer_path
+        tokenizer = given.tokenizer or Path(ShardSet.open(run.recipe.data.shards[0]).tokenizer_path)
         export_checkpoint(run, tokenizer, output)
     except (PretrainingError, PreprocessingError, OSError) as error:
         known = error if isinstance(error, PretrainingError) else not_written(error)

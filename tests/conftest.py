@@ -1,8 +1,11 @@
 """Fixtures that several test folders share."""
 
 import os
+import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -49,3 +52,72 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder.name}/ beside the repository")
     return folder
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of its own on a real server of S3's protocol on this machine."""
+
+    url: str
+    name: str
+    client: Any
+    """boto3's, to look at the bucket past the code that is tested."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Beam's options that reach it."""
+        keys = ("--s3_access_key_id=key", "--s3_secret_access_key=a-secret-of-the-tests")
+        return (f"--s3_endpoint_url={self.url}", "--s3_region_name=us-east-1", *keys)
+
+    def address(self, name: str = "") -> str:
+        return f"s3://{self.name}/{name}"
+
+    def put(self, name: str, content: bytes) -> str:
+        self.client.put_object(Bucket=self.name, Key=name, Body=content)
+        return self.address(name)
+
+    def put_folder(self, folder: Path, name: str) -> None:
+        """All files below a local folder."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.put(f"{name}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+    def get(self, name: str) -> bytes:
+        return bytes(self.client.get_object(Bucket=self.name, Key=name)["Body"].read())
+
+    def names(self) -> list[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of the server, for as long as the tests run."""
+    server = pytest.importorskip("moto.server", reason="moto is not installed, so there is no S3 to test with")
+    pytest.importorskip("boto3")
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Empty, and this process reaches it."""
+    import boto3
+
+    from preprocessing.storage import options
+
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3_server,
+        region_name="us-east-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="a-secret-of-the-tests",
+    )
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    client.create_bucket(Bucket=name)
+    made = Bucket(s3_server, name, client)
+    monkeypatch.setattr(options, "_in_use", options.StorageOptions(made.options))
+    return made

@@ -15,7 +15,7 @@ import pytest
 COMMANDS = "(commands)"
 ORDER: dict[str, tuple[str, ...]] = {
     "preprocessing": (
-        *("errors", "atomic_file", "folder_lock", "owned_folder", "arguments", "compiled", "tally"),
+        *("errors", "storage", "atomic_file", "folder_lock", "owned_folder", "arguments", "compiled", "tally"),
         *("wikitext", "sources", "documents", "tokens", "examples", "shards", "build", COMMANDS),
     ),
     "pretraining": (

@@ -13,5 +13,14 @@ In: a command line. Out: frozen, checked models. Open first: `pydantic_options.p
 
 from preprocessing.arguments.parser import OptionParser, refuse_unknown
 from preprocessing.arguments.pydantic_options import add_models, build_model
+from preprocessing.arguments.remote_names import REMOTE, add_storage_options
 
-__all__ = ["OptionParser", "add_models", "build_model", "refuse_unknown", "remote_names"]
+__all__ = [
+    "REMOTE",
+    "OptionParser",
+    "add_models",
+    "add_storage_options",
+    "build_model",
+    "refuse_unknown",
+    "remote_names",
+]

@@ -6,11 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from preprocessing.storage import RemotePath
 
-def read_table(path: str | Path, error_class: type[Exception]) -> dict[str, Any]:
+
+def read_table(path: str | Path | RemotePath, error_class: type[Exception]) -> dict[str, Any]:
     """The content of a TOML file; raises `error_class` where there is none."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = (Path(path) if isinstance(path, str) else path).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise error_class(f"--config {path}: there is no such file.") from error
     except (OSError, UnicodeDecodeError) as error:

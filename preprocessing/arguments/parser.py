@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from preprocessing.arguments.config_file import flatten, read_table, set_in, toml_value
-from preprocessing.arguments.remote_names import refuse_storage
+from preprocessing.arguments.remote_names import refuse_storage, use_storage_options
 from preprocessing.errors import PreprocessingError
+from preprocessing.storage import location
 
-METAVARS: dict[Any, str] = {int: "N", float: "X", Path: "PATH"}
+METAVARS: dict[Any, str] = {int: "N", float: "X", Path: "PATH", location: "PATH"}
 """How the help writes a value of each type; TEXT for the others."""
 
 
@@ -20,7 +21,8 @@ class OptionParser(argparse.ArgumentParser):
     """Raises `error_class` instead of leaving the process; never guesses abbreviations.
 
     `--a_b` is taken for `--a-b`. `keys` and `tables` are filled by `add_models`: the keys that a `--config` file may
-    set, and those among them that hold a free table (`--table.any.key VALUE`).
+    set, and those among them that hold a free table (`--table.any.key VALUE`). With `remote` the command reads and
+    writes remote files where an option's declaration says so (`remote_names.py`); elsewhere addresses are refused.
     """
 
     def __init__(
@@ -28,12 +30,16 @@ class OptionParser(argparse.ArgumentParser):
         prog: str | None = None,
         description: str | None = None,
         error_class: type[Exception] = PreprocessingError,
+        *,
+        remote: bool = False,
         **settings: Any,
     ) -> None:
         super().__init__(prog, description=description, allow_abbrev=False, formatter_class=_Help, **settings)
         self.error_class = error_class
         self.keys: set[str] = set()
         self.tables: set[str] = set()
+        self.remote = remote
+        self.remote_keys: set[str] = set()
 
     def add_subparsers(self, **settings: Any) -> Any:  # type: ignore[override]
         """Subcommands with the same manners."""
@@ -52,9 +58,11 @@ class OptionParser(argparse.ArgumentParser):
         end = words.index("--") if "--" in words else len(words)  # what follows may be another program's
         known, rest = super().parse_known_args([*map(self._spelt, words[:end]), *words[end:]], namespace)
         rest = self._read_tables(known, rest)
+        if self.remote:
+            use_storage_options(known, rest)
         if getattr(known, "config", None) is not None and self.keys:
             self._read_config(known)
-        refuse_storage(vars(known), self.error_class)
+        refuse_storage(vars(known), self.error_class, taken=self.remote_keys if self.remote else ())
         return known, rest
 
     def refuse_unknown(self, unknown: Sequence[str]) -> None:

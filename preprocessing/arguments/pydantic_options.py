@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from preprocessing.arguments.config_file import shortened
 from preprocessing.arguments.parser import METAVARS, OptionParser
 from preprocessing.errors import PreprocessingError
+from preprocessing.storage import location
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,12 +32,14 @@ def add_models(parser: OptionParser, models: Sequence[type[BaseModel]], *, confi
     """
     if config is not None:
         text = f"TOML file with {config}; its keys are the options below, which override it where given"
-        parser.add_argument("--config", type=Path, metavar="FILE", help=text)
+        parser.add_argument("--config", type=location if parser.remote else Path, metavar="FILE", help=text)
     leaves: dict[str, FieldInfo] = {}
     groups: dict[str, Any] = {"": parser}
     for model in models:
         for path, field, holder in _leaves(model):
             leaves.setdefault(path, field)
+            if _extra(field).get("remote"):
+                parser.remote_keys.add(path)
             section = path.rpartition(".")[0]
             if section not in groups:
                 groups[section] = parser.add_argument_group(section, (holder.__doc__ or "").strip().split("\n")[0])
@@ -154,8 +157,12 @@ def _plain(annotation: Any) -> Any:
 
 
 def _separator(field: FieldInfo) -> str:
+    return str(_extra(field).get("separator", ""))
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
     extra = field.json_schema_extra
-    return str(extra.get("separator", "")) if isinstance(extra, dict) else ""
+    return dict(extra) if isinstance(extra, dict) else {}
 
 
 def _parts(text: str, separator: str) -> list[str]:

@@ -5,7 +5,6 @@ nothing depends on which file, worker or batch they came from.
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,12 +30,14 @@ from preprocessing.shards import (
     write_documents,
     write_shard,
 )
+from preprocessing.storage import Location, RemotePath
 from preprocessing.tally import DOCUMENTS_OUT, DROPPED, Tally
 from preprocessing.tokens.corpus import Array, Corpus, offsets_of, word_starts
 from preprocessing.tokens.tokenizer import Tokenizer
 
 EXACT_DUPLICATE = DROPPED + "exact_duplicate"
 HELDOUT_DUPLICATES = 1
+_ASKED_ONE_BY_ONE = 50  # remote files; above that their folder is listed, a thousand in a request
 _METADATA = ("source", "file", "locator", "title")
 
 
@@ -106,8 +107,13 @@ def read_result(job: Job, bucket: int) -> BucketResult | None:
     return result if all_in_place(job.folder, (*result.shards, result.documents)) else None
 
 
-def all_in_place(folder: Path, files: Iterable[AnyFile]) -> bool:
+def all_in_place(folder: Location, files: Iterable[AnyFile]) -> bool:
     """Whether all files lie in `folder` with their full size."""
+    if isinstance(folder, RemotePath):
+        files = list(files)
+        if len(files) > _ASKED_ONE_BY_ONE:
+            sizes = folder.sizes()
+            return all(sizes.get(file.name) == file.bytes for file in files)
     paths = ((folder / file.name, file.bytes) for file in files)
     return all(path.is_file() and path.stat().st_size == size for path, size in paths)
 

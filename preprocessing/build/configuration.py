@@ -4,8 +4,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +16,7 @@ from preprocessing.examples.options import ExampleOptions
 from preprocessing.shards import FORMAT_VERSION
 from preprocessing.sources.decompression import EXPANSION, PARQUET_EXPANSION
 from preprocessing.sources.split import Split
+from preprocessing.storage import Location, StorageOptions, current_options
 from preprocessing.tokens.word_segmentation import segmenter_identity
 
 # Goes up whenever the same input and options give other bytes, so that an old folder is never taken for a current one.
@@ -62,19 +62,21 @@ class BuildConfiguration(BaseModel):
 class Job:
     """What a worker needs to know; travels to every worker."""
 
-    folder: Path
+    folder: Location
     """The output, as every worker sees it."""
     configuration: BuildConfiguration
     configuration_hash: str
     inputs_hash: str
     """`inputs_hash` of all splits."""
+    storage: StorageOptions = field(default_factory=current_options)
+    """How remote files are reached."""
 
     @property
-    def tokenizer_path(self) -> Path:
+    def tokenizer_path(self) -> Location:
         return self.folder / "tokenizer"
 
     @property
-    def intermediate(self) -> Path:
+    def intermediate(self) -> Location:
         return self.folder / "intermediate"
 
     @property
@@ -87,19 +89,19 @@ class Job:
         return f"{self.configuration_hash[:14]}{INTERMEDIATE_VERSION:02x}"
 
     @property
-    def splits_path(self) -> Path:
+    def splits_path(self) -> Location:
         """The file of all splits, which workers read theirs from."""
         return self.intermediate / f"splits-{self.mark}.arrow"
 
-    def split_path(self, split_key: str, suffix: str) -> Path:
+    def split_path(self, split_key: str, suffix: str) -> Location:
         """The intermediate file (`.arrow`) or sidecar (`.json`) of a split."""
         return self.intermediate / f"split-{split_key}-{self.mark}{suffix}"
 
-    def partition_path(self, partition: int, suffix: str) -> Path:
+    def partition_path(self, partition: int, suffix: str) -> Location:
         """The same of a partition."""
         return self.intermediate / f"partition-{partition:05d}-{self.mark}{suffix}"
 
-    def bucket_path(self, bucket: int) -> Path:
+    def bucket_path(self, bucket: int) -> Location:
         """The sidecar of a bucket: where it lies, the bucket's shards are complete."""
         return self.intermediate / f"bucket-{bucket:05d}-{self.mark}.json"
 

@@ -6,7 +6,6 @@ last: where it lies, the split is done.
 
 import functools
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ from preprocessing.build.references import read_sidecar, write_sidecar
 from preprocessing.documents.document import Document
 from preprocessing.documents.reading import read_documents
 from preprocessing.sources.split import Split
+from preprocessing.storage import Location
 from preprocessing.tally import DOCUMENTS_OUT, DROPPED, Tally
 from preprocessing.tokens.corpus import Array, offsets_of
 from preprocessing.tokens.tokenizer import Tokenizer
@@ -49,7 +49,7 @@ def extract_split(split: Split, job: Job) -> Tally:
 
 
 def write_batches(
-    documents: Iterable[Document], target: Path, tokenizer: Tokenizer, job: Job, tally: Tally
+    documents: Iterable[Document], target: Location, tokenizer: Tokenizer, job: Job, tally: Tally
 ) -> list[tuple[int, int]]:
     """Tokenises the documents into `target`; returns (partition, documents) of each record batch in it.
 
@@ -85,7 +85,7 @@ def intermediate_schema(tokenizer: Tokenizer) -> pa.Schema:
 
 
 @functools.lru_cache(maxsize=1)
-def loaded_tokenizer(path: Path) -> Tokenizer:
+def loaded_tokenizer(path: Location) -> Tokenizer:
     """The tokenizer, loaded once a process."""
     return Tokenizer.load(path)
 

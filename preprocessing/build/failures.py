@@ -8,19 +8,19 @@ raised, for the runner to try again.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import xxhash
 
 from preprocessing.atomic_file import write_text
 from preprocessing.errors import PreprocessingError, TransientError, raise_all
 from preprocessing.owned_folder import remove_own
+from preprocessing.storage import Location
 
 _FOLDER = "failures"
 _NAMES = r"[0-9a-f]{16}\.txt"
 
 
-def note_failures(folder: Path, faults: Iterable[PreprocessingError]) -> None:
+def note_failures(folder: Location, faults: Iterable[PreprocessingError]) -> None:
     """Writes the sentences into `folder`; raises one where even that fails (a full disk)."""
     for fault in faults:
         text = str(fault)
@@ -31,7 +31,7 @@ def note_failures(folder: Path, faults: Iterable[PreprocessingError]) -> None:
 
 
 @contextmanager
-def noting_failure(folder: Path) -> Iterator[None]:
+def noting_failure(folder: Location) -> Iterator[None]:
     """What the block raises is written into `folder` and goes no further; what may pass by itself is raised."""
     try:
         yield
@@ -42,7 +42,7 @@ def noting_failure(folder: Path) -> Iterator[None]:
 
 
 def unless_failed(
-    folder: Path, work: Callable[[], object], faults: Callable[[], Iterable[PreprocessingError]] = list
+    folder: Location, work: Callable[[], object], faults: Callable[[], Iterable[PreprocessingError]] = list
 ) -> bool:
     """Does `work`, unless some worker has failed; whether it was done and went well.
 
@@ -61,19 +61,19 @@ def unless_failed(
     return True
 
 
-def has_failed(folder: Path) -> bool:
+def has_failed(folder: Location) -> bool:
     """Whether some worker failed."""
     return (folder / _FOLDER).is_dir()
 
 
-def forget_failures(folder: Path) -> None:
+def forget_failures(folder: Location) -> None:
     """Removes the notes of an earlier run."""
     if has_failed(folder):
         remove_own(folder / _FOLDER, _NAMES)
         (folder / _FOLDER).rmdir()
 
 
-def raise_failures(folder: Path) -> None:
+def raise_failures(folder: Location) -> None:
     """Raises what workers wrote down, if any did: one error that names every fault."""
     if has_failed(folder):
         texts = [path.read_text(encoding="utf-8") for path in (folder / _FOLDER).iterdir() if path.suffix == ".txt"]

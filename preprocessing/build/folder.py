@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 
@@ -43,6 +42,7 @@ from preprocessing.shards.report import write_report
 from preprocessing.shards.thresholds import ThresholdOptions, enforce
 from preprocessing.sources.identity import KnownInputs, write_known
 from preprocessing.sources.split import Split
+from preprocessing.storage import Location, RemoteLock, absolute
 from preprocessing.tally import Tally
 from preprocessing.tokens.corpus import Array
 from preprocessing.tokens.tokenizer import Tokenizer
@@ -61,16 +61,16 @@ _TOP = r"inputs\.feather|build\.json|manifest\.json|report\.html|report\.json"
 
 def with_absolute_paths(split: Split) -> Split:
     """The split as workers in other working directories find it. Names in outputs stay as they are."""
-    path = os.path.abspath(split.path) if os.path.exists(split.path) else split.path
+    path = absolute(split.path) if os.path.exists(split.path) else split.path
     return replace(split, path=path, more=tuple(with_absolute_paths(other) for other in split.more))
 
 
 def with_absolute_files(options: DocumentOptions) -> DocumentOptions:
     """The same for files that options name."""
     decontamination = options.decontamination.model_copy(
-        update={"files": tuple(os.path.abspath(file) for file in options.decontamination.files)}
+        update={"files": tuple(absolute(file) for file in options.decontamination.files)}
     )
-    lists = tuple(os.path.abspath(file) for file in options.drop_lists)
+    lists = tuple(absolute(file) for file in options.drop_lists)
     return options.model_copy(update={"decontamination": decontamination, "drop_lists": lists})
 
 
@@ -87,12 +87,12 @@ def is_complete(job: Job) -> bool:
     return all_in_place(job.folder, chain(manifest.shards.files(), manifest.documents.files()))
 
 
-def lock(job: Job) -> FolderLock:
+def lock(job: Job) -> FolderLock | RemoteLock:
     """Held while the folder is written, so that two builds never write into one."""
     return held_folder(job.folder, BUILD_NAME, LOCK_NAME)
 
 
-def known_inputs(folder: Path, split_bytes: int) -> KnownInputs:
+def known_inputs(folder: Location, split_bytes: int) -> KnownInputs:
     """What the build in the folder, if there is one, read."""
     return KnownInputs.read(folder / INPUTS_NAME, split_bytes)
 
@@ -123,7 +123,7 @@ def start(job: Job, tokenizer: Tokenizer, splits: Sequence[Split], split_bytes: 
     tokenizer.save(job.tokenizer_path)
 
 
-def watch(job: Job, splits: Sequence[Split], held: FolderLock) -> BuildWatch:
+def watch(job: Job, splits: Sequence[Split], held: FolderLock | RemoteLock) -> BuildWatch:
     """Tells how far the build is; buckets count alike, as nobody knows their sizes yet."""
     total = sum(split.size for split in splits)
 
@@ -242,7 +242,7 @@ def _result(job: Job, bucket: int, documents: int) -> BucketResult:
     return result
 
 
-def _require_delivered(found: int, documents: int, place: str, sidecar: Path) -> None:
+def _require_delivered(found: int, documents: int, place: str, sidecar: Location) -> None:
     if found != documents:
         raise PreprocessingError(
             f"The runner delivered {found} of {documents} documents to {place}; remove {sidecar} if it is there, and "

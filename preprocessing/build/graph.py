@@ -74,6 +74,7 @@ class _OfJob(beam.DoFn):
 
     def process(self, number: int) -> Iterator[int]:
         quiet()
+        self._job.storage.apply()
         if not has_failed(self._job.intermediate):
             self.work(number, self._job)
         yield number

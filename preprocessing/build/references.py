@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ import pyarrow as pa
 from preprocessing.atomic_file import write_text
 from preprocessing.build.configuration import Job
 from preprocessing.errors import PreprocessingError
+from preprocessing.storage import Location, arrow_source
 from preprocessing.tokens.corpus import Array, offsets_of
 
 
@@ -28,13 +28,13 @@ class BatchReference(NamedTuple):
     batches: tuple[int, ...]
 
 
-def write_sidecar(path: Path, batches: Sequence[tuple[int, int]], **more: Any) -> None:
+def write_sidecar(path: Location, batches: Sequence[tuple[int, int]], **more: Any) -> None:
     """Says of which partition or bucket each record batch of a file is, and how many documents it holds."""
     content = {"numbers": [number for number, _ in batches], "documents": [count for _, count in batches], **more}
     write_text(path, json.dumps(content, sort_keys=True))
 
 
-def read_sidecar(path: Path) -> dict[str, Any]:
+def read_sidecar(path: Location) -> dict[str, Any]:
     """What `write_sidecar` wrote: `numbers` and `documents`, by record batch, and the rest."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
@@ -72,7 +72,7 @@ def references_of_bucket(bucket: int, job: Job) -> list[BatchReference]:
     return [BatchReference(job.partition_path(partition, ".arrow").name, batches)] if batches else []
 
 
-def read_batches(references: Sequence[BatchReference], folder: Path) -> Iterator[pa.RecordBatch]:
+def read_batches(references: Sequence[BatchReference], folder: Location) -> Iterator[pa.RecordBatch]:
     """The record batches, by file. Raises PreprocessingError for a file that is missing or damaged.
 
     They are read and not mapped: thousands of files could be more than a process may map.
@@ -80,7 +80,7 @@ def read_batches(references: Sequence[BatchReference], folder: Path) -> Iterator
     for reference in references:
         path = folder / reference.file
         try:
-            with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as reader:
+            with arrow_source(path) as source, pa.ipc.open_file(source) as reader:
                 for number in reference.batches:
                     yield reader.get_batch(number)
         except (OSError, pa.ArrowException) as error:
@@ -99,7 +99,7 @@ class _Index:
 
 
 @functools.lru_cache(maxsize=1)
-def _index(intermediate: Path, mark: str, inputs: str) -> _Index:
+def _index(intermediate: Location, mark: str, inputs: str) -> _Index:
     """Kept by the worker's process: what a build's splits hold does not change."""
     name = re.compile(rf"split-[0-9a-f]{{32}}-{mark}\.json")
     paths = sorted(path for path in intermediate.iterdir() if name.fullmatch(path.name))
@@ -112,5 +112,5 @@ def _index(intermediate: Path, mark: str, inputs: str) -> _Index:
 
 
 @functools.lru_cache(maxsize=16)
-def _numbers(sidecar: Path) -> Array:
+def _numbers(sidecar: Location) -> Array:
     return np.array(read_sidecar(sidecar)["numbers"], np.int64)

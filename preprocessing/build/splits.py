@@ -6,19 +6,19 @@ name thousands of files.
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow as pa
 
 from preprocessing.atomic_file import replacing
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.split import Split
+from preprocessing.storage import Location, arrow_source
 
 _SCHEMA = pa.schema([("split", pa.string())])
 _SPLITS_A_BATCH = 64  # of up to thousands of files each: what a worker reads to get at one
 
 
-def write_splits(path: Path, splits: Sequence[Split]) -> None:
+def write_splits(path: Location, splits: Sequence[Split]) -> None:
     """Writes an Arrow IPC file with one split a row, as JSON."""
     with replacing(path) as temporary, pa.ipc.new_file(str(temporary), _SCHEMA) as writer:
         for first in range(0, len(splits), _SPLITS_A_BATCH):
@@ -26,10 +26,10 @@ def write_splits(path: Path, splits: Sequence[Split]) -> None:
             writer.write_batch(pa.record_batch([pa.array(rows, pa.string())], schema=_SCHEMA))
 
 
-def read_split(path: Path, number: int) -> Split:
+def read_split(path: Location, number: int) -> Split:
     """Split `number`, from 0. Raises PreprocessingError when the file is missing or damaged."""
     try:
-        with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as reader:
+        with arrow_source(path) as source, pa.ipc.open_file(source) as reader:
             rows = reader.get_batch(number // _SPLITS_A_BATCH).column("split")
         return Split.from_json(json.loads(rows[number % _SPLITS_A_BATCH].as_py()))
     except (OSError, pa.ArrowException, IndexError, ValueError) as error:

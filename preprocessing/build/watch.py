@@ -4,18 +4,17 @@ A runner's `run` blocks, and few runners tell how far they are. But what is comp
 engine, so that is counted.
 """
 
-import os
 import re
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 from preprocessing.folder_lock import FolderLock
+from preprocessing.storage import Location, RemoteLock
 
 LINE_SECONDS = 60.0  # between two lines where there is no terminal
 _TERMINAL_SECONDS = 1.0
@@ -40,9 +39,9 @@ class Phase:
 class BuildWatch:
     """Counts what is complete while a runner runs; a context manager. Phases follow one another."""
 
-    folder: Path
+    folder: Location
     phases: tuple[Phase, ...]
-    lock: FolderLock
+    lock: FolderLock | RemoteLock
     stream: IO[str] = field(default_factory=lambda: sys.stderr)
 
     def __enter__(self) -> Self:
@@ -102,9 +101,11 @@ class BuildWatch:
         return phase, done
 
     def _done(self, phase: Phase) -> set[str]:
-        if not self.folder.is_dir():
+        try:
+            names = [entry.name for entry in self.folder.iterdir()]
+        except FileNotFoundError:
             return set()
-        found = (phase.done.fullmatch(entry.name) for entry in os.scandir(self.folder))
+        found = map(phase.done.fullmatch, names)
         return {match[1] for match in found if match and match[1] in phase.bytes_of}
 
     def _on_terminal(self) -> bool:

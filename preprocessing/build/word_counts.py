@@ -3,8 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import xxhash
@@ -16,6 +15,7 @@ from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import faults_in, read_documents
 from preprocessing.sources.split import Split
+from preprocessing.storage import Location, StorageOptions, current_options
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
 from preprocessing.tokens.vocabulary_training import VocabularyOptions
@@ -32,19 +32,21 @@ WORDS_KEPT = 1_000_000
 class CountJob:
     """What a worker needs to know to count words."""
 
-    folder: Path
+    folder: Location
     source: DocumentOptions
     options: VocabularyOptions
     share: float
     """of the documents that are sampled"""
     source_identity: str = ""
     """`source` with the contents of the files that it names, as text"""
+    storage: StorageOptions = field(default_factory=current_options)
+    """how remote files are reached"""
 
     @property
-    def intermediate(self) -> Path:
+    def intermediate(self) -> Location:
         return self.folder / "intermediate"
 
-    def counts_path(self, split: Split) -> Path:
+    def counts_path(self, split: Split) -> Location:
         identity = f"{split.key} {self.source_identity} {self.share} {self.normaliser()}"
         return self.intermediate / f"words-{xxhash.xxh3_64_hexdigest(identity.encode())}.json"
 
@@ -92,6 +94,7 @@ def count_words(documents: Iterator[Document], job: CountJob) -> Counter[str]:
 
 def _count(split_data: dict[str, Any], job: CountJob) -> int:
     quiet()
+    job.storage.apply()
     split = Split.from_json(split_data)
     path = job.counts_path(split)
 

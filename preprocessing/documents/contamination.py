@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from preprocessing.documents.options import DecontaminationOptions, DocumentOpti
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.split import Split
+from preprocessing.storage import StorageOptions, current_options
 from preprocessing.tally import Tally
 
 CONTAMINATED = "contaminated.documents"
@@ -25,6 +26,8 @@ class ContaminationJob:
     """Of a file a split, as every worker sees it."""
     splits: int
     source: DocumentOptions
+    storage: StorageOptions = field(default_factory=current_options)
+    """How remote files are reached."""
 
     @property
     def splits_path(self) -> Path:

@@ -12,7 +12,6 @@ import functools
 import io
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from preprocessing.documents.options import DecontaminationOptions
 from preprocessing.documents.word_ngrams import WordHasher
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.encodings import detect_encoding
+from preprocessing.storage import Location, location
 from preprocessing.tally import Tally
 
 _FILTER_BITS = 22
@@ -100,7 +100,7 @@ class Decontaminator:
 @functools.lru_cache(maxsize=2)
 def _load(options: DecontaminationOptions) -> Decontaminator:
     loaded = Decontaminator(
-        ((name, text) for path, name in evaluation_files(options) for text in _fields(Path(path))),
+        ((name, text) for path, name in evaluation_files(options) for text in _fields(location(path))),
         options.ngram_words,
         drop=options.action == "drop",
     )
@@ -112,7 +112,7 @@ def _load(options: DecontaminationOptions) -> Decontaminator:
     return loaded
 
 
-def _fields(path: Path) -> Iterator[str]:
+def _fields(path: Location) -> Iterator[str]:
     """Every text of an evaluation file: the string values of JSON, the fields of tables, else the whole text."""
     encoding = detect_encoding(lambda: path.open("rb"), str(path))
     with path.open(encoding=encoding, newline="") as stream:
@@ -129,7 +129,7 @@ def _fields(path: Path) -> Iterator[str]:
             yield stream.read()
 
 
-def _json_fields(path: Path, stream: io.TextIOBase) -> Iterator[str]:
+def _json_fields(path: Location, stream: io.TextIOBase) -> Iterator[str]:
     text = stream.read()
     try:
         documents = [json.loads(text)]

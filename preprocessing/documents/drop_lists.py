@@ -6,7 +6,6 @@ worker holds 16 bytes a listed document.
 
 import functools
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,7 @@ import xxhash
 
 from preprocessing.atomic_file import replacing
 from preprocessing.errors import PreprocessingError
+from preprocessing.storage import Location, arrow_source
 from preprocessing.tally import Tally
 
 _REASON = b"preprocessing.drop_reason"
@@ -24,14 +24,14 @@ def document_key(source: str, file: str, locator: str) -> bytes:
     return xxhash.xxh3_128_digest("\0".join((source, file, locator)).encode())
 
 
-def write_drop_list(path: Path, reason: str, keys: Iterable[bytes]) -> int:
+def write_drop_list(path: Location, reason: str, keys: Iterable[bytes]) -> int:
     """Writes the distinct keys, sorted; returns their number. `reason` is the last part of the `dropped.*` counter."""
     ordered = sorted(set(keys))
     write_sorted_keys(path, reason, b"".join(ordered))
     return len(ordered)
 
 
-def write_sorted_keys(path: Path, reason: str, keys: bytes) -> None:
+def write_sorted_keys(path: Location, reason: str, keys: bytes) -> None:
     """The same for distinct keys that are sorted already, end to end: millions of them are no Python objects."""
     schema = pa.schema([("key", pa.binary(16))], metadata={_REASON: reason.encode()})
     column = pa.Array.from_buffers(pa.binary(16), len(keys) // 16, [None, pa.py_buffer(keys)])
@@ -94,7 +94,7 @@ def load_drop_lists(paths: tuple[str, ...]) -> DropLists:
 
 def _read(path: str) -> tuple[str, np.ndarray]:
     try:
-        with pa.OSFile(path) as stream:
+        with arrow_source(path) as stream:
             table = pa.ipc.open_file(stream).read_all()
         reason = (table.schema.metadata or {})[_REASON].decode()
         keys = table.column("key").combine_chunks()

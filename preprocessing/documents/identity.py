@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from preprocessing.arguments.remote_names import refuse_remote
 from preprocessing.documents.options import DecontaminationOptions, DocumentOptions
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, of_system
 from preprocessing.sources.identity import content_hash
 from preprocessing.sources.patterns import expand
+from preprocessing.storage import absolute, refuse_unknown_scheme
 
 
 def source_identity(options: DocumentOptions) -> dict[str, Any]:
@@ -38,19 +38,22 @@ def evaluation_files(options: DecontaminationOptions) -> list[tuple[str, str]]:
     to the folder that all of them lie in.
     """
     named = {
-        os.path.abspath(path): name
-        for pattern in options.files
-        for path, name in expand("--decontamination.files", pattern)
+        absolute(path): name for pattern in options.files for path, name in expand("--decontamination.files", pattern)
     }
     if len(set(named.values())) < len(named):
-        shared = os.path.commonpath([os.path.dirname(path) for path in named])
+        try:
+            shared = os.path.commonpath([os.path.dirname(path) for path in named])
+        except ValueError as error:  # a disk and an address have no folder in common
+            raise PreprocessingError(
+                "--decontamination.files: local and remote files have the same name; give all of them from one place."
+            ) from error
         named = {path: Path(os.path.relpath(path, shared)).as_posix() for path in named}
     return sorted(named.items(), key=lambda item: item[1])
 
 
 def _content(option: str, path: str) -> str:
-    refuse_remote(option, path)
+    refuse_unknown_scheme(option, path)
     try:
         return f"xxh3-128:{content_hash(path)}"
     except OSError as error:
-        raise PreprocessingError(f"{option} {path} cannot be read ({error.strerror}); check the path.") from error
+        raise of_system(error, f"{option} {path} cannot be read ({error.strerror}); check the path.") from error

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from preprocessing.arguments import REMOTE
 from preprocessing.sources.options import Options, ReaderOptions
 
 # A short paragraph with one of these is a web page's furniture (line rules of C4, Raffel et al. 2020, section 2.2).
@@ -46,7 +47,9 @@ class CleaningOptions(Options):
 class DecontaminationOptions(Options):
     """Which evaluation files must not leak into pretraining."""
 
-    files: tuple[str, ...] = Field((), description="dev and test files (tsv, csv, json, jsonl, txt), or quoted globs")
+    files: tuple[str, ...] = Field(
+        (), description="dev and test files (tsv, csv, json, jsonl, txt), or quoted globs", json_schema_extra=REMOTE
+    )
     ngram_words: int = Field(13, ge=1, description="length of a run of words that counts as shared")
     action: Literal["report", "drop"] = Field(
         "report", description="a document that shares such a run is counted and named, or dropped as well"
@@ -65,5 +68,7 @@ class DocumentOptions(ParseOptions):
 
     decontamination: DecontaminationOptions = DecontaminationOptions()
     drop_lists: tuple[str, ...] = Field(
-        (), description="files of document keys to leave out, as written by preprocessing.near_duplicates"
+        (),
+        description="files of document keys to leave out, as written by preprocessing.near_duplicates",
+        json_schema_extra=REMOTE,
     )

@@ -43,7 +43,7 @@ def read_documents(split: Split, options: DocumentOptions, tally: Tally) -> Iter
                     yield document
             changed = has_changed(piece)
         except (PreprocessingError, OSError) as error:
-            fault = error if isinstance(error, PreprocessingError) else unreadable(piece.source, piece.path, error)
+            fault = unreadable(piece.source, piece.path, error) if isinstance(error, OSError) else error
             if not options.skip_bad_files or isinstance(fault, TransientError):
                 raise fault from error
             tally.count(DOCUMENTS_IN)
@@ -70,12 +70,10 @@ def faults_in(split: Split, options: DocumentOptions) -> list[PreprocessingError
                 check_file(piece.source, piece.path, piece.file)
             for _ in reader_of(piece.source)(piece, options, Tally()):
                 pass
-        except TransientError:
-            continue
-        except PreprocessingError as error:
-            faults.append(error)
-        except OSError as error:
-            faults.append(unreadable(piece.source, piece.path, error))
+        except (PreprocessingError, OSError) as error:
+            fault = unreadable(piece.source, piece.path, error) if isinstance(error, OSError) else error
+            if not isinstance(fault, TransientError):
+                faults.append(fault)
     return faults
 
 

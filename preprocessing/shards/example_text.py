@@ -1,7 +1,6 @@
 """One example as a person reads it: its pieces, its masks, its segments as text, and where they came from."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from preprocessing.errors import PreprocessingError
 from preprocessing.shards.reader import Shard, ShardSet
 from preprocessing.shards.records import FileRecord
+from preprocessing.storage import Location
 from preprocessing.tokens.tokenizer import Tokenizer
 
 SPECIAL_AT_START, SPECIAL_AT_END = 1, 1
@@ -81,7 +81,7 @@ def read_example(shard: Shard, row: int, documents: Any, tokenizer: Tokenizer) -
     )
 
 
-def locate_shard(path: Path) -> tuple[ShardSet, FileRecord]:
+def locate_shard(path: Location) -> tuple[ShardSet, FileRecord]:
     """The shard set and the record of a shard by its path, FOLDER/SPLIT/LENGTH/part-….arrow.
 
     Raises PreprocessingError when the path is not that of a shard of a complete build.
@@ -92,7 +92,7 @@ def locate_shard(path: Path) -> tuple[ShardSet, FileRecord]:
     if not path.is_file() and not folder.is_dir():
         raise PreprocessingError(f"{path}: there is no such file; give FOLDER/train/128/part-….arrow.")
     shards = ShardSet.open(folder)
-    name = path.absolute().relative_to(folder).as_posix()
+    name = "/".join(path.absolute().parts[-3:])
     place = shards.manifest.shards.find(name)
     if place is not None:
         return shards, shards.manifest.shards.file(place)

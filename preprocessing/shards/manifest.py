@@ -7,7 +7,6 @@ build, are tables beside it (`record_tables.py`), which it names with their hash
 import hashlib
 import json
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from preprocessing.shards.record_columns import DocumentTableRecords, FileRecord
 from preprocessing.shards.record_packing import ascend, flat
 from preprocessing.shards.record_tables import open_tables, write_tables
 from preprocessing.shards.records import DocumentTableRecord, InputRecord, Record, ShardRecord, TableRecord
+from preprocessing.storage import Location
 
 FORMAT_VERSION = 1
 """Of the shards."""
@@ -75,7 +75,7 @@ class Manifest(Record):
         """The shards of one split and length, by name."""
         return self.shards.of_split(split, length)
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Location) -> None:
         """Writes the tables and then `manifest.json` into `folder`."""
         tables = write_tables(folder, self.shards, self.documents, self.inputs)
         content = {
@@ -86,7 +86,7 @@ class Manifest(Record):
         write_text(folder / MANIFEST_NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
-    def read(cls, folder: Path) -> "Manifest":
+    def read(cls, folder: Location) -> "Manifest":
         """Reads and checks `folder`/manifest.json; a table beside it is read when something of it is first asked for.
 
         Raises PreprocessingError when it is absent (the build is not complete), damaged or of another version; later,
@@ -112,7 +112,7 @@ def statistics_key(split: str, length: int) -> str:
     return f"{split}/{length}"
 
 
-def _require_known_versions(path: Path, data: dict[str, Any]) -> None:
+def _require_known_versions(path: Location, data: dict[str, Any]) -> None:
     version = data.get("format_version")
     if version != FORMAT_VERSION:
         raise PreprocessingError(
@@ -127,7 +127,7 @@ def _require_known_versions(path: Path, data: dict[str, Any]) -> None:
         )
 
 
-def _records_of(folder: Path, data: dict[str, Any]) -> dict[str, Records[Any]]:
+def _records_of(folder: Location, data: dict[str, Any]) -> dict[str, Records[Any]]:
     if "tables" in data:
         return open_tables(folder, TypeAdapter(dict[str, TableRecord]).validate_python(data["tables"]))
     return {  # version 1

@@ -14,6 +14,7 @@ from preprocessing.examples.arrays import Examples
 from preprocessing.shards.manifest import Manifest
 from preprocessing.shards.record_columns import ShardRecords
 from preprocessing.shards.records import FileRecord, ShardRecord
+from preprocessing.storage import Location, location, mapped_source
 
 _LIST_COLUMNS = ("input_ids", "masked_positions", "masked_labels")
 _COLUMNS = (
@@ -32,20 +33,20 @@ class Shard(Examples):
     """A shard that was read: its arrays are views of the memory-mapped file, `table` the Arrow table itself."""
 
     table: pa.Table
-    path: Path
+    path: Location
 
 
 @dataclass(frozen=True)
 class ShardSet:
     """A complete folder of shards."""
 
-    folder: Path
+    folder: Location
     manifest: Manifest
 
     @classmethod
-    def open(cls, folder: str | Path) -> "ShardSet":
+    def open(cls, folder: str | Location) -> "ShardSet":
         """Reads the manifest of `folder`. PreprocessingError when absent, incomplete or of an unknown version."""
-        folder = Path(folder)
+        folder = location(folder)
         return cls(folder, Manifest.read(folder))
 
     @property
@@ -59,7 +60,7 @@ class ShardSet:
         return self.manifest.lengths
 
     @property
-    def tokenizer_path(self) -> Path:
+    def tokenizer_path(self) -> Location:
         """Folder of the tokenizer's files."""
         return self.folder / "tokenizer"
 
@@ -81,12 +82,12 @@ class ShardSet:
         return read_table(self.folder / "documents" / Path(record.name).name)
 
 
-def read_shard(path: str | Path, record: ShardRecord | FileRecord | None = None) -> Shard:
+def read_shard(path: str | Location, record: ShardRecord | FileRecord | None = None) -> Shard:
     """Maps a shard; with its `record` the size and the number of rows are checked (not the hash: `verify` does that).
 
     Raises PreprocessingError, naming the file, when it is missing, truncated or not a shard.
     """
-    path = Path(path)
+    path = location(path)
     table = read_table(path)
     _check_schema(path, table)
     if record is not None and (table.num_rows != record.rows or path.stat().st_size != record.bytes):
@@ -110,7 +111,7 @@ def read_shard(path: str | Path, record: ShardRecord | FileRecord | None = None)
     )
 
 
-def _check_schema(path: Path, table: pa.Table) -> None:
+def _check_schema(path: Location, table: pa.Table) -> None:
     """The columns are exactly those that `writer` makes; whoever follows their addresses relies on every type."""
     if tuple(table.column_names) != _COLUMNS:
         raise PreprocessingError(f"{path} is not a shard: its columns are {table.column_names}; build it again.")
@@ -130,13 +131,13 @@ def _check_schema(path: Path, table: pa.Table) -> None:
             raise PreprocessingError(f"{path} is not a shard: its column {name} has nulls; build it again.")
 
 
-def read_table(path: Path) -> pa.Table:
-    """Maps an Arrow stream that holds one record batch.
+def read_table(path: Location) -> pa.Table:
+    """Maps an Arrow stream that holds one record batch; a remote one is loaded.
 
     PreprocessingError when missing, truncated or corrupt; TransientError for trouble that may pass.
     """
     try:
-        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
+        with mapped_source(path) as source, pa.ipc.open_stream(source) as reader:
             batches = list(reader)
             table = pa.Table.from_batches(batches, reader.schema)
         table.validate()

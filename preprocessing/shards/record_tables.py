@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +11,7 @@ from preprocessing.shards.record_columns import DocumentTableRecords, InputRecor
 from preprocessing.shards.record_packing import HISTOGRAM_SCHEMA, ascend, flat
 from preprocessing.shards.records import TableRecord
 from preprocessing.shards.writer import write_table
+from preprocessing.storage import Location, mapped_source
 
 TABLES_FOLDER = "manifest"
 _SCHEMAS = {
@@ -27,7 +27,7 @@ Tables = Mapping[str, TableRecord]
 
 
 def write_tables(
-    folder: Path, shards: ShardRecords, documents: DocumentTableRecords, inputs: InputRecords
+    folder: Location, shards: ShardRecords, documents: DocumentTableRecords, inputs: InputRecords
 ) -> dict[str, TableRecord]:
     """Writes the tables of the manifest of `folder`; their records are what `manifest.json` holds of them."""
     contents = {
@@ -44,7 +44,7 @@ def write_tables(
     return records
 
 
-def open_tables(folder: Path, tables: Tables) -> dict[str, Records[Any]]:
+def open_tables(folder: Location, tables: Tables) -> dict[str, Records[Any]]:
     """The shards, documents and inputs of a manifest, each table read and hashed when it is first asked for.
 
     PreprocessingError, then, for a table that is missing or not the one that was written; now LookupError or ValueError
@@ -60,15 +60,15 @@ def open_tables(folder: Path, tables: Tables) -> dict[str, Records[Any]]:
     }
 
 
-def _loader(folder: Path, record: TableRecord, schema: pa.Schema) -> Callable[[], pa.Table]:
+def _loader(folder: Location, record: TableRecord, schema: pa.Schema) -> Callable[[], pa.Table]:
     return lambda: _read(folder / record.name, record, schema)
 
 
-def _read(path: Path, record: TableRecord, schema: pa.Schema) -> pa.Table:
+def _read(path: Location, record: TableRecord, schema: pa.Schema) -> pa.Table:
     """Maps a table whose bytes are those that were written; nothing is copied."""
     what_to_do = "remove manifest.json beside it and run the build again to restore both"
     try:
-        with pa.memory_map(str(path)) as source:
+        with mapped_source(path) as source:
             content = source.read_buffer()
     except FileNotFoundError as error:
         raise PreprocessingError(f"{path} is missing, a part of the manifest; {what_to_do}.") from error

@@ -8,7 +8,6 @@ Everything comes from the manifest; no shard is read.
 import json
 from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -17,6 +16,7 @@ from preprocessing.atomic_file import write_text
 from preprocessing.examples.statistics import ExampleStatistics
 from preprocessing.shards import pictures
 from preprocessing.shards.manifest import Manifest
+from preprocessing.storage import Location
 from preprocessing.tally import Tally
 
 LOST_TEMPLATES_SHOWN = 50
@@ -104,7 +104,7 @@ def render(summary: Mapping[str, Any]) -> str:
     return environment.from_string(source).render(summary=summary, pictures=drawn, configuration=configuration)
 
 
-def write_report(manifest: Manifest, folder: Path) -> None:
+def write_report(manifest: Manifest, folder: Location) -> None:
     """Writes `report.json` and `report.html` into `folder`."""
     summary = summarise(manifest)
     write_text(folder / "report.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,14 +10,15 @@ from preprocessing.atomic_file import replacing
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.arrays import Array, Examples
 from preprocessing.shards.records import DocumentTableRecord, ShardRecord
+from preprocessing.storage import Location
 
 
-def shard_path(folder: Path, split: str, length: int, bucket: int, buckets: int) -> Path:
+def shard_path(folder: Location, split: str, length: int, bucket: int, buckets: int) -> Location:
     """Where the shard of one bucket lies."""
     return folder / split / str(length) / part_name(bucket, buckets)
 
 
-def documents_path(folder: Path, bucket: int, buckets: int) -> Path:
+def documents_path(folder: Location, bucket: int, buckets: int) -> Location:
     """Where the document table of one bucket lies."""
     return folder / "documents" / part_name(bucket, buckets)
 
@@ -27,7 +27,7 @@ def part_name(bucket: int, buckets: int) -> str:
     return f"part-{bucket:05d}-of-{buckets:05d}.arrow"
 
 
-def write_shard(path: Path, examples: Examples, metadata: Mapping[str, str]) -> ShardRecord:
+def write_shard(path: Location, examples: Examples, metadata: Mapping[str, str]) -> ShardRecord:
     """Writes one shard under FOLDER/SPLIT/LENGTH/NAME and returns its record; `metadata` goes into the schema.
 
     The file is complete or absent. The bytes depend on the arguments alone.
@@ -49,13 +49,13 @@ def write_shard(path: Path, examples: Examples, metadata: Mapping[str, str]) -> 
     )
 
 
-def write_documents(path: Path, table: pa.Table, metadata: Mapping[str, str]) -> DocumentTableRecord:
+def write_documents(path: Location, table: pa.Table, metadata: Mapping[str, str]) -> DocumentTableRecord:
     """Writes the document table of a bucket under FOLDER/documents/NAME."""
     sha256, size = write_table(path, table, metadata)
     return DocumentTableRecord(name="/".join(path.parts[-2:]), rows=table.num_rows, sha256=sha256, bytes=size)
 
 
-def write_table(path: Path, table: pa.Table, metadata: Mapping[str, str]) -> tuple[str, int]:
+def write_table(path: Location, table: pa.Table, metadata: Mapping[str, str]) -> tuple[str, int]:
     """Writes `table` as a stream with one record batch; returns the file's sha256 (hexadecimal) and size in bytes."""
     table = table.combine_chunks().replace_schema_metadata(dict(sorted(metadata.items())))
     batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]

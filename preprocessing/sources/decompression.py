@@ -6,6 +6,7 @@ from typing import BinaryIO, cast
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.seeking.opening import BZIP2_BLOCKS, Piece, open_stream
 from preprocessing.sources.stored_stream import PlainStream, StoredStream, TruncatedInputError
+from preprocessing.storage import open_file
 
 _MAGIC = (
     (b"BZh", "bz2"),
@@ -23,7 +24,7 @@ PARQUET_EXPANSION = 2.0  # it compresses its columns itself
 
 def detect_compression(path: str) -> str:
     """ "", "bz2", "gzip", "xz" or "zstd", by the file's first bytes."""
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
         head = stream.read(6)
     return next((name for magic, name in _MAGIC if head.startswith(magic)), "")
 

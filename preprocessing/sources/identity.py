@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pyarrow as pa
 import xxhash
@@ -17,6 +16,7 @@ from preprocessing.atomic_file import replacing
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.input_files import InputFile, unreadable
 from preprocessing.sources.split import Split
+from preprocessing.storage import Location, arrow_source, open_file, status
 
 _BLOCK_BYTES = 4 << 20
 _READERS = 8  # threads: reading waits for the disk, or for a file server
@@ -29,15 +29,15 @@ _SCHEMA = pa.schema(
 _CUT_BYTES = b"preprocessing.split_bytes"
 
 
-def content_hash(path: str | Path, start: int = 0, end: int | None = None) -> str:
+def content_hash(path: str | Location, start: int = 0, end: int | None = None) -> str:
     """32 hexadecimal digits (xxh3-128) of the bytes `[start, end)` of a file, of all of it without `end`.
 
     Raises OSError, also when the file ends before `end`.
     """
     digest = xxhash.xxh3_128()
-    with open(path, "rb", buffering=0) as stream:
+    with open_file(path, buffering=0) as stream:
+        left = stream.seek(0, os.SEEK_END) - start if end is None else end - start
         stream.seek(start)
-        left = os.fstat(stream.fileno()).st_size - start if end is None else end - start
         while left > 0:
             block = stream.read(min(_BLOCK_BYTES, left))
             if not block:
@@ -63,11 +63,11 @@ class KnownInputs:
         return [replace(piece, path=file.path) for piece in pieces]
 
     @classmethod
-    def read(cls, path: Path, split_bytes: int) -> "KnownInputs":
+    def read(cls, path: Location, split_bytes: int) -> "KnownInputs":
         """What `write_known` wrote; nothing known where there is no such file, or it is of another `split_bytes`."""
         known = cls(split_bytes)
         try:
-            with pa.OSFile(str(path)) as stream:
+            with arrow_source(path) as stream:
                 table = pa.ipc.open_file(stream).read_all()
         except (OSError, pa.ArrowException):
             return known
@@ -80,8 +80,8 @@ class KnownInputs:
         return known
 
 
-def write_known(path: Path, splits: Iterable[Split], split_bytes: int) -> None:
-    """Keeps the pieces of all local files for `KnownInputs.read`."""
+def write_known(path: Location, splits: Iterable[Split], split_bytes: int) -> None:
+    """Keeps the pieces of all files for `KnownInputs.read`."""
     pieces = [piece for split in splits for piece in split.pieces() if piece.modified]
     names = ("source", "file", "compression", "content", "seek", "modified", "start", "end", "bytes")
     columns = {name: [getattr(piece, name) for piece in pieces] for name in names}
@@ -118,8 +118,8 @@ def with_content(pieces: list[Split], skip_bad_files: bool) -> tuple[list[Split]
 
 
 def has_changed(piece: Split) -> bool:
-    """Whether a local file holds something else now than when it was hashed; read again only if its time moved."""
-    if not piece.modified or os.stat(piece.path).st_mtime_ns == piece.modified:
+    """Whether a file holds something else now than when it was hashed; read again only if its time moved."""
+    if not piece.modified or status(piece.path).st_mtime_ns == piece.modified:
         return False
     return _attempt(_range(piece)) != piece.content
 

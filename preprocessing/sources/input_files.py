@@ -5,9 +5,9 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from preprocessing.arguments.remote_names import refuse_remote
 from preprocessing.errors import PreprocessingError, of_system, raise_all
-from preprocessing.sources.patterns import expand, files_below
+from preprocessing.sources.patterns import expand, files_below, is_folder
+from preprocessing.storage import is_remote, open_file, status
 
 BOOK_SUFFIXES = (".txt", ".epub", ".txt.gz", ".txt.zst", ".txt.bz2", ".txt.xz")
 
@@ -40,7 +40,7 @@ def find_input_files(source: str, patterns: Iterable[str], *, skip_bad_files: bo
                     faults.append(fault)
                 found = InputFile(path, name, 0)
             other = by_name.setdefault(name, found)
-            if other.path != path and not os.path.samefile(other.path, path):
+            if other.path != path and not _is_one_file(other.path, path):
                 raise PreprocessingError(
                     f"--{source}: {other.path} and {path} would both be called {name!r} in the shards; give one "
                     "quoted pattern that covers both, such as 'FOLDER/**/*', so that their folders tell them apart."
@@ -50,8 +50,7 @@ def find_input_files(source: str, patterns: Iterable[str], *, skip_bad_files: bo
 
 
 def _matches(source: str, pattern: str) -> list[tuple[str, str]]:
-    refuse_remote(f"--{source}", pattern)
-    if not os.path.isdir(pattern):
+    if not is_folder(f"--{source}", pattern):
         return expand(f"--{source}", pattern)
     if source != "books":
         raise PreprocessingError(
@@ -66,24 +65,29 @@ def _matches(source: str, pattern: str) -> list[tuple[str, str]]:
     return found
 
 
+def _is_one_file(path: str, other: str) -> bool:
+    """Whether two names, by links, mean one file; different addresses never do."""
+    return not (is_remote(path) or is_remote(other)) and os.path.samefile(path, other)
+
+
 def check_file(source: str, path: str, name: str) -> InputFile:
     """The file, if there is one that holds something and can be opened; PreprocessingError, one sentence, if not."""
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its other end
+        found = status(path)
+        if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for its other end
             raise PreprocessingError(
-                f"--{source} {path} is {_KINDS.get(stat.S_IFMT(status.st_mode), 'no file')}, not a file; leave it out, "
+                f"--{source} {path} is {_KINDS.get(stat.S_IFMT(found.st_mode), 'no file')}, not a file; leave it out, "
                 "or pass --skip-bad-files."
             )
-        with open(path, "rb"):
+        with open_file(path):
             pass
     except OSError as error:
         raise unreadable(source, path, error) from error
-    if status.st_size == 0:
+    if found.st_size == 0:
         raise PreprocessingError(
             f"--{source} {path} is an empty file; fetch it again, remove it, or pass --skip-bad-files."
         )
-    return InputFile(path, name, status.st_size, status.st_mtime_ns)
+    return InputFile(path, name, found.st_size, found.st_mtime_ns)
 
 
 _KINDS = {

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from preprocessing.arguments import REMOTE
 from preprocessing.wikitext.options import WikitextOptions
 
 
@@ -17,15 +18,25 @@ class RawInputOptions(Options):
     """Which raw inputs are read. Each path may be a file, a glob (`**` crosses folders) or, for books, a folder."""
 
     wikipedia: tuple[str, ...] = Field(
-        (), description="pages-articles XML dumps (plain, bz2, gz, zst): files or quoted globs"
+        (),
+        description="pages-articles XML dumps (plain, bz2, gz, zst): files or quoted globs",
+        json_schema_extra=REMOTE,
     )
-    books: tuple[str, ...] = Field((), description="plain text or EPUB books: files, quoted globs or folders")
+    books: tuple[str, ...] = Field(
+        (), description="plain text or EPUB books: files, quoted globs or folders", json_schema_extra=REMOTE
+    )
     jsonlines: tuple[str, ...] = Field(
-        (), description="files or quoted globs, one JSON object a line (plain, gz, zst, bz2)"
+        (),
+        description="files or quoted globs, one JSON object a line (plain, gz, zst, bz2)",
+        json_schema_extra=REMOTE,
     )
-    parquet: tuple[str, ...] = Field((), description="Parquet files with a text column, or quoted globs")
+    parquet: tuple[str, ...] = Field(
+        (), description="Parquet files with a text column, or quoted globs", json_schema_extra=REMOTE
+    )
     sentences: tuple[str, ...] = Field(
-        (), description="files or quoted globs, a sentence a line, a blank line between documents"
+        (),
+        description="files or quoted globs, a sentence a line, a blank line between documents",
+        json_schema_extra=REMOTE,
     )
     dataset: tuple[str, ...] = Field(
         (), description="Hugging Face datasets, as name, name:configuration, or a local folder or file"

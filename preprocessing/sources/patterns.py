@@ -7,11 +7,12 @@ below `dumps/`, for a plain path its last component, for a folder the part below
 import fnmatch
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from preprocessing.arguments.remote_names import refuse_remote
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources.remote_patterns import is_remote_folder, remote_files_below, remote_matches
+from preprocessing.storage import is_remote, refuse_unknown_scheme
 
 _CROSSES_FOLDERS = "**"
 
@@ -21,31 +22,48 @@ def expand(option: str, pattern: str) -> list[tuple[str, str]]:
 
     A pattern may hold `*`, `?`, `[...]` in each part and `**` for any number of folders; names that begin with a dot
     match only where the pattern's part does. Links to folders are followed, but no folder is looked through twice.
-    Raises PreprocessingError, naming `option`, for a remote address, for what is not there and for a pattern without
-    a match.
+    A remote address gives the names that the same files would have on a disk. Raises PreprocessingError, naming
+    `option`, for an address of another kind, for what is not there and for a pattern without a match.
     """
-    refuse_remote(option, pattern)
-    if os.path.lexists(pattern):
+    refuse_unknown_scheme(option, pattern)
+    remote = remote_matches(option, pattern) if is_remote(pattern) else None
+    if remote is None and os.path.lexists(pattern):
         return [(pattern, os.path.basename(pattern))]
-    if not glob.has_magic(pattern):
+    if remote is None and not glob.has_magic(pattern):
         raise PreprocessingError(f"{option} {pattern}: there is no such file.")
-    parts = Path(pattern).parts
-    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    prefix = str(Path(*parts[:fixed])) if fixed else "."
-    found = _sorted(_walk(prefix, parts[fixed:]), prefix)
+    found = _by_name(remote) if remote is not None else _local_matches(pattern)
     if not found:
         raise PreprocessingError(f"{option} {pattern!r} matches no file; check the path and the quotes around it.")
     return found
 
 
-def files_below(folder: str) -> list[tuple[str, str]]:
+def is_folder(option: str, text: str) -> bool:
+    """Whether the text is the path of a folder."""
+    refuse_unknown_scheme(option, text)
+    return is_remote_folder(option, text) if is_remote(text) else os.path.isdir(text)
+
+
+def files_below(folder: str, option: str = "--books") -> list[tuple[str, str]]:
     """The same for every file below a folder, hidden ones apart."""
+    if is_remote(folder):
+        return _by_name(remote_files_below(option, folder))
     return _sorted(_walk(folder, (_CROSSES_FOLDERS, "*")), folder)
+
+
+def _local_matches(pattern: str) -> list[tuple[str, str]]:
+    parts = Path(pattern).parts
+    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    prefix = str(Path(*parts[:fixed])) if fixed else "."
+    return _sorted(_walk(prefix, parts[fixed:]), prefix)
 
 
 def _sorted(paths: Iterator[str], prefix: str) -> list[tuple[str, str]]:
     named = {path: Path(os.path.relpath(path, prefix)).as_posix() for path in paths}
-    return sorted(named.items(), key=lambda item: (item[1], item[0]))
+    return _by_name(named.items())
+
+
+def _by_name(named: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return sorted(named, key=lambda item: (item[1], item[0]))
 
 
 def _walk(prefix: str, parts: tuple[str, ...]) -> Iterator[str]:

@@ -31,6 +31,7 @@ from preprocessing.sources.seeking.cutting import cut_dump, cut_lines
 from preprocessing.sources.seeking.seek_points import NotSeekableError
 from preprocessing.sources.split import SPLIT_BYTES, Split
 from preprocessing.sources.wikipedia.split_points import split_points
+from preprocessing.storage import open_file
 
 FILES_PER_SPLIT = 4096
 _SEARCH_BLOCK_BYTES = 1 << 20
@@ -136,7 +137,7 @@ def _stream_ranges(whole: Split, split_bytes: int) -> list[Split]:
 def _aligned_ranges(path: str, size: int, split_bytes: int, boundaries: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
     """Ranges that tile the file; each but the first begins right after a boundary, `split_bytes` or more further on."""
     start = 0
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
         mark = stream.read(4)
         if mark[:2] in (b"\xff\xfe", b"\xfe\xff"):  # UTF-16 and UTF-32: line feeds are not single bytes
             yield 0, size

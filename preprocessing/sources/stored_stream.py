@@ -7,12 +7,12 @@ Memory is bounded whatever the file holds: pieces have a fixed size, and a decom
 import bz2
 import lzma
 import zlib
-from io import FileIO
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import zstandard
 
 from preprocessing.errors import PreprocessingError, of_system
+from preprocessing.storage import open_file
 
 PIECE_BYTES = 1 << 20
 _STORED_BYTES = 1 << 18
@@ -38,10 +38,10 @@ class PlainStream(Protocol):
     def close(self) -> None: ...
 
 
-def open_stored(path: str, name: str) -> FileIO:
+def open_stored(path: str, name: str) -> BinaryIO:
     """An input file, opened to be read. Raises PreprocessingError, which calls it `name`."""
     try:
-        return open(path, "rb", buffering=0)
+        return open_file(path, buffering=0)
     except IsADirectoryError as error:
         raise PreprocessingError(f"{name} is a folder; give the dump file itself.") from error
     except OSError as error:
@@ -104,30 +104,29 @@ class StoredStream:
         pieces, size = [], 0
         try:
             # Small pieces are joined: a caller that appends them to a page must not copy the page for each.
-            while size < PIECE_BYTES // 4 and (piece := self._read_decoded()):
+            # But none from behind the range to some that are of it: `beyond` speaks of a whole piece.
+            while size < PIECE_BYTES // 4 and (piece := self._read_decoded(may_cross=not pieces)):
                 pieces.append(piece)
                 size += len(piece)
-                if self._end is not None and self.offset >= self._end:
-                    break
         except PreprocessingError as failure:
             if not pieces:
                 raise
             self._failure = failure
         return b"".join(pieces)
 
-    def _read_decoded(self) -> bytes:
+    def _read_decoded(self, *, may_cross: bool) -> bytes:
+        """The next decoded bytes; b"" at the end of the file, and without `may_cross` at that of the range."""
         while True:
-            if self._decoder is None:
-                if not self._stored:
-                    self._stored = self._read_stored()
-                    if not self._stored:
-                        return b""
-                self._decoder = _DECODERS[self.compression]()
-            needs_input = getattr(self._decoder, "needs_input", True)
-            if not self._stored and needs_input:
+            if not self._stored and (self._decoder is None or getattr(self._decoder, "needs_input", True)):
+                if not may_cross and not self.beyond and self._end is not None and self.offset >= self._end:
+                    return b""
                 self._stored = self._read_stored()
+                if not self._stored and self._decoder is None:
+                    return b""
                 if not self._stored:
                     raise truncated(self.name, self.compression, self.offset)
+            if self._decoder is None:
+                self._decoder = _DECODERS[self.compression]()
             piece = self._decode()
             if piece:
                 return piece

@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import nanotoken
@@ -16,6 +15,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from preprocessing.atomic_file import replacing, write_text
 from preprocessing.errors import PreprocessingError
+from preprocessing.storage import Location, location
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # The default of 2^20 words would let a worker's memory grow by some 150 MB over a large corpus.
@@ -32,13 +32,13 @@ class Tokenizer:
     """The reference: `backend.encode(text, add_special_tokens=False).ids` equals what `encode` gives."""
 
     @classmethod
-    def load(cls, path: str | Path, lowercase: bool | None = None) -> "Tokenizer":
+    def load(cls, path: str | Location, lowercase: bool | None = None) -> "Tokenizer":
         """Reads `vocab.txt`, `tokenizer.json`, or a folder that holds either (tokenizer.json first).
 
         `lowercase` applies to a bare vocab.txt; by default a vocabulary without capital letters is taken as
         uncased. Raises PreprocessingError when the file is missing, no WordPiece, or lacks a special token.
         """
-        path = Path(path)
+        path = location(path)
         if path.is_dir():
             candidates = [path / name for name in ("tokenizer.json", "vocab.txt") if (path / name).is_file()]
             if not candidates:
@@ -147,9 +147,9 @@ class Tokenizer:
         """Readable text, special tokens included."""
         return str(self.backend.decode([int(index) for index in ids], skip_special_tokens=False))
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Location) -> None:
         """Writes vocab.txt, tokenizer.json and tokenizer_config.json, as `transformers.AutoTokenizer` loads them."""
-        folder = Path(folder)
+        folder = location(folder)
         settings = self._normalizer
         configuration = {
             "tokenizer_class": "BertTokenizer",
@@ -208,7 +208,7 @@ def build(
     return Tokenizer(backend)
 
 
-def _from_vocabulary(path: Path, lowercase: bool | None) -> tokenizers.Tokenizer:
+def _from_vocabulary(path: Location, lowercase: bool | None) -> tokenizers.Tokenizer:
     try:
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
@@ -235,9 +235,9 @@ def _from_vocabulary(path: Path, lowercase: bool | None) -> tokenizers.Tokenizer
     return build(vocabulary, lowercase=lowercase, chinese=chinese, accents=None if strip is None else not strip).backend
 
 
-def _from_json(path: Path) -> tokenizers.Tokenizer:
+def _from_json(path: Location) -> tokenizers.Tokenizer:
     try:
-        backend = tokenizers.Tokenizer.from_file(str(path))
+        backend = tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
     except Exception as error:  # the library raises a bare Exception for every fault of the file
         raise PreprocessingError(f"{path} is not a tokenizer.json ({error}); give another file.") from error
     if not isinstance(backend.model, models.WordPiece):

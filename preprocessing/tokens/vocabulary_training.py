@@ -4,6 +4,7 @@ from collections import Counter
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from preprocessing.arguments import REMOTE
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.split import SPLIT_BYTES
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer, build
@@ -15,7 +16,9 @@ class VocabularyOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    output: str = Field(description="folder of vocab.txt, tokenizer.json and tokenizer_config.json")
+    output: str = Field(
+        description="folder of vocab.txt, tokenizer.json and tokenizer_config.json", json_schema_extra=REMOTE
+    )
     vocabulary_size: int = Field(30522, ge=100, le=1 << 24, description="pieces, special and unused ones included")
     unused_tokens: int = Field(0, ge=0, description="how many [unused…] to reserve (published vocabularies: 99 to 994)")
     cased: bool = Field(False, description="keep case")

@@ -176,7 +176,7 @@ class Examples:
         """File and row of an example."""
         shard = int(self.shards.of_examples(np.array([example]))[0])
         shard_set, record = self.shards.locate(shard)
-        return shard_set.folder / record.name, example - int(self.shards.table.first_example[shard])
+        return Path(shard_set.folder / record.name), example - int(self.shards.table.first_example[shard])
 
     def _where(self, example: int) -> str:
         path, row = self.place(example)

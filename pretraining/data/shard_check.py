@@ -43,7 +43,7 @@ def check_sample(
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise _unreadable(Path(path), error) from error
         if found != record.sha256:
             raise DamagedShardError(
                 f"{path} is not the file that was built: its sha256 is {found[:12]}…, and manifest.json says "
@@ -69,7 +69,7 @@ def check_sizes(sets: Sequence[ShardSet], sequence_length: int, part: int, parts
                 try:
                     size = path.stat().st_size
                 except OSError as error:
-                    raise _unreadable(path, error) from error
+                    raise _unreadable(Path(path), error) from error
                 if size != file.bytes:
                     raise DamagedShardError(
                         f"{path} has {size} bytes, the manifest says {file.bytes}; remove it and run the build again"

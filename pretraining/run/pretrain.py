@@ -142,7 +142,7 @@ class _Run:
             finished = watcher.finish(state, self.schedule.is_over(state.step, state.agreed_seconds))
             if finished and recipe.output.export:
                 self.monitor.progress("the export", may_take_long=True)
-                export_run(full_weights(self.engine), self.model, self.sets[0].tokenizer_path, recipe.run_folder)
+                export_run(full_weights(self.engine), self.model, Path(self.sets[0].tokenizer_path), recipe.run_folder)
             status = watcher.conclude(finished, state)
         return INTERRUPTED if status == "interrupted" else 0
 

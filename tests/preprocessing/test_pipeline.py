@@ -28,6 +28,7 @@ from preprocessing.shards.report import write_report
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.stored_stream import StoredStream
+from preprocessing.storage import file_systems
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS
 
 RECIPES = sorted((Path(__file__).parents[2] / "preprocessing" / "recipes").glob("*.toml"))
@@ -431,7 +432,10 @@ def test_addresses_are_no_local_names(
     option: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "remote addresses are not read or written" in refused(capsys, build_shards(option, "gs://bucket/x"))
+    monkeypatch.setattr(file_systems, "_is_installed", lambda module: False)
+    message = refused(capsys, build_shards(option, "gs://bucket/x"))
+    assert "gs://bucket/x" in message
+    assert "Apache Beam needs its extra gcp, which is not installed; pip install 'apache-beam[gcp]'." in message
     assert not (tmp_path / "gs:").exists()
 
 

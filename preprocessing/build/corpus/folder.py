@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from preprocessing.sources.parsed_corpus import (
     documents_path,
 )
 from preprocessing.sources.split import Split
+from preprocessing.storage import RemoteLock, StorageOptions, current_options
 from preprocessing.tally import Tally
 
 MARKER_NAME, LOCK_NAME, INPUTS_NAME = "parse.json", "corpus.lock", "inputs.feather"
@@ -54,6 +55,8 @@ class ParseJob:
     """The output, as every worker sees it."""
     options: DocumentOptions
     """They name no drop list and no evaluation file: what a build leaves out, it leaves out itself."""
+    storage: StorageOptions = field(default_factory=current_options)
+    """How remote files are reached."""
 
     @property
     def intermediate(self) -> Path:
@@ -98,7 +101,7 @@ def is_complete(job: ParseJob, splits: Sequence[Split]) -> bool:
     return not ParsedCorpus.read(job.folder).missing(job.folder)
 
 
-def lock(job: ParseJob) -> FolderLock:
+def lock(job: ParseJob) -> FolderLock | RemoteLock:
     """Held while the folder is written, so that two runs never write into one."""
     return held_folder(job.folder, MARKER_NAME, LOCK_NAME)
 
@@ -117,7 +120,7 @@ def start(job: ParseJob, splits: Sequence[Split], split_bytes: int) -> None:
     write_splits(job.splits_path, splits)
 
 
-def watch(job: ParseJob, splits: Sequence[Split], held: FolderLock) -> BuildWatch:
+def watch(job: ParseJob, splits: Sequence[Split], held: FolderLock | RemoteLock) -> BuildWatch:
     """Tells how far the parse is."""
     done = re.compile(r"split-([0-9a-f]{32})\.json")
     return BuildWatch(

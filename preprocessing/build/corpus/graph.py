@@ -45,6 +45,7 @@ class _Parse(beam.DoFn):
 
     def process(self, number: int) -> Iterator[int]:
         quiet()
+        self._job.storage.apply()
         if has_failed(self._job.intermediate):  # the corpus cannot become complete: nothing new is begun
             return
         split = read_split(self._job.splits_path, number)

@@ -37,6 +37,7 @@ class _Compare(beam.DoFn):
     def process(self, number: int) -> Iterator[int]:
         quiet()
         job = self._job
+        job.storage.apply()
         split = read_split(job.splits_path, number)
         if unless_failed(job.folder, lambda: write_contaminated(split, job), lambda: faults_in(split, job.source)):
             count_tally(read_contaminated(split, job)[1], split.size)

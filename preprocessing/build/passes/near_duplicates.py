@@ -66,6 +66,7 @@ class _Sign(beam.DoFn):
     def process(self, number: int) -> Iterator[int]:
         quiet()
         job, tally = self._job, Tally()
+        job.storage.apply()
         split = read_split(job.splits_path, number)
         target = job.signature_path(split.key)
         if unless_failed(

@@ -6,7 +6,7 @@ is a share of all numbers of 64 bits, so that equal numbers meet in one range.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow as pa
 from preprocessing.documents.near_duplicates.signatures import NearDuplicateOptions
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError, of_system
+from preprocessing.storage import StorageOptions, current_options
 
 # However many splits there are: a worker opens each file of the step before, and together they open PARTS x RANGES.
 PARTS, RANGES = 128, 256
@@ -33,6 +34,8 @@ class NearDuplicateJob:
     splits: int
     source: DocumentOptions
     options: NearDuplicateOptions
+    storage: StorageOptions = field(default_factory=current_options)
+    """How remote files are reached."""
 
     @property
     def parts(self) -> int:

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, ParseError
 
@@ -18,6 +19,7 @@ import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 from preprocessing.errors import PreprocessingError
+from preprocessing.storage import open_file
 from preprocessing.tally import Tally
 
 _LONGEST_DIRECTORY = 20_000
@@ -60,11 +62,11 @@ class EpubBook:
 
 def is_epub(path: str) -> bool:
     """Whether the file is a zip archive, which among books means EPUB."""
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
         return stream.read(4) == b"PK\x03\x04"
 
 
-def read_epub(path: str, name: str, limit_bytes: int, tally: Tally) -> EpubBook:
+def read_epub(path: str | Path, name: str, limit_bytes: int, tally: Tally) -> EpubBook:
     """Opens the book and reads its package file. `name` is for messages, `limit_bytes` bounds all that is unpacked.
 
     A chapter that is not well-formed is left out and counted under `books.malformed_chapters`. Raises

@@ -26,6 +26,7 @@ from preprocessing.sources.options import ReaderOptions
 from preprocessing.sources.paragraphs import blocks_of, margin_of, paragraphs_of
 from preprocessing.sources.raw_document import RawDocument, in_parts
 from preprocessing.sources.split import Split
+from preprocessing.storage import local_copy
 from preprocessing.tally import DOCUMENTS_IN, Tally
 
 # A heading flag and the paragraphs it holds for: what both formats come down to.
@@ -46,9 +47,10 @@ def read_books(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[R
     title = PurePosixPath(piece.file).name.split(".")[0]
     blocks: Blocks
     if is_epub(piece.path):
-        book = read_epub(piece.path, piece.file, options.books.unpacked_limit_bytes, tally)
-        title, blocks = book.title or title, book.blocks
-        yield from _documents(title, blocks, options, tally)
+        with local_copy(piece.path) as path:  # an archive is read from its end, and then to and fro
+            book = read_epub(path, piece.file, options.books.unpacked_limit_bytes, tally)
+            title, blocks = book.title or title, book.blocks
+            yield from _documents(title, blocks, options, tally)
         return
     if options.books.encoding:
         encoding = known_encoding(options.books.encoding)

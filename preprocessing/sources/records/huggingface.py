@@ -13,7 +13,6 @@ from typing import Any
 import datasets
 import xxhash
 
-from preprocessing.arguments.remote_names import refuse_remote
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.decompression import EXPANSION, PARQUET_EXPANSION
 from preprocessing.sources.identity import content_hash
@@ -21,6 +20,7 @@ from preprocessing.sources.options import InputOptions, ReaderOptions
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.records.record_text import paragraphs_of_record
 from preprocessing.sources.split import Split
+from preprocessing.storage import is_address
 from preprocessing.tally import DOCUMENTS_IN, Tally
 
 SOURCE = "huggingface"
@@ -44,7 +44,11 @@ def plan_dataset(name: str, inputs: InputOptions) -> list[Split]:
     contents of local files, the commit on the hub. Raises PreprocessingError when the data set cannot be reached or
     read.
     """
-    refuse_remote("--dataset", name)
+    if is_address(name):
+        raise PreprocessingError(
+            f"--dataset {name}: addresses are read by the other input options alone; give its files by --parquet or "
+            "--jsonlines, or copy the data set to a local disk."
+        )
     path, _, configuration = (name, "", "") if os.path.exists(name) else name.partition(":")
     arguments = {
         "path": os.path.abspath(path) if os.path.exists(path) else path,

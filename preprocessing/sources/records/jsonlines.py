@@ -13,6 +13,7 @@ from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.records.record_text import paragraphs_of_record
 from preprocessing.sources.seeking.seek_points import PlainRange
 from preprocessing.sources.split import Split
+from preprocessing.storage import open_file
 from preprocessing.tally import DOCUMENTS_IN, Tally
 
 _COUNT_BYTES = 1 << 20
@@ -80,7 +81,7 @@ def _line_feeds_before(piece: Split) -> int:
         return PlainRange.from_text(piece.seek).rows
     count, left = 0, piece.start
     if left:
-        with open(piece.path, "rb") as stream:
+        with open_file(piece.path) as stream:
             while left and (block := stream.read(min(_COUNT_BYTES, left))):
                 count += block.count(b"\n")
                 left -= len(block)

@@ -13,6 +13,7 @@ from preprocessing.sources.options import ReaderOptions
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.records.record_text import paragraphs_of_record
 from preprocessing.sources.split import Split
+from preprocessing.storage import is_remote, open_file
 from preprocessing.tally import DOCUMENTS_IN, Tally
 
 _ROWS_AT_A_TIME = 256
@@ -66,7 +67,8 @@ def read_parquet(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator
 
 def _open(path: str, name: str) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, memory_map=False, pre_buffer=False)
+        source = open_file(path) if is_remote(path) else path  # pyarrow reads a local file faster than Python does
+        return pq.ParquetFile(source, memory_map=False, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise PreprocessingError(
             f"{name} is not a readable Parquet file ({_first_line(error)}); fetch it again or leave it out."

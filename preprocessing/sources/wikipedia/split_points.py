@@ -3,6 +3,8 @@
 import bz2
 import os
 
+from preprocessing.storage import open_file
+
 # The head of a bz2 stream: "BZh", the level, and the first block's mark (the digits of pi).
 _BLOCK_MARK = b"1AY&SY"
 _HEAD_BYTES = 4 + len(_BLOCK_MARK)
@@ -15,8 +17,9 @@ def split_points(path: str, split_bytes: int) -> list[tuple[int, int]]:
     A bz2 file is cut where a stream begins (a multistream dump has one every hundred pages; a file of one stream is
     one range), a plain XML file anywhere, since a range owns the pages that begin in it. Other files are one range.
     """
-    size = os.path.getsize(path)
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
         head = stream.read(4)
     if head.startswith(b"BZh"):
         cuts = _bzip2_cuts(path, size, split_bytes)
@@ -29,7 +32,7 @@ def split_points(path: str, split_bytes: int) -> list[tuple[int, int]]:
 
 def next_bzip2_stream(path: str, start: int, end: int) -> int | None:
     """Offset of the first bz2 stream that begins at or after `start` and before `end`, or None."""
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
         position = start
         while position < end:
             stream.seek(position)

@@ -11,6 +11,7 @@ import pytest
 import zstandard
 
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources import stored_stream
 from preprocessing.sources.decompression import detect_compression, open_range
 from preprocessing.sources.stored_stream import PIECE_BYTES, StoredStream, TruncatedInputError
 from preprocessing.sources.wikipedia.split_points import next_bzip2_stream, split_points
@@ -57,6 +58,30 @@ def test_a_range_ends_where_it_ends_and_the_rest_lies_beyond(tmp_path: Path, com
     assert b"".join(piece for piece, beyond in found if beyond) == b"third"
     with open_range(str(path), path.name, compression, start, end) as stream:
         assert stream.read() == b"second "
+
+
+@pytest.mark.parametrize("compression", ["bz2", "gzip", "xz", "zstd"])
+@pytest.mark.parametrize("stored", [1, 2, 3, 5, 8, 13, 1 << 18])
+def test_the_last_bytes_of_a_range_may_hold_no_text(
+    tmp_path: Path, compression: str, stored: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may be a checksum alone; what was decoded before them is of the range all the same."""
+    monkeypatch.setattr(stored_stream, "_STORED_BYTES", stored)
+    monkeypatch.setattr(stored_stream, "_ZSTD_STORED_BYTES", stored)
+    compress = COMPRESS[compression]
+    if compression == "zstd":  # with checksums, as the command line tool writes them
+        compress = zstandard.ZstdCompressor(write_checksum=True).compress
+    parts = [compress(TEXT[: 900 * number]) for number in (1, 2, 3)]
+    path = tmp_path / "file.dat"
+    path.write_bytes(b"".join(parts))
+    start, end = len(parts[0]), len(parts[0]) + len(parts[1])
+    found = pieces(path, compression, start, end)
+    assert b"".join(piece for piece, beyond in found if not beyond) == TEXT[:1800]
+    assert b"".join(piece for piece, beyond in found if beyond) == TEXT[:2700]
+    with open_range(str(path), path.name, compression, start, end) as stream:
+        assert stream.read() == TEXT[:1800]
+    with open_range(str(path), path.name, compression, 0, path.stat().st_size) as stream:
+        assert stream.read() == TEXT[:900] + TEXT[:1800] + TEXT[:2700]
 
 
 @pytest.mark.parametrize("compression", ["bz2", "gzip", "xz", "zstd"])

@@ -112,7 +112,7 @@ def test_a_folder_without_manifest_is_no_corpus(tmp_path: Path) -> None:
             PreprocessingError, match=r"holds no corpus\.json, so it is no parsed corpus or not complete"
         ):
             plan_corpora([str(folder)], ())
-    with pytest.raises(PreprocessingError, match="remote addresses are not read"):
+    with pytest.raises(PreprocessingError, match="takes no remote address"):
         plan_corpora(["gs://bucket/corpus"], ())
 
 

@@ -158,7 +158,7 @@ def test_names_are_relative_to_the_fixed_prefix(tmp_path: Path, monkeypatch: pyt
         ("jsonlines", "folder", "folder is a folder"),
         ("books", "folder", "the folder holds no file ending in .txt, .epub"),
         ("sentences", "empty.txt", "empty.txt is an empty file; fetch it again"),
-        ("parquet", "s3://bucket/x.parquet", "remote addresses are not read or written directly"),
+        ("parquet", "abfss://bucket/x.parquet", "of remote addresses only gs://, s3://, hdfs:// are read and written"),
         ("sentences", "dangling.txt", "dangling.txt cannot be read (No such file or directory)"),
     ],
 )

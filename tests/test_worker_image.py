@@ -1,0 +1,37 @@
+"""The recipe of the workers' image has what preprocessing imports, and the versions of the driver."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+RECIPE = (REPOSITORY / "cluster" / "engines" / "Dockerfile").read_text(encoding="utf-8")
+PACKAGES = {"apache_beam": "apache-beam", "charset_normalizer": "charset-normalizer"}
+"""What is installed for an import of another name."""
+
+
+def imported() -> set[str]:
+    """The packages of others that preprocessing imports, also inside functions."""
+    found = set()
+    for file in (REPOSITORY / "preprocessing").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(str(node.module).partition(".")[0])
+    return {PACKAGES.get(name, name) for name in found - {"preprocessing"} - set(sys.stdlib_module_names)}
+
+
+def test_everything_that_is_imported_is_installed() -> None:
+    installed = set(re.findall(r"^ +'?([a-z0-9-]+)(?:\[[a-z,]+\]')? \\$", RECIPE, flags=re.MULTILINE))
+    assert imported() == installed
+
+
+def test_beam_and_python_are_those_of_the_driver() -> None:
+    constraints = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8")
+    beam = re.search(r"^apache-beam==(\S+)$", constraints, flags=re.MULTILINE)
+    python = re.search(r'requires-python = ">=(\S+)"', (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    assert beam is not None
+    assert python is not None
+    assert f"FROM apache/beam_python{python[1]}_sdk:{beam[1]}\n" in RECIPE
