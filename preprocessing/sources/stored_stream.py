@@ -101,7 +101,8 @@ class StoredStream:
             raise self._failure
         if not self.compression:
             return self._read_stored(PIECE_BYTES)
-        pieces, size = [], 0
+        pieces: list[bytes] = []
+        size = 0
         try:
             # Small pieces are joined: a caller that appends them to a page must not copy the page for each.
             # But none from behind the range to some that are of it: `beyond` speaks of a whole piece.
