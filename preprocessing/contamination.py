@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
-from preprocessing.arguments import OptionParser, add_models, add_storage_options, build_model
+from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import make_folder, replacing, write_text
 from preprocessing.build.failures import forget_failures, raise_failures
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
@@ -50,6 +50,7 @@ from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
+from preprocessing.storage import Location, location
 from preprocessing.tally import Tally
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def find_contaminated(
-    splits: Sequence[Split], source: DocumentOptions, output: Path, pipeline_options: "PipelineOptions"
+    splits: Sequence[Split], source: DocumentOptions, output: Location, pipeline_options: "PipelineOptions"
 ) -> Tally:
     """Runs the Beam job, writes `contaminated.jsonl` and `report.json` into `output`. Raises PreprocessingError."""
     # They import Beam: seconds, and only if there is work.
@@ -102,7 +103,7 @@ def find_contaminated(
         return _write(splits, job, output)
 
 
-def _write(splits: Sequence[Split], job: ContaminationJob, output: Path) -> Tally:
+def _write(splits: Sequence[Split], job: ContaminationJob, output: Location) -> Tally:
     """All splits' lines, in the order of the input, and what was counted."""
     tally = Tally()
     with replacing(output / "contaminated.jsonl") as temporary, temporary.open("w", encoding="utf-8") as stream:
@@ -124,12 +125,11 @@ def _find(argv: Sequence[str]) -> Tally:
     parser = OptionParser("beam run preprocessing/contamination.py", __doc__.split("\n")[0], remote=True)
     add_models(parser, (InputOptions, DocumentOptions), config="options of a build's inputs")
     text = "folder for contaminated.jsonl and report.json, on a disk that every worker sees (default: print the lines)"
-    parser.add_argument("--output", type=Path, help=text)
+    parser.add_argument("--output", type=location, help=text)
     parser.add_argument(
         "--split-bytes", type=int, default=SPLIT_BYTES, help="bytes of input that a worker takes at a time"
     )
     add_runner_options(parser)
-    add_storage_options(parser)  # without a runner nobody else would take them
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = _beam_options(beam_arguments, known, parser)
     source = with_absolute_files(document_options(known))
@@ -155,7 +155,8 @@ def _beam_options(
             "Without --output the documents are printed by one process, so there is no work for a runner; name a "
             "folder, or say python -m preprocessing.contamination without --workers."
         )
-    parser.refuse_unknown(arguments)
+    if arguments:  # Beam's options may well be about remote inputs
+        beam_options(arguments, known, parser)
     return None
 
 

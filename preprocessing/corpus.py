@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from preprocessing.arguments import OptionParser, add_models, build_model
+from preprocessing.arguments import REMOTE, OptionParser, add_models, build_model
 from preprocessing.build.corpus import folder as corpus_folder
 from preprocessing.build.corpus.folder import ParseJob
 from preprocessing.build.failures import raise_failures
@@ -32,6 +32,7 @@ from preprocessing.sources.options import InputOptions, RawInputOptions
 from preprocessing.sources.parsed_corpus import ParsedCorpus
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES
+from preprocessing.storage import location
 from preprocessing.tally import Tally
 
 INTERRUPTED = 130
@@ -42,7 +43,9 @@ class RunOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    output: str = Field(description="folder of the parsed corpus, on a disk that every worker sees")
+    output: str = Field(
+        description="folder of the parsed corpus, on a disk that every worker sees, or remote", json_schema_extra=REMOTE
+    )
     split_bytes: int = Field(SPLIT_BYTES, ge=1 << 10, description="bytes of input that a worker takes at a time")
     trust_times: bool = Field(
         False, description="on a further run, take an input for unchanged whose size and time are, without reading it"
@@ -71,7 +74,7 @@ def parse(argv: Sequence[str]) -> str:
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
     options = build_model(RunOptions, known)
-    job = ParseJob(Path(options.output).absolute(), build_model(DocumentOptions, known))
+    job = ParseJob(location(options.output).absolute(), build_model(DocumentOptions, known))
     for sentence in idle_options(known):
         print(f"corpus: {sentence}.", file=sys.stderr)
     known_before = corpus_folder.known_inputs(job.folder, options.split_bytes) if options.trust_times else None

@@ -6,9 +6,9 @@ Shards keep tokens, not text: the sentences are decoded, and their spelling is t
 (the pattern that the build was given) the document is read again and the sentences are shown as they stand in it.
 """
 
+import glob
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def find_document(wanted: dict[str, Any], pattern: str, options: DocumentOptions
 
     `pattern` may be the folder of a parsed corpus. Raises PreprocessingError when none of them holds it.
     """
-    is_parsed = not is_remote(pattern) and (Path(pattern) / CORPUS_NAME).is_file()
+    is_parsed = _is_parsed(pattern)
     inputs = InputOptions.model_validate({"corpus" if is_parsed else wanted["source"]: (pattern,)})
     for split in plan_splits(inputs):
         for piece in split.pieces():
@@ -51,6 +51,10 @@ def find_document(wanted: dict[str, Any], pattern: str, options: DocumentOptions
         f"--input {pattern!r} does not hold {wanted['source']} {wanted['file']} {wanted['locator']}; give the pattern "
         "of the build, so that file names are the same."
     )
+
+
+def _is_parsed(pattern: str) -> bool:
+    return not (is_remote(pattern) and glob.has_magic(pattern)) and (location(pattern) / CORPUS_NAME).is_file()
 
 
 def sentences_of(ids: Sequence[int], document: Document, tokenizer: Tokenizer) -> list[str]:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from preprocessing.atomic_file import write_text
@@ -12,7 +11,7 @@ from preprocessing.documents.options import DecontaminationOptions, DocumentOpti
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.split import Split
-from preprocessing.storage import StorageOptions, current_options
+from preprocessing.storage import Location, StorageOptions, current_options
 from preprocessing.tally import Tally
 
 CONTAMINATED = "contaminated.documents"
@@ -22,7 +21,7 @@ CONTAMINATED = "contaminated.documents"
 class ContaminationJob:
     """What a worker needs to know."""
 
-    folder: Path
+    folder: Location
     """Of a file a split, as every worker sees it."""
     splits: int
     source: DocumentOptions
@@ -30,11 +29,11 @@ class ContaminationJob:
     """How remote files are reached."""
 
     @property
-    def splits_path(self) -> Path:
+    def splits_path(self) -> Location:
         """The file of all splits, in the order of the input."""
         return self.folder / "splits.arrow"
 
-    def path(self, split: Split) -> Path:
+    def path(self, split: Split) -> Location:
         """What was found in a split: where it lies, the split is done."""
         return self.folder / f"{split.key}.json"
 

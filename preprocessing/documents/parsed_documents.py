@@ -9,7 +9,6 @@ Buffers are compressed by zstd: of Arrow's codecs the one that makes the smaller
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from preprocessing.errors import of_system
 from preprocessing.sources.identity import content_hash
 from preprocessing.sources.parsed_corpus import damaged_documents
 from preprocessing.sources.split import Split
+from preprocessing.storage import Location, arrow_source, location
 from preprocessing.tally import DOCUMENTS_OUT, Tally
 
 # Characters of text in a record batch, about: they bound the memory of who writes and who reads.
@@ -35,7 +35,7 @@ SCHEMA = pa.schema([*((name, pa.string()) for name in _NAMES), ("sentences", pa.
 CODEC, LEVEL = "zstd", 3
 
 
-def write_parsed(documents: Iterable[Document], target: Path, key: str, tally: Tally) -> None:
+def write_parsed(documents: Iterable[Document], target: Location, key: str, tally: Tally) -> None:
     """Writes the documents of the split `key` to `target`, and then the sidecar, with what `tally` then counts.
 
     Raises PreprocessingError when that is not possible, and what `documents` raises.
@@ -58,7 +58,7 @@ def read_parsed(split: Split, tally: Tally) -> Iterator[Document]:
     What parsing counted is added to `tally`, apart from the documents that came out: whoever takes them counts those.
     Raises PreprocessingError when a byte is another one than when the corpus was parsed.
     """
-    path = Path(split.path)
+    path = location(split.path)
     try:
         sidecar = path.with_suffix(".json").read_bytes()
         if sidecar_hash(sidecar) != split.parsed:
@@ -70,7 +70,7 @@ def read_parsed(split: Split, tally: Tally) -> Iterator[Document]:
         tally.merge(found)
         tally.count(DOCUMENTS_OUT, -found.documents_out)
         tally.count(PARSED_COUNTER, counted["documents"])
-        with pa.OSFile(str(path)) as source:
+        with arrow_source(path) as source:
             reader = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(use_threads=False))
             for number in range(reader.num_record_batches):
                 yield from documents_in(reader.get_batch(number))

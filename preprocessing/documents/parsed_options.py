@@ -6,7 +6,6 @@ the corpus are read the same way, and an option that says otherwise is refused, 
 
 import argparse
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from preprocessing.arguments import build_model
@@ -15,6 +14,7 @@ from preprocessing.documents.options import DocumentOptions, ParseOptions
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.parsed_corpus import ParsedCorpus
+from preprocessing.storage import location
 
 # Options below these say nothing about a corpus without one of these sources.
 _SOURCES_OF = {
@@ -44,7 +44,7 @@ def document_options(known: argparse.Namespace) -> DocumentOptions:
     bound: dict[str, tuple[Any, str]] = {}
     idle: dict[str, Any] = {}
     for folder in folders:
-        corpus = ParsedCorpus.read(Path(folder))
+        corpus = ParsedCorpus.read(location(folder, "--corpus"))
         for name, value in _leaves(corpus.options):
             if not corpus.sources & _SOURCES_OF.get(name.split(".")[0], corpus.sources):
                 idle.setdefault(name, value)

@@ -52,7 +52,9 @@ class InputOptions(RawInputOptions):
     """Which inputs are read: raw ones, and such as were parsed before."""
 
     corpus: tuple[str, ...] = Field(
-        (), description="folders of parsed documents, as written by preprocessing/corpus.py: read as they are"
+        (),
+        description="folders of parsed documents, as written by preprocessing/corpus.py: read as they are",
+        json_schema_extra=REMOTE,
     )
 
 

@@ -8,17 +8,16 @@ there; where the folder lies does not matter.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from preprocessing.arguments.remote_names import refuse_remote
 from preprocessing.atomic_file import write_text
 from preprocessing.errors import PreprocessingError, of_system, raise_all
 from preprocessing.sources.split import Split
+from preprocessing.storage import Location, RemotePath, location
 
 CORPUS_NAME = "corpus.json"
 DOCUMENTS_FOLDER = "documents"
@@ -68,7 +67,7 @@ class SplitRecord(_Record):
         first, *more = (Split(path="", **piece.model_dump()) for piece in self.pieces)
         return _joined(first, more)
 
-    def split(self, folder: Path) -> Split:
+    def split(self, folder: Location) -> Split:
         """The split that reads the documents from the corpus in `folder`."""
         path = str(documents_path(folder, self.key))
         first, *more = (Split(path=path, parsed=self.sidecar, **piece.model_dump()) for piece in self.pieces)
@@ -96,17 +95,19 @@ class ParsedCorpus(_Record):
         """(source, file) of everything that was parsed."""
         return frozenset((piece.source, piece.file) for split in self.splits for piece in split.pieces)
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Location) -> None:
         """Writes `corpus.json` into `folder`."""
         write_text(folder / CORPUS_NAME, self.model_dump_json(indent=1) + "\n")
 
-    def missing(self, folder: Path) -> list[Path]:
+    def missing(self, folder: Location) -> list[Location]:
         """The files of documents that are not in `folder` with their full size and their sidecar."""
         sizes = {documents_path(folder, split.key): split.bytes for split in self.splits}
+        if isinstance(folder, RemotePath):
+            return _missing_remote(folder, sizes)
         return [path for path, size in sizes.items() if not _is_whole(path, size)]
 
     @classmethod
-    def read(cls, folder: Path) -> "ParsedCorpus":
+    def read(cls, folder: Location) -> "ParsedCorpus":
         """Reads `folder`/corpus.json. PreprocessingError where there is none, or it is damaged or of another version.
 
         The files of documents are not looked at.
@@ -134,7 +135,7 @@ class ParsedCorpus(_Record):
         return corpus
 
 
-def documents_path(folder: Path, key: str) -> Path:
+def documents_path(folder: Location, key: str) -> Location:
     """The Arrow file with the documents of the raw split `key`; its sidecar has the suffix .json."""
     return folder / DOCUMENTS_FOLDER / f"split-{key}.arrow"
 
@@ -148,8 +149,8 @@ def plan_corpora(folders: Sequence[str], raw: Iterable[Split]) -> list[Split]:
     places = {(piece.source, piece.file): f"--{piece.source}" for split in raw for piece in split.pieces()}
     faults: list[PreprocessingError] = []
     for folder in folders:
-        refuse_remote("--corpus", folder)
-        corpus = ParsedCorpus.read(Path(folder))
+        place = location(folder, "--corpus")
+        corpus = ParsedCorpus.read(place)
         for source, file in sorted(corpus.names):
             if (source, file) in places:
                 raise PreprocessingError(
@@ -157,13 +158,13 @@ def plan_corpora(folders: Sequence[str], raw: Iterable[Split]) -> list[Split]:
                     "out."
                 )
             places[source, file] = f"--corpus {folder}"
-        faults += [damaged_documents(path) for path in corpus.missing(Path(folder))]
-        splits += [record.split(Path(folder)) for record in corpus.splits]
+        faults += [damaged_documents(path) for path in corpus.missing(place)]
+        splits += [record.split(place) for record in corpus.splits]
     raise_all(faults)
     return splits
 
 
-def damaged_documents(path: Path) -> PreprocessingError:
+def damaged_documents(path: Location) -> PreprocessingError:
     """The one sentence for a file of documents that is not what `corpus.json` says."""
     return PreprocessingError(
         f"--corpus: {path} or the file of its counters is missing or damaged; remove it and run the command again that "
@@ -171,14 +172,24 @@ def damaged_documents(path: Path) -> PreprocessingError:
     )
 
 
-def _damaged(path: Path) -> PreprocessingError:
+def _damaged(path: Location) -> PreprocessingError:
     return PreprocessingError(
         f"--corpus {path} is damaged; remove it and run the command again that parsed the corpus, which makes it anew."
     )
 
 
-def _is_whole(path: Path, size: int) -> bool:
+def _is_whole(path: Location, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size and path.with_suffix(".json").is_file()
+
+
+def _missing_remote(folder: RemotePath, sizes: Mapping[Location, int]) -> list[Location]:
+    """The same by listing the folder, a thousand files in a request."""
+    found = (folder / DOCUMENTS_FOLDER).sizes()
+    return [
+        path
+        for path, size in sizes.items()
+        if found.get(path.name) != size or path.with_suffix(".json").name not in found
+    ]
 
 
 def _joined(first: Split, more: Sequence[Split]) -> Split:

@@ -341,7 +341,7 @@ def test_the_same_command_again_reads_nothing(
 REFUSED: dict[str, tuple[list[str], str]] = {
     "no input": ([], "There is no input"),
     "missing": (["--books", "none.txt"], "none.txt: there is no such file"),
-    "remote output": (["--output", "gs://bucket/corpus"], "takes no remote address"),
+    "remote output": (["--output", "abfss://bucket/corpus"], "of remote addresses only"),
     "drop list": (["--drop-lists", "x.arrow"], "is not an option of this program"),
     "evaluation data": (["--decontamination.files", "x.tsv"], "--decontamination.files is not an option"),
     "corpus": (["--corpus", "x"], "--corpus is not an option"),

@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,19 +13,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
-from preprocessing import explain, export, inspect, report, verify, vocabulary
+from preprocessing import contamination, corpus, explain, export, inspect, near_duplicates, report, verify, vocabulary
 from preprocessing.build import buckets, gather, partitions
 from preprocessing.build import folder as build_folder
 from preprocessing.build.extract import loaded_tokenizer
 from preprocessing.documents.drop_lists import document_key, write_drop_list
 from preprocessing.pipeline import run
+from preprocessing.shards import ShardSet
 from preprocessing.sources import identity
 from preprocessing.sources.stored_stream import StoredStream
+from preprocessing.storage import RemotePath
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS
 
 WORDS = [f"word{index}" for index in range(80)]
-SMALL = ("--sequence-lengths", "16,32", "--heldout-fraction", "0.1", "--split-bytes", "9000", "--bucket-bytes", "24576")
+SMALL = ("--sequence-lengths", "16,32", "--heldout-fraction", "0.1", "--split-bytes", "9000", "--bucket-bytes", "73728")
 CONTAINER = (
     '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles><rootfile full-path="p.opf"/>'
     "</rootfiles></container>"
@@ -64,6 +68,9 @@ def write_inputs(folder: Path) -> None:
     rows = "".join(json.dumps({"text": text()}) + "\n" for _ in range(30))
     (folder / "rows" / "plain.jsonl").write_text(rows)
     (folder / "rows" / "packed.jsonl.gz").write_bytes(gzip.compress(rows[:4000].rpartition("\n")[0].encode()))
+    for name, pieces in {"frames.jsonl.zst": frames, "blocks.jsonl.gz": blocks}.items():  # longer than a split
+        noisy = [json.dumps({"text": text(), "noise": draw.bytes(700).hex()}) + "\n" for _ in range(30)]
+        (folder / "rows" / name).write_bytes(pieces(["".join(noisy[n : n + 5]).encode() for n in range(0, 30, 5)]))
     pq.write_table(pa.table({"text": [text() for _ in range(40)]}), folder / "tables" / "t.parquet", row_group_size=10)
     lines = "\n\n".join("\n".join(sentences(5)) for _ in range(60))
     (folder / "lines" / "l.txt").write_text(lines + "\n")
@@ -72,6 +79,16 @@ def write_inputs(folder: Path) -> None:
     (folder / "vocab").mkdir()
     (folder / "vocab" / "vocab.txt").write_text("".join(f"{piece}\n" for piece in [*SPECIAL_TOKENS, ".", *WORDS]))
     (folder / "build.toml").write_text('duplicate_factor = 2\n[decontamination]\naction = "drop"\n')
+
+
+def frames(pieces: list[bytes]) -> bytes:
+    return b"".join(zstandard.compress(piece) for piece in pieces)
+
+
+def blocks(pieces: list[bytes]) -> bytes:
+    """One gzip stream of several Deflate blocks."""
+    packer = zlib.compressobj(wbits=31)
+    return b"".join(packer.compress(piece) + packer.flush(zlib.Z_BLOCK) for piece in pieces) + packer.flush()
 
 
 def arguments(place: str, output: str) -> list[str]:
@@ -151,6 +168,9 @@ def test_every_source_and_every_output(build: Build, bucket, local: dict[str, by
     counters = json.loads(local["manifest.json"])["tally"]["counters"]
     assert counters["dropped.listed"] == counters["dropped.contaminated"] == 1
     assert counters["dropped.exact_duplicate"] > 3
+    splits = ShardSet.open(RemotePath(bucket.address("out"))).manifest.inputs
+    cut = {record.file for record in splits if record.splits > 1}
+    assert {"rows/frames.jsonl.zst", "rows/blocks.jsonl.gz"} - {f"rows/{name}" for name in cut} == set()
     secret = b"a-secret-of-the-tests"
     assert not [name for name in bucket.names() if secret in bucket.get(name)]
     assert {name.partition("/")[0] for name in bucket.names()} == {"in", "out"}
@@ -293,6 +313,43 @@ def test_what_verify_finds(build: Build, bucket, capsys: pytest.CaptureFixture[s
     assert "corrupt: train/16/part-00000-of-00004.arrow: sha256" in said
     assert "missing: documents/part-00001-of-00004.arrow: run the build again" in said
     assert "extra: train/32/more.arrow: not in the manifest" in said
+
+
+def test_a_parsed_corpus(
+    build: Build, bucket, inputs: Path, local: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parsed into the bucket, and built from there: the same shards, and the same corpus as on a disk."""
+    place = bucket.address("in")
+    bucket.put_folder(inputs, "in")
+    raw, rest = arguments(place, bucket.address("out"))[:10], arguments(place, bucket.address("out"))[10:]
+    split = ("--split-bytes", "9000")
+    assert corpus.run([*raw, "--output", bucket.address("corpus"), *split, *bucket.options]) == 0
+    assert corpus.run([*raw, "--output", bucket.address("corpus"), *split, *bucket.options]) == 0
+    loaded_tokenizer.cache_clear()
+    small = [word for word in SMALL if word not in split]
+    assert run(["--corpus", bucket.address("corpus"), *rest, *small, *bucket.options]) == 0
+    shards = {name: content for name, content in remote(bucket).items() if name.startswith(("train/", "documents/"))}
+    assert shards == {name: local[name] for name in shards}
+    assert len(shards) == 12
+    name = next(name for name in bucket.names() if name.startswith("corpus/documents/") and name.endswith(".arrow"))
+    bucket.client.delete_object(Bucket=bucket.name, Key=name)
+    assert run(["--corpus", bucket.address("corpus"), *rest[:-1], bucket.address("2"), *small, *bucket.options]) == 2
+
+
+def test_the_passes_before_a_build(inputs: Path, bucket, tmp_path: Path) -> None:
+    """Near-duplicates of remote inputs; evaluation data in remote inputs, with a remote report."""
+    bucket.put_folder(inputs, "in")
+    for name, place, given in (("here", str(inputs), ()), ("there", bucket.address("in"), bucket.options)):
+        words = ["--jsonlines", f"{place}/rows/*", "--books", f"{place}/books", "--split-bytes", "9000", *given]
+        assert near_duplicates.run([*words, "--output", str(tmp_path / f"near-{name}")]) == 0
+        output = str(tmp_path / "report") if name == "here" else bucket.address("report")
+        words += ["--sentences", f"{place}/lines/*", "--decontamination.files", f"{place}/eval/*/dev.tsv"]
+        assert contamination.run([*words, "--output", output]) == 0
+    drops = [(tmp_path / f"near-{name}" / "drop.arrow").read_bytes() for name in ("here", "there")]
+    assert drops[0] == drops[1]
+    found = remote(bucket, "report")
+    assert found["contaminated.jsonl"] == (tmp_path / "report" / "contaminated.jsonl").read_bytes() != b""
+    assert found["report.json"] == (tmp_path / "report" / "report.json").read_bytes()
 
 
 def test_a_vocabulary(inputs: Path, bucket, tmp_path: Path) -> None:

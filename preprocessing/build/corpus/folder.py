@@ -14,7 +14,6 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from preprocessing.atomic_file import make_folder, write_text
@@ -38,7 +37,7 @@ from preprocessing.sources.parsed_corpus import (
     documents_path,
 )
 from preprocessing.sources.split import Split
-from preprocessing.storage import RemoteLock, StorageOptions, current_options
+from preprocessing.storage import Location, RemoteLock, StorageOptions, current_options
 from preprocessing.tally import Tally
 
 MARKER_NAME, LOCK_NAME, INPUTS_NAME = "parse.json", "corpus.lock", "inputs.feather"
@@ -51,7 +50,7 @@ _DOCUMENTS = r"split-[0-9a-f]{32}\.(?:arrow|json)"
 class ParseJob:
     """What a worker needs to know to parse a split; travels to every worker."""
 
-    folder: Path
+    folder: Location
     """The output, as every worker sees it."""
     options: DocumentOptions
     """They name no drop list and no evaluation file: what a build leaves out, it leaves out itself."""
@@ -59,15 +58,15 @@ class ParseJob:
     """How remote files are reached."""
 
     @property
-    def intermediate(self) -> Path:
+    def intermediate(self) -> Location:
         return self.folder / "intermediate"
 
     @property
-    def splits_path(self) -> Path:
+    def splits_path(self) -> Location:
         """All splits, for the workers."""
         return self.intermediate / _SPLITS_NAME
 
-    def path(self, split: Split) -> Path:
+    def path(self, split: Split) -> Location:
         """Where the documents of a split go; its sidecar has the suffix .json."""
         return documents_path(self.folder, split.key)
 
@@ -84,7 +83,7 @@ class ParseJob:
             return None
 
 
-def known_inputs(folder: Path, split_bytes: int) -> KnownInputs:
+def known_inputs(folder: Location, split_bytes: int) -> KnownInputs:
     """What the run that made the folder, if there was one, read."""
     return KnownInputs.read(folder / INPUTS_NAME, split_bytes)
 

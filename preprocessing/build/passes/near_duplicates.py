@@ -85,6 +85,7 @@ class _Link(beam.DoFn):
 
     def process(self, number: int) -> Iterator[int]:
         quiet()
+        self._job.storage.apply()
         if unless_failed(self._job.folder, lambda: self._work(number, self._job)):
             yield number
 

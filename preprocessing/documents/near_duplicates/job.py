@@ -35,7 +35,7 @@ class NearDuplicateJob:
     source: DocumentOptions
     options: NearDuplicateOptions
     storage: StorageOptions = field(default_factory=current_options)
-    """How remote files are reached."""
+    """How remote inputs are reached."""
 
     @property
     def parts(self) -> int:

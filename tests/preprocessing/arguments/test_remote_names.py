@@ -15,14 +15,15 @@ from preprocessing.arguments import OptionParser
 from preprocessing.storage import location
 
 ROOT = Path(__file__).parents[3]
-INPUTS = ("--wikipedia", "--books", "--jsonlines", "--parquet", "--sentences")
+RAW_INPUTS = ("--wikipedia", "--books", "--jsonlines", "--parquet", "--sentences")
+INPUTS = (*RAW_INPUTS, "--corpus")
 OF_DOCUMENTS = ("--decontamination.files", "--drop-lists")
 REMOTE = {
     "pipeline": (*INPUTS, *OF_DOCUMENTS, "--vocab", "--output", "--config"),
     "vocabulary": (*INPUTS, *OF_DOCUMENTS, "--output", "--config"),
-    "corpus": (*INPUTS, "--config"),
     "near_duplicates": (*INPUTS, *OF_DOCUMENTS, "--config"),
-    "contamination": (*INPUTS, *OF_DOCUMENTS, "--config"),
+    "contamination": (*INPUTS, *OF_DOCUMENTS, "--output", "--config"),
+    "corpus": (*RAW_INPUTS, "--output", "--config"),
     "verify": ("folder",),
     "inspect": ("folder",),
     "explain": ("shard", "--input"),
@@ -31,11 +32,11 @@ REMOTE = {
 }
 """Which options take remote addresses, by command."""
 LOCAL = {
-    "pipeline": ("--dataset", "--corpus"),
-    "vocabulary": ("--dataset", "--corpus"),
-    "corpus": ("--dataset", "--output"),
-    "near_duplicates": ("--dataset", "--corpus", "--output"),
-    "contamination": ("--dataset", "--corpus", "--output"),
+    "pipeline": ("--dataset",),
+    "vocabulary": ("--dataset",),
+    "corpus": ("--dataset",),
+    "near_duplicates": ("--dataset", "--output"),
+    "contamination": ("--dataset",),
     "download": ("--output",),
 }
 """Which are paths too, and refuse them."""

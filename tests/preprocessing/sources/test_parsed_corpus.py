@@ -112,8 +112,8 @@ def test_a_folder_without_manifest_is_no_corpus(tmp_path: Path) -> None:
             PreprocessingError, match=r"holds no corpus\.json, so it is no parsed corpus or not complete"
         ):
             plan_corpora([str(folder)], ())
-    with pytest.raises(PreprocessingError, match="takes no remote address"):
-        plan_corpora(["gs://bucket/corpus"], ())
+    with pytest.raises(PreprocessingError, match="of remote addresses only"):
+        plan_corpora(["abfss://bucket/corpus"], ())
 
 
 def test_files_that_are_missing_are_all_named(tmp_path: Path) -> None:
