@@ -25,10 +25,12 @@ from preprocessing.shards import (
     DocumentTableRecord,
     ShardRecord,
     documents_path,
+    duplicates_path,
     shard_path,
     statistics_key,
     write_documents,
     write_shard,
+    write_table,
 )
 from preprocessing.storage import Location, RemotePath
 from preprocessing.tally import DOCUMENTS_OUT, DROPPED, Tally
@@ -68,12 +70,15 @@ def build_bucket(bucket: int, references: Sequence[BatchReference], job: Job) ->
     documents_in = table.num_rows
     table, duplicates = without_exact_duplicates(table)
     tally = Tally()
-    tally.count(EXACT_DUPLICATE, duplicates)
-    tally.count(DOCUMENTS_OUT, -duplicates)
+    dropped = documents_in - table.num_rows
+    tally.count(EXACT_DUPLICATE, dropped)
+    tally.count(DOCUMENTS_OUT, -dropped)
     corpus = _corpus(table, tokenizer)
     heldout = _is_heldout(table, job.configuration.examples.heldout_fraction)
     metadata = job.metadata()
     buckets = job.configuration.buckets
+    if dropped:
+        write_table(duplicates_path(job.folder, bucket, buckets), duplicates, metadata)
     documents = write_documents(
         documents_path(job.folder, bucket, buckets), _document_table(table, corpus, heldout), metadata
     )

@@ -22,10 +22,15 @@ def content_key(document: Document) -> tuple[int, int]:
     return key >> 64, key & 0xFFFFFFFFFFFFFFFF
 
 
-def without_exact_duplicates(table: pa.Table) -> tuple[pa.Table, int]:
-    """The table of a bucket's documents sorted by key, one row a key, and how many rows are gone.
+NAMES = ("source", "file", "locator", "title")
 
-    Of equal documents the first by source, file and locator stays.
+
+def without_exact_duplicates(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The table of a bucket's documents sorted by key, one row a key; and who duplicates whom.
+
+    Of equal documents the first by source, file and locator stays. The second table has a row for each document that
+    has a duplicate, that which stays before the others: `content_key` (32 hexadecimal digits, equal for equal
+    documents), `kept`, and the document's names.
     """
     order = pc.sort_indices(
         table, sort_keys=[(name, "ascending") for name in ("key_high", "key_low", "source", "file", "locator")]
@@ -33,4 +38,14 @@ def without_exact_duplicates(table: pa.Table) -> tuple[pa.Table, int]:
     high, low = (table.column(name).to_numpy()[order] for name in ("key_high", "key_low"))
     first = np.ones(len(order), np.bool_)
     first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-    return table.take(pa.array(order[first])).combine_chunks(), int(np.count_nonzero(~first))
+    has_duplicate = ~first
+    has_duplicate[:-1] |= ~first[1:]  # the first of a run is followed by one that is none
+    columns = {
+        "content_key": pa.array(
+            [f"{a:016x}{b:016x}" for a, b in zip(high[has_duplicate], low[has_duplicate], strict=True)], pa.string()
+        ),
+        "kept": pa.array(first[has_duplicate]),
+    }
+    named = table.select(NAMES).take(pa.array(order[has_duplicate]))
+    groups = pa.table(columns | {name: named.column(name) for name in NAMES})
+    return table.take(pa.array(order[first])).combine_chunks(), groups

@@ -116,7 +116,11 @@ def start(job: Job, tokenizer: Tokenizer, splits: Sequence[Split], split_bytes: 
     remove_own(job.folder / TABLES_FOLDER, _TABLES, temporary_only=True)
     remove_own(job.intermediate, _INTERMEDIATE, temporary_only=True)
     lengths = job.configuration.examples.sequence_lengths
-    for place in ("documents", *(statistics_key(split, length) for split in SPLITS for length in lengths)):
+    for place in (
+        "documents",
+        "duplicates",
+        *(statistics_key(split, length) for split in SPLITS for length in lengths),
+    ):
         remove_own(job.folder / place, _SHARDS, temporary_only=True)
     forget_failures(job.intermediate)
     write_splits(job.splits_path, splits)

@@ -21,7 +21,14 @@ from preprocessing.shards.record_columns import DocumentTableRecords, InputRecor
 from preprocessing.shards.record_packing import PackedShards
 from preprocessing.shards.record_tables import TABLE_NAMES, TABLES_FOLDER
 from preprocessing.shards.records import AnyFile, DocumentTableRecord, FileRecord, InputRecord, ShardRecord
-from preprocessing.shards.writer import documents_path, shard_path, write_documents, write_shard
+from preprocessing.shards.writer import (
+    documents_path,
+    duplicates_path,
+    shard_path,
+    write_documents,
+    write_shard,
+    write_table,
+)
 
 __all__ = [
     "FORMAT_VERSION",
@@ -43,6 +50,7 @@ __all__ = [
     "ShardSet",
     "content_check",
     "documents_path",
+    "duplicates_path",
     "example_text",
     "example_view",
     "read_shard",
@@ -53,4 +61,5 @@ __all__ = [
     "thresholds",
     "write_documents",
     "write_shard",
+    "write_table",
 ]

@@ -23,6 +23,11 @@ def documents_path(folder: Location, bucket: int, buckets: int) -> Location:
     return folder / "documents" / part_name(bucket, buckets)
 
 
+def duplicates_path(folder: Location, bucket: int, buckets: int) -> Location:
+    """Where it is told which documents of a bucket duplicate each other, if any do."""
+    return folder / "duplicates" / part_name(bucket, buckets)
+
+
 def part_name(bucket: int, buckets: int) -> str:
     return f"part-{bucket:05d}-of-{buckets:05d}.arrow"
 

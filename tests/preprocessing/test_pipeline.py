@@ -116,6 +116,7 @@ def test_text_becomes_shards(
         "build.json",
         "build.lock",
         "documents",
+        "duplicates",
         "heldout",
         "inputs.feather",
         "manifest",

@@ -121,6 +121,9 @@ def test_of_exact_duplicates_the_first_by_name_stays(tmp_path: Path, tokenizer: 
         assert sorted(table.column("file").to_pylist()) == ["a.txt"] * 4 + ["b.txt"] * 6
         tally = Tally.from_json(result.tally)
         assert (tally.dropped, tally.documents_out) == ({"exact_duplicate": 6}, -6)
+        told = read_table(tmp_path / str(number) / "duplicates" / "part-00000-of-00001.arrow")
+        assert told.column("kept").to_pylist().count(False) == 6
+        assert told.filter(told.column("kept")).column("file").to_pylist().count("a.txt") == 4
 
 
 def test_statistics_of_the_corpus_are_by_source(tmp_path: Path, tokenizer: Tokenizer) -> None:
@@ -128,6 +131,7 @@ def test_statistics_of_the_corpus_are_by_source(tmp_path: Path, tokenizer: Token
     other = [Document("books", "b", "1", "", ("word1 strange", "word2 word3"))]
     result = build_bucket(0, store(job, tokenizer, make_documents(5), other), job)
     assert result.corpus.documents_by_source == {"books": 1, "sentences": 5}
+    assert not (tmp_path / "duplicates").exists()
     assert result.corpus.tokens_by_source["books"] == 4
     assert result.corpus.unknown_tokens_by_source == {"books": 1, "sentences": 0}
     assert result.corpus.text_bytes_by_source["books"] == len("word1 strangeword2 word3")

@@ -18,7 +18,7 @@ def table_of(documents: list[Document]) -> pa.Table:
         {
             "key_high": pa.array([high for high, _ in keys], pa.uint64()),
             "key_low": pa.array([low for _, low in keys], pa.uint64()),
-            **{name: [getattr(one, name) for one in documents] for name in ("source", "file", "locator")},
+            **{name: [getattr(one, name) for one in documents] for name in ("source", "file", "locator", "title")},
         }
     )
 
@@ -39,7 +39,12 @@ def test_of_equal_documents_the_first_by_file_and_locator_stays_whatever_their_o
     ]
     for order in itertools.permutations(documents):
         table, gone = without_exact_duplicates(table_of(list(order)))
-        assert gone == 2
+        assert gone.select(["kept", "file", "locator"]).to_pylist() == [
+            {"kept": True, "file": "a", "locator": "1"},
+            {"kept": False, "file": "a", "locator": "2"},
+            {"kept": False, "file": "b", "locator": "1"},
+        ]
+        assert len(set(gone.column("content_key").to_pylist())) == 1
         assert sorted(zip(*(table.column(name).to_pylist() for name in ("file", "locator")), strict=True)) == [
             ("a", "1"),
             ("c", "1"),
@@ -52,4 +57,19 @@ def test_half_a_key_makes_no_duplicate() -> None:
     table = table_of([document("a"), document("b"), document("c")])
     low = table.set_column(0, "key_high", pa.array([7, 7, 7], pa.uint64()))
     high = table.set_column(1, "key_low", pa.array([7, 7, 7], pa.uint64()))
-    assert [without_exact_duplicates(one)[1] for one in (low, high)] == [0, 0]
+    assert [without_exact_duplicates(one)[1].num_rows for one in (low, high)] == [0, 0]
+
+
+def test_who_duplicates_whom_is_told_by_group() -> None:
+    documents = [document(text, file=file) for text, file in zip("abcbaada", "12345678", strict=True)]
+    table, groups = without_exact_duplicates(table_of(documents))
+    assert table.num_rows == 4
+    found: dict[str, list[tuple[bool, str]]] = {}
+    for row in groups.to_pylist():
+        found.setdefault(row["content_key"], []).append((row["kept"], row["file"]))
+    keys = {letter: "{:016x}{:016x}".format(*content_key(document(letter))) for letter in "ab"}
+    assert found == {
+        keys["a"]: [(True, "1"), (False, "5"), (False, "6"), (False, "8")],
+        keys["b"]: [(True, "2"), (False, "4")],
+    }
+    assert groups.column("content_key").to_pylist() == sorted(groups.column("content_key").to_pylist())
