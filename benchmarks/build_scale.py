@@ -29,9 +29,9 @@ from preprocessing.arguments import OptionParser
 from preprocessing.build import folder as build_folder
 from preprocessing.build import partitions, references
 from preprocessing.build.configuration import BuildConfiguration, Job, inputs_hash
-from preprocessing.build.failures import raise_failures
-from preprocessing.build.runners import add_runner_options, beam_options, run_pipeline, runs_steps_apart
 from preprocessing.examples.options import ExampleOptions
+from preprocessing.jobs.failures import raise_failures
+from preprocessing.jobs.runners import add_runner_options, beam_options
 from preprocessing.shards.thresholds import ThresholdOptions
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
@@ -69,7 +69,7 @@ def measure(folder: Path, arguments: argparse.Namespace, beam_arguments: list[st
     """Builds in `folder`; returns the figures."""
     # They import Beam, which --help needs not.
     from preprocessing.build.graph import build_steps
-    from preprocessing.build.steps import graphs
+    from preprocessing.jobs.steps import run_steps
 
     size = write_texts(folder / "text", arguments.splits, arguments.documents)
     tokenizer = build({piece: index for index, piece in enumerate([*SPECIAL_TOKENS, *_WORDS])}, lowercase=True)
@@ -88,8 +88,7 @@ def measure(folder: Path, arguments: argparse.Namespace, beam_arguments: list[st
     with build_folder.lock(job) as held:
         build_folder.start(job, tokenizer, splits, size)
         with build_folder.watch(job, splits, held):
-            for add_graph in graphs(build_steps(len(splits), job), apart=runs_steps_apart(options)):
-                run_pipeline(options, add_graph)
+            run_steps(options, build_steps(len(splits), job))
         raise_failures(job.intermediate)
         ran = time.perf_counter()
         manifest = build_folder.finish(job, splits, tokenizer, ThresholdOptions(maximum_alone_share=1.0))

@@ -115,7 +115,7 @@ def beam_over_loop(dumps: Sequence[Path], vocabulary: Path, folder: Path, repeat
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from preprocessing.build.graph import build_steps
-    from preprocessing.build.steps import add_steps
+    from preprocessing.jobs.steps import add_steps
 
     tokenizer = Tokenizer.load(vocabulary)
     splits = [split for path in dumps for split in plan_splits(InputOptions(wikipedia=(str(path),)))]

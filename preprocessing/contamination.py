@@ -29,11 +29,7 @@ import xxhash
 
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import make_folder, replacing, write_text
-from preprocessing.build.failures import forget_failures, raise_failures
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
-from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline, runs_steps_apart
-from preprocessing.build.splits import write_splits
-from preprocessing.build.watch import BuildWatch, Phase
 from preprocessing.documents.contamination import (
     CONTAMINATED,
     ContaminationJob,
@@ -46,6 +42,10 @@ from preprocessing.documents.identity import source_identity
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
+from preprocessing.jobs.failures import forget_failures, raise_failures
+from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
+from preprocessing.jobs.splits import write_splits
+from preprocessing.jobs.watch import BuildWatch, Phase
 from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
@@ -83,7 +83,7 @@ def find_contaminated(
     """Runs the Beam job, writes `contaminated.jsonl` and `report.json` into `output`. Raises PreprocessingError."""
     # They import Beam: seconds, and only if there is work.
     from preprocessing.build.passes.contamination import contamination_steps
-    from preprocessing.build.steps import graphs
+    from preprocessing.jobs.steps import run_steps
 
     with held_folder(output, _MARKER, _LOCK) as held:
         identity = json.dumps([_FORMAT, source_identity(source)], sort_keys=True)
@@ -97,8 +97,7 @@ def find_contaminated(
         write_splits(job.splits_path, splits)
         sizes = {split.key: split.size for split in splits}
         with BuildWatch(job.folder, (Phase("compare", sizes, re.compile(r"([0-9a-f]{32})\.json")),), held):
-            for add_graph in graphs(contamination_steps(job), apart=runs_steps_apart(pipeline_options)):
-                run_pipeline(pipeline_options, add_graph)
+            run_steps(pipeline_options, contamination_steps(job))
         raise_failures(job.folder)
         return _write(splits, job, output)
 

@@ -22,12 +22,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from preprocessing.arguments import REMOTE, OptionParser, add_models, build_model
 from preprocessing.build.corpus import folder as corpus_folder
 from preprocessing.build.corpus.folder import ParseJob
-from preprocessing.build.failures import raise_failures
 from preprocessing.build.folder import with_absolute_paths
 from preprocessing.build.idle_options import idle_options
-from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.documents.options import DocumentOptions, ParseOptions
 from preprocessing.errors import PreprocessingError
+from preprocessing.jobs.failures import raise_failures
+from preprocessing.jobs.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.sources.options import InputOptions, RawInputOptions
 from preprocessing.sources.parsed_corpus import ParsedCorpus
 from preprocessing.sources.planning import plan_splits

@@ -29,11 +29,7 @@ import xxhash
 
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import make_folder, write_text
-from preprocessing.build.failures import forget_failures, raise_failures
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
-from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline, runs_steps_apart
-from preprocessing.build.splits import write_splits
-from preprocessing.build.watch import BuildWatch, Phase
 from preprocessing.documents.drop_lists import write_sorted_keys
 from preprocessing.documents.identity import source_identity
 from preprocessing.documents.near_duplicates.groups import Groups, count_documents, find_groups
@@ -45,6 +41,10 @@ from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
 from preprocessing.folder_lock import FolderLock
+from preprocessing.jobs.failures import forget_failures, raise_failures
+from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
+from preprocessing.jobs.splits import write_splits
+from preprocessing.jobs.watch import BuildWatch, Phase
 from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
@@ -71,7 +71,7 @@ def find_near_duplicates(
     """Runs the whole pass and returns the drop list's path, `output/drop.arrow`. Raises PreprocessingError."""
     # They import Beam: seconds, and only if there is work.
     from preprocessing.build.passes.near_duplicates import near_duplicate_steps
-    from preprocessing.build.steps import graphs
+    from preprocessing.jobs.steps import run_steps
 
     ordered = sorted(splits, key=lambda split: split.key)
     with held_folder(output, _MARKER, _LOCK) as held:
@@ -83,8 +83,7 @@ def find_near_duplicates(
         remove_own(job.folder, rf"[0-9a-f]{{32}}\.arrow|{LINK_FILES}", temporary_only=True)
         write_splits(job.splits_path, ordered)
         with _watch(job, ordered, held):
-            for add_graph in graphs(near_duplicate_steps(job), apart=runs_steps_apart(pipeline_options)):
-                run_pipeline(pipeline_options, add_graph)
+            run_steps(pipeline_options, near_duplicate_steps(job))
         raise_failures(job.folder)
         members = Members(job)
         groups = find_groups(job, members)

@@ -23,13 +23,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from preprocessing.arguments import REMOTE, OptionParser, add_models, build_model
 from preprocessing.build import folder as build_folder
 from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
-from preprocessing.build.failures import raise_failures
 from preprocessing.build.idle_options import idle_options
-from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline, runs_steps_apart
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.options import ExampleOptions
+from preprocessing.jobs.failures import raise_failures
+from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.shards.thresholds import ThresholdOptions
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
@@ -97,14 +97,13 @@ def build(argv: Sequence[str]) -> None:
     if not build_folder.is_complete(job):
         # They import Beam: seconds, and only if there is work.
         from preprocessing.build.graph import build_steps
-        from preprocessing.build.steps import graphs
+        from preprocessing.jobs.steps import run_steps
 
         with build_folder.lock(job) as held:
             if not build_folder.is_complete(job):  # by another process, while this one waited
                 build_folder.start(job, tokenizer, splits, options.split_bytes)
                 with build_folder.watch(job, splits, held):
-                    for add_graph in graphs(build_steps(len(splits), job), apart=runs_steps_apart(pipeline_options)):
-                        run_pipeline(pipeline_options, add_graph)
+                    run_steps(pipeline_options, build_steps(len(splits), job))
                 raise_failures(job.intermediate)
                 manifest = build_folder.finish(job, splits, tokenizer, thresholds)
                 build_folder.clean(job, keep=options.keep_intermediate)

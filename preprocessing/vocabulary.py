@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.configuration import estimated_text_bytes
-from preprocessing.build.failures import forget_failures, raise_failures
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
-from preprocessing.build.runners import add_runner_options, beam_options, quiet, run_pipeline
-from preprocessing.build.word_counts import WORDS_KEPT, CountJob, add_graph, prune
+from preprocessing.build.passes.word_counts import WORDS_KEPT, CountJob, add_graph, prune
 from preprocessing.documents.identity import source_identity
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
+from preprocessing.jobs.failures import forget_failures, raise_failures
+from preprocessing.jobs.runners import add_runner_options, beam_options, quiet, run_pipeline
 from preprocessing.owned_folder import held_folder
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits

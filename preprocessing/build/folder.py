@@ -13,15 +13,15 @@ import numpy as np
 from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.buckets import BucketResult, all_in_place, read_result
 from preprocessing.build.configuration import Job, differences
-from preprocessing.build.failures import forget_failures
 from preprocessing.build.references import documents_by_number, read_sidecar
-from preprocessing.build.splits import write_splits
-from preprocessing.build.watch import BuildWatch, Phase
 from preprocessing.documents.drop_lists import refuse_idle_lists
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
 from preprocessing.folder_lock import FolderLock
+from preprocessing.jobs.failures import forget_failures
+from preprocessing.jobs.splits import write_splits
+from preprocessing.jobs.watch import BuildWatch, Phase
 from preprocessing.owned_folder import held_folder, remove_own, require_own
 from preprocessing.shards import (
     FORMAT_VERSION,

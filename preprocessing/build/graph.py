@@ -14,15 +14,15 @@ from apache_beam.pvalue import PCollection
 from preprocessing.build.buckets import build_bucket
 from preprocessing.build.configuration import Job
 from preprocessing.build.extract import extract_split
-from preprocessing.build.failures import has_failed, note_failures, noting_failure
 from preprocessing.build.gather import gather_partition
 from preprocessing.build.metrics import count_examples, count_tally
 from preprocessing.build.references import references_of_bucket
-from preprocessing.build.runners import quiet
-from preprocessing.build.splits import read_split
-from preprocessing.build.steps import Step
 from preprocessing.documents.reading import faults_in
 from preprocessing.errors import PreprocessingError, TransientError
+from preprocessing.jobs.failures import has_failed, note_failures, noting_failure
+from preprocessing.jobs.runners import quiet
+from preprocessing.jobs.splits import read_split
+from preprocessing.jobs.steps import Step
 
 
 def build_steps(splits: int, job: Job) -> list[Step]:

@@ -18,10 +18,11 @@ import pytest
 
 from preprocessing import folder_lock
 from preprocessing.build import folder as build_folder
-from preprocessing.build import gather, graph, partitions, runners, steps
+from preprocessing.build import gather, graph, partitions
 from preprocessing.build.extract import loaded_tokenizer
 from preprocessing.build.references import read_sidecar
 from preprocessing.documents.drop_lists import document_key, write_drop_list
+from preprocessing.jobs import runners, steps
 from preprocessing.pipeline import run
 from preprocessing.shards.reader import ShardSet
 from preprocessing.shards.report import write_report

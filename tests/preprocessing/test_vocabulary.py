@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing.build.configuration import estimated_text_bytes
-from preprocessing.build.word_counts import CountJob, count_words
+from preprocessing.build.passes.word_counts import CountJob, count_words
 from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.sources.options import InputOptions

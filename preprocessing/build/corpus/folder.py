@@ -18,14 +18,14 @@ from typing import Any
 
 from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.configuration import differences, inputs_hash
-from preprocessing.build.failures import forget_failures
-from preprocessing.build.splits import write_splits
-from preprocessing.build.watch import BuildWatch, Phase
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_documents import read_sidecar, sidecar_hash
 from preprocessing.documents.parsed_options import parsed_identity
 from preprocessing.errors import PreprocessingError
 from preprocessing.folder_lock import FolderLock
+from preprocessing.jobs.failures import forget_failures
+from preprocessing.jobs.splits import write_splits
+from preprocessing.jobs.watch import BuildWatch, Phase
 from preprocessing.owned_folder import held_folder, remove_own, require_own
 from preprocessing.sources.identity import KnownInputs, write_known
 from preprocessing.sources.parsed_corpus import (

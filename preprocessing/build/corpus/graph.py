@@ -9,14 +9,14 @@ import apache_beam as beam
 from apache_beam.pvalue import PBegin, PCollection
 
 from preprocessing.build.corpus.folder import ParseJob
-from preprocessing.build.failures import has_failed, note_failures
 from preprocessing.build.metrics import count_tally
-from preprocessing.build.runners import quiet
-from preprocessing.build.splits import read_split
-from preprocessing.build.steps import Numbers
 from preprocessing.documents.parsed_documents import write_parsed
 from preprocessing.documents.reading import faults_in, read_documents
 from preprocessing.errors import PreprocessingError, TransientError
+from preprocessing.jobs.failures import has_failed, note_failures
+from preprocessing.jobs.runners import quiet
+from preprocessing.jobs.splits import read_split
+from preprocessing.jobs.steps import Numbers
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
-from preprocessing.build.failures import unless_failed
 from preprocessing.build.metrics import count_tally
-from preprocessing.build.runners import quiet
-from preprocessing.build.splits import read_split
-from preprocessing.build.steps import Step
 from preprocessing.documents.contamination import ContaminationJob, read_contaminated, write_contaminated
 from preprocessing.documents.reading import faults_in
+from preprocessing.jobs.failures import unless_failed
+from preprocessing.jobs.runners import quiet
+from preprocessing.jobs.splits import read_split
+from preprocessing.jobs.steps import Step
 
 
 def contamination_steps(job: ContaminationJob) -> list[Step]:

@@ -10,11 +10,7 @@ from collections.abc import Callable, Iterator
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
-from preprocessing.build.failures import unless_failed
 from preprocessing.build.metrics import count_tally
-from preprocessing.build.runners import quiet
-from preprocessing.build.splits import read_split
-from preprocessing.build.steps import Step
 from preprocessing.documents.near_duplicates.bands import sort_bands
 from preprocessing.documents.near_duplicates.candidates import find_candidates
 from preprocessing.documents.near_duplicates.job import NearDuplicateJob
@@ -22,6 +18,10 @@ from preprocessing.documents.near_duplicates.members import write_members
 from preprocessing.documents.near_duplicates.pairs import compare_pairs
 from preprocessing.documents.near_duplicates.signatures import write_signatures
 from preprocessing.documents.reading import faults_in
+from preprocessing.jobs.failures import unless_failed
+from preprocessing.jobs.runners import quiet
+from preprocessing.jobs.splits import read_split
+from preprocessing.jobs.steps import Step
 from preprocessing.tally import Tally
 
 

@@ -5,10 +5,10 @@ import pytest
 
 from preprocessing.arguments import OptionParser
 from preprocessing.build.configuration import BuildConfiguration, count_buckets, differences, inputs_hash
-from preprocessing.build.runners import add_runner_options, beam_options, run_pipeline
 from preprocessing.documents.options import CleaningOptions, DecontaminationOptions, DocumentOptions
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.options import ExampleOptions
+from preprocessing.jobs.runners import add_runner_options, beam_options, run_pipeline
 from preprocessing.sources.split import Split
 
 

@@ -14,12 +14,12 @@ from preprocessing.build import folder as build_folder
 from preprocessing.build import partitions
 from preprocessing.build.configuration import BuildConfiguration, Job, inputs_hash
 from preprocessing.build.extract import loaded_tokenizer
-from preprocessing.build.failures import raise_failures
 from preprocessing.build.graph import ExtractSplits, GatherPartitions, WriteShards, build_steps
 from preprocessing.build.metrics import NAMESPACE
-from preprocessing.build.steps import Barrier, Numbers, add_steps
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.options import ExampleOptions
+from preprocessing.jobs.failures import raise_failures
+from preprocessing.jobs.steps import Barrier, Numbers, add_steps
 from preprocessing.shards.reader import read_table
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits

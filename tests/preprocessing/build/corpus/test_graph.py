@@ -10,11 +10,11 @@ from apache_beam.testing.util import assert_that, equal_to
 from preprocessing.build.corpus import graph
 from preprocessing.build.corpus.folder import ParseJob
 from preprocessing.build.corpus.graph import ParseSplits, parse_split
-from preprocessing.build.failures import has_failed, raise_failures
-from preprocessing.build.splits import write_splits
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_documents import read_parsed, sidecar_hash
 from preprocessing.errors import PreprocessingError, TransientError
+from preprocessing.jobs.failures import has_failed, raise_failures
+from preprocessing.jobs.splits import write_splits
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split

@@ -8,13 +8,13 @@ import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from preprocessing.build.failures import raise_failures
 from preprocessing.build.passes.contamination import contamination_steps
-from preprocessing.build.splits import write_splits
-from preprocessing.build.steps import add_steps
 from preprocessing.documents.contamination import ContaminationJob
 from preprocessing.documents.options import DecontaminationOptions, DocumentOptions
 from preprocessing.errors import PreprocessingError
+from preprocessing.jobs.failures import raise_failures
+from preprocessing.jobs.splits import write_splits
+from preprocessing.jobs.steps import add_steps
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split

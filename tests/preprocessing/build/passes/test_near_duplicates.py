@@ -10,17 +10,17 @@ import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from preprocessing.build.failures import raise_failures
 from preprocessing.build.passes import near_duplicates
 from preprocessing.build.passes.near_duplicates import near_duplicate_steps
-from preprocessing.build.splits import write_splits
-from preprocessing.build.steps import add_steps, graphs
 from preprocessing.documents.near_duplicates.groups import find_groups
 from preprocessing.documents.near_duplicates.job import NearDuplicateJob
 from preprocessing.documents.near_duplicates.members import Members
 from preprocessing.documents.near_duplicates.signatures import NearDuplicateOptions
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError, TransientError
+from preprocessing.jobs.failures import raise_failures
+from preprocessing.jobs.splits import write_splits
+from preprocessing.jobs.steps import add_steps, graphs
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split

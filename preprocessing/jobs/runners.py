@@ -10,7 +10,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from preprocessing.arguments import OptionParser, refuse_unknown
@@ -24,7 +25,7 @@ if TYPE_CHECKING:  # Beam takes seconds to import, and warns while it does: the 
 # What the build was tried on, or is written for by the runner's documentation. Others lose data in silence too often.
 KNOWN_RUNNERS = ("FnApiRunner", "DaskRunner", "PortableRunner", "FlinkRunner", "SparkRunner", "DataflowRunner")
 
-LOCAL_WORKER = "from preprocessing.build.local_worker import main; main()"
+LOCAL_WORKER = "from preprocessing.jobs.local_worker import main; main()"
 
 ATTEMPTS, PAUSE_SECONDS = 3, 5.0
 GRACE_SECONDS = 10.0
@@ -115,9 +116,34 @@ def run_pipeline(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline
             time.sleep(PAUSE_SECONDS * attempt)
 
 
-def runs_steps_apart(options: "PipelineOptions") -> bool:
-    """Whether the steps of a job are pipelines of their own on this runner: `build/steps.py` says why."""
+def runs_on_dask(options: "PipelineOptions") -> bool:
+    """Whether the options name Beam's runner for Dask."""
     return str(options.get_all_options()["runner"]).rpartition(".")[2] == "DaskRunner"
+
+
+@contextmanager
+def one_dask_cluster(options: "PipelineOptions") -> Iterator[None]:
+    """Where the options name Dask and no cluster of it, one on this machine for all pipelines that are run meanwhile.
+
+    By itself every pipeline would start its own, and end none.
+    """
+    if not runs_on_dask(options):
+        yield
+        return
+    from apache_beam.runners.dask.dask_runner import DaskOptions
+
+    named = options.view_as(DaskOptions)
+    if named.address or options.get_all_options().get("scheduler_file"):
+        yield
+        return
+    from distributed import LocalCluster
+
+    with LocalCluster() as cluster:
+        named.address = cluster.scheduler_address
+        try:
+            yield
+        finally:
+            named.address = None
 
 
 class _LostWorkers:

@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pvalue import PBegin, PCollection
+
+from preprocessing.jobs.runners import one_dask_cluster, run_pipeline, runs_on_dask
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,13 @@ class Step:
     name: str
     transform: beam.PTransform
     count: int
+
+
+def run_steps(options: PipelineOptions, steps: Sequence[Step]) -> None:
+    """Runs the steps, one after the other. Raises as `run_pipeline` does."""
+    with one_dask_cluster(options):
+        for add_graph in graphs(steps, apart=runs_on_dask(options)):
+            run_pipeline(options, add_graph)
 
 
 def graphs(steps: Sequence[Step], *, apart: bool) -> list[Callable[[beam.Pipeline], PCollection[int]]]:

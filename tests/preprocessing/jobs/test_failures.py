@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.build.failures import forget_failures, has_failed, raise_failures, unless_failed
 from preprocessing.errors import PreprocessingError, TransientError
+from preprocessing.jobs.failures import forget_failures, has_failed, raise_failures, unless_failed
 
 
 def fail(error: Exception) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 
-from preprocessing.build.runners import quiet
+from preprocessing.jobs.runners import quiet
 
 
 def main() -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from preprocessing.atomic_file import write_text
-from preprocessing.build.failures import unless_failed
-from preprocessing.build.runners import quiet
 from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import faults_in, read_documents
+from preprocessing.jobs.failures import unless_failed
+from preprocessing.jobs.runners import quiet
 from preprocessing.sources.split import Split
 from preprocessing.storage import Location, StorageOptions, current_options
 from preprocessing.tally import Tally
@@ -56,7 +56,7 @@ class CountJob:
 
 def add_graph(pipeline: "beam.Pipeline", splits: Sequence[Split], job: CountJob) -> None:
     """Counts the words of every split; the counts go through files."""
-    import apache_beam as beam  # late: see runners.py
+    import apache_beam as beam  # late: see jobs/runners.py
 
     _ = (
         pipeline

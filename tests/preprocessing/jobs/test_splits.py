@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.build import splits as module
-from preprocessing.build.splits import read_split, write_splits
 from preprocessing.errors import PreprocessingError
+from preprocessing.jobs import splits as module
+from preprocessing.jobs.splits import read_split, write_splits
 from preprocessing.sources.split import Split
 
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +9,7 @@ from apache_beam.coders import registry
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from preprocessing.build.steps import Barrier, Numbers, Step, add_steps, graphs, share_of
+from preprocessing.jobs.steps import Barrier, Numbers, Step, add_steps, graphs, share_of
 
 
 @pytest.mark.parametrize(("sharers", "count"), [(1, 1), (1, 7), (7, 1), (3, 10), (10, 3), (5, 5), (1000, 64)])
@@ -64,3 +66,44 @@ def test_the_last_step_gives_its_numbers(tmp_path: Path) -> None:
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
         done = add_steps(pipeline, [Step("A", Log("A", tmp_path / "log"), 3), Step("B", Log("B", tmp_path / "log"), 4)])
         assert_that(done, equal_to(range(4)))
+
+
+CLUSTERS = """
+import sys
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from distributed import Client, get_worker
+
+from preprocessing.jobs.steps import Step, run_steps
+
+
+def note(number, name):
+    Path(sys.argv[0]).with_name(f"{name}-{number}").write_text(get_worker().scheduler.address)
+    return number
+
+
+if __name__ == "__main__":
+    runner = "apache_beam.runners.dask.dask_runner.DaskRunner"
+    options = PipelineOptions([f"--runner={runner}", "--dask_partition_size=1"])
+    run_steps(options, [Step(name, beam.Map(note, name), 2) for name in ("First", "Second")])
+    address = Path(sys.argv[0]).with_name("First-0").read_text()
+    try:
+        Client(address, timeout=1)
+    except OSError:
+        print("ended")
+"""
+
+
+@pytest.mark.slow
+def test_steps_are_run_on_one_cluster_of_dask(tmp_path: Path) -> None:
+    """Which ends with them: a pipeline that is given none starts its own and leaves it."""
+    pytest.importorskip("distributed")
+    script = tmp_path / "clusters.py"
+    script.write_text(CLUSTERS)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+    found = {path.name: path.read_text() for path in tmp_path.glob("*-?")}
+    assert sorted(found) == ["First-0", "First-1", "Second-0", "Second-1"]
+    assert len(set(found.values())) == 1

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.build import watch
-from preprocessing.build.watch import BuildWatch, Phase
 from preprocessing.folder_lock import FolderLock
+from preprocessing.jobs import watch
+from preprocessing.jobs.watch import BuildWatch, Phase
 
 EXTRACT = Phase("extract", {"a": 3_000_000, "b": 1_000_000}, re.compile(r"split-(\w)\.json"))
 SHARDS = Phase("build shards", {"0": 2_000_000, "1": 2_000_000}, re.compile(r"bucket-(\d)\.json"))
