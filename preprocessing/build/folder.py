@@ -265,16 +265,17 @@ def _balance(tally: Tally, documents: Sequence[DocumentTableRecord]) -> None:
 
 
 def _refuse_too_little(tally: Tally, statistics: dict[str, ExampleStatistics], objective: str) -> None:
+    dropped = ", ".join(f"{count} {reason}" for reason, count in tally.dropped.items()) or "none"
     if not tally.documents_out:
-        dropped = ", ".join(f"{count} {reason}" for reason, count in tally.dropped.items())
         raise PreprocessingError(
-            f"No document is left of {tally.documents_in} (dropped: {dropped or 'none'}); check the inputs and the "
-            "cleaning options."
+            f"No document is left of {tally.documents_in} (dropped: {dropped}); check the inputs and the cleaning "
+            "options."
         )
     if objective == "next-sentence" and tally.documents_out == 1:
         raise PreprocessingError(
-            "The corpus is a single document, so next-sentence prediction has no other to draw from; separate its "
-            "documents (by blank lines, or --books.document chapter), or choose --objective sentence-order or none."
+            f"The corpus is a single document (dropped: {dropped}), so next-sentence prediction has no other to draw "
+            "from; separate its documents (by blank lines, or --books.document chapter), or choose --objective "
+            "sentence-order or none."
         )
     if not any(found.rows for place, found in statistics.items() if place.startswith("train/")):
         raise PreprocessingError(

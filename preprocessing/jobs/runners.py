@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 from preprocessing.arguments import OptionParser, refuse_unknown
@@ -136,7 +136,7 @@ def one_dask_cluster(options: "PipelineOptions") -> Iterator[None]:
     if named.address or options.get_all_options().get("scheduler_file"):
         yield
         return
-    from distributed import LocalCluster
+    from distributed import LocalCluster, default_client
 
     with LocalCluster() as cluster:
         named.address = cluster.scheduler_address
@@ -144,6 +144,10 @@ def one_dask_cluster(options: "PipelineOptions") -> Iterator[None]:
             yield
         finally:
             named.address = None
+            with suppress(ValueError):  # there is no further one
+                # Beam closes none of its clients, and each would look for the scheduler when that is gone.
+                while (client := default_client()).scheduler.address == cluster.scheduler_address:
+                    client.close()
 
 
 class _LostWorkers:

@@ -6,7 +6,6 @@ was found is kept beside a build, and may be trusted where a file's size and tim
 
 import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -16,10 +15,10 @@ from preprocessing.atomic_file import replacing
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.input_files import InputFile, unreadable
 from preprocessing.sources.split import Split
+from preprocessing.sources.threads import in_threads
 from preprocessing.storage import Location, arrow_source, open_file, status
 
 _BLOCK_BYTES = 4 << 20
-_READERS = 8  # threads: reading waits for the disk, or for a file server
 _SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("source", "file", "compression", "content", "seek")),
@@ -103,8 +102,7 @@ def with_content(pieces: list[Split], skip_bad_files: bool) -> tuple[list[Split]
     """
     # An empty range is a file that cannot be used: to open it could wait for ever, where it is a pipe.
     ranges = list(dict.fromkeys(_range(piece) for piece in pieces if not piece.content and piece.start < piece.end))
-    with ThreadPoolExecutor(_READERS) as pool:
-        found = dict(zip(ranges, pool.map(_attempt, ranges), strict=True))
+    found = dict(zip(ranges, in_threads(_attempt, ranges), strict=True))
     faults: list[PreprocessingError] = []
     hashed = []
     for piece in pieces:

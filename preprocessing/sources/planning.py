@@ -30,6 +30,7 @@ from preprocessing.sources.parsed_corpus import plan_corpora
 from preprocessing.sources.seeking.cutting import cut_dump, cut_lines
 from preprocessing.sources.seeking.seek_points import NotSeekableError
 from preprocessing.sources.split import SPLIT_BYTES, Split
+from preprocessing.sources.threads import in_threads
 from preprocessing.sources.wikipedia.split_points import split_points
 from preprocessing.storage import open_file
 
@@ -50,15 +51,25 @@ def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES, known: Kno
     """
     pieces: list[Split] = []
     faults: list[PreprocessingError] = []
-    for source in ("wikipedia", "books", "jsonlines", "parquet", "sentences"):
-        for file in find_input_files(source, getattr(inputs, source), skip_bad_files=inputs.skip_bad_files):
-            try:
-                pieces += (known.pieces(source, file) if known else None) or _cut(source, file, split_bytes)
-            except PreprocessingError as fault:
-                if inputs.skip_bad_files:  # the reader meets the same fault, and counts it
-                    pieces.append(Split(source, file.path, file.name, 0, file.size))
-                else:
-                    faults.append(fault)
+    files = [
+        (source, file)
+        for source in ("wikipedia", "books", "jsonlines", "parquet", "sentences")
+        for file in find_input_files(source, getattr(inputs, source), skip_bad_files=inputs.skip_bad_files)
+    ]
+
+    def cut(item: tuple[str, InputFile]) -> list[Split] | PreprocessingError:
+        try:
+            return (known.pieces(*item) if known else None) or _cut(*item, split_bytes)
+        except PreprocessingError as fault:
+            return fault
+
+    for (source, file), found in zip(files, in_threads(cut, files), strict=True):
+        if isinstance(found, list):
+            pieces += found
+        elif inputs.skip_bad_files:  # the reader meets the same fault, and counts it
+            pieces.append(Split(source, file.path, file.name, 0, file.size))
+        else:
+            faults.append(found)
     pieces, unread = with_content(pieces, inputs.skip_bad_files)
     raise_all([*faults, *unread])
     splits = [
