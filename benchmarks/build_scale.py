@@ -31,7 +31,7 @@ from preprocessing.build import partitions, references
 from preprocessing.build.configuration import BuildConfiguration, Job, inputs_hash
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.jobs.failures import raise_failures
-from preprocessing.jobs.runners import add_runner_options, beam_options
+from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.shards.thresholds import ThresholdOptions
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
@@ -123,6 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--direct", action="store_true", help="deal to buckets in one step")
     add_runner_options(parser)
     arguments, beam_arguments = parser.parse_known_args(argv)
+    quiet()
     if arguments.direct:
         if arguments.workers and arguments.workers > 1:
             raise SystemExit("--direct is for one worker: others would not know of it.")
