@@ -48,6 +48,7 @@ from preprocessing.jobs.splits import write_splits
 from preprocessing.jobs.watch import BuildWatch, Phase
 from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
+from preprocessing.sources.parsed_corpus import CORPUS_VERSION
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
 from preprocessing.storage import Location, location
@@ -58,7 +59,8 @@ if TYPE_CHECKING:
 
 _MARKER, _LOCK = "contamination.json", "contamination.lock"
 INTERRUPTED = 130
-_OWN = r"contamination\.json|contaminated\.jsonl|report\.json"
+_OUTPUTS = r"contaminated\.jsonl|report\.json"
+_OWN = rf"contamination\.json|{_OUTPUTS}"
 _FORMAT = 1  # of what is found in a split: goes up when another would be found in the same input
 
 
@@ -86,12 +88,13 @@ def find_contaminated(
     from preprocessing.jobs.steps import run_steps
 
     with held_folder(output, _MARKER, _LOCK) as held:
-        identity = json.dumps([_FORMAT, source_identity(source)], sort_keys=True)
+        identity = json.dumps([_FORMAT, CORPUS_VERSION, source_identity(source)], sort_keys=True)
         write_text(output / _MARKER, json.dumps({"identity": identity}) + "\n")
         folder = output / "splits" / xxhash.xxh3_64_hexdigest(identity.encode())
         job = ContaminationJob(folder, len(splits), source)
         make_folder(job.folder)
         forget_failures(job.folder)
+        remove_own(output, _OUTPUTS)  # of other options, perhaps
         remove_own(output, _OWN, temporary_only=True)
         remove_own(job.folder, r"[0-9a-f]{32}\.json|splits\.arrow", temporary_only=True)
         write_splits(job.splits_path, splits)

@@ -27,7 +27,7 @@ from preprocessing.build.idle_options import idle_options
 from preprocessing.documents.options import DocumentOptions, ParseOptions
 from preprocessing.errors import PreprocessingError
 from preprocessing.jobs.failures import raise_failures
-from preprocessing.jobs.runners import add_runner_options, beam_options, quiet, run_pipeline
+from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.sources.options import InputOptions, RawInputOptions
 from preprocessing.sources.parsed_corpus import ParsedCorpus
 from preprocessing.sources.planning import plan_splits
@@ -81,15 +81,15 @@ def parse(argv: Sequence[str]) -> str:
     found = plan_splits(build_model(InputOptions, known), options.split_bytes, known_before)
     splits = [with_absolute_paths(split) for split in found]
     if not corpus_folder.is_complete(job, splits):
-        from preprocessing.build.corpus.graph import ParseSplits  # imports Beam: seconds, and only if there is work
+        # They import Beam: seconds, and only if there is work.
+        from preprocessing.build.corpus.graph import parse_steps
+        from preprocessing.jobs.steps import run_steps
 
         with corpus_folder.lock(job) as held:
             if not corpus_folder.is_complete(job, splits):  # by another process, while this one waited
                 corpus_folder.start(job, splits, options.split_bytes)
                 with corpus_folder.watch(job, splits, held):
-                    run_pipeline(
-                        pipeline_options, lambda pipeline: pipeline | "ParseSplits" >> ParseSplits(len(splits), job)
-                    )
+                    run_steps(pipeline_options, parse_steps(len(splits), job))
                 raise_failures(job.intermediate)
                 return f"{job.folder}: {_summary(corpus_folder.finish(job, splits))}"
     return f"{job.folder} is complete already: nothing to do."

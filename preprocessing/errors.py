@@ -53,4 +53,5 @@ def raise_all(faults: Sequence[PreprocessingError]) -> None:
         named = [f"  {fault}" for fault in faults[:_FAULTS_NAMED]]
         if len(faults) > _FAULTS_NAMED:
             named.append(f"  and {len(faults) - _FAULTS_NAMED} more.")
-        raise PreprocessingError("\n".join([f"{len(faults)} faults:", *named]))
+        passing = all(isinstance(fault, TransientError) for fault in faults)
+        raise (TransientError if passing else PreprocessingError)("\n".join([f"{len(faults)} faults:", *named]))

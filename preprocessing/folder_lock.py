@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from preprocessing.atomic_file import writing_failed
 from preprocessing.errors import PreprocessingError
 
 WAIT_SECONDS = 30.0  # for a writer that is about to end
+TOUCH_SECONDS = 1.0
 STALE_SECONDS = 60.0  # after which a holder on another host that has not touched its lock is taken for dead
 
 
@@ -64,15 +66,22 @@ class FolderLock:
         self._write(
             {"host": socket.gethostname(), "process": os.getpid(), "started": time.strftime("%Y-%m-%d %H:%M:%S")}
         )
+        self._ended = threading.Event()
+        threading.Thread(target=self._touch_until, args=(self._ended,), name="lock", daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
+            self._ended.set()
             os.ftruncate(self._file, 0)  # nobody holds it; the file stays, as removing it could remove another's
             os.close(self._file)
             self._file = None
+
+    def _touch_until(self, ended: threading.Event) -> None:
+        while not ended.wait(TOUCH_SECONDS):
+            self.touch()
 
     def touch(self) -> None:
         """Says that the holder lives. Another thread's: the folder may be given back meanwhile, or the disk fail."""

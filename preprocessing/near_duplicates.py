@@ -47,6 +47,7 @@ from preprocessing.jobs.splits import write_splits
 from preprocessing.jobs.watch import BuildWatch, Phase
 from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
+from preprocessing.sources.parsed_corpus import CORPUS_VERSION
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
 from preprocessing.storage import RemoteLock
@@ -57,7 +58,8 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 DROP_REASON = "near_duplicate"
 _MARKER, _LOCK = "near-duplicates.json", "near-duplicates.lock"
-_OWN = r"near-duplicates\.json|drop\.arrow|groups\.arrow|report\.json"
+_OUTPUTS = r"drop\.arrow|groups\.arrow|report\.json"
+_OWN = rf"near-duplicates\.json|{_OUTPUTS}"
 _FORMAT = 2  # of signature files: goes up when another would be written for the same input
 
 
@@ -79,6 +81,7 @@ def find_near_duplicates(
         job = _job(ordered, source, options, output)
         make_folder(job.folder)
         forget_failures(job.folder)
+        remove_own(output, _OUTPUTS)  # of other options, perhaps
         remove_own(output, _OWN, temporary_only=True)
         remove_own(job.folder, rf"[0-9a-f]{{32}}\.arrow|{LINK_FILES}", temporary_only=True)
         write_splits(job.splits_path, ordered)
@@ -98,7 +101,7 @@ def find_near_duplicates(
 def _job(
     splits: Sequence[Split], source: DocumentOptions, options: NearDuplicateOptions, output: Path
 ) -> NearDuplicateJob:
-    of_signatures = [_FORMAT, source_identity(source), options.model_dump(exclude={"threshold"})]
+    of_signatures = [_FORMAT, CORPUS_VERSION, source_identity(source), options.model_dump(exclude={"threshold"})]
     settings = _digest(of_signatures)
     mark = _digest([settings, options.threshold, [split.key for split in splits]])
     return NearDuplicateJob(output / "signatures" / settings, mark, len(splits), source, options)

@@ -16,6 +16,7 @@ if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -24,25 +25,30 @@ from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.configuration import estimated_text_bytes
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
-from preprocessing.build.passes.word_counts import WORDS_KEPT, CountJob, add_graph, prune
+from preprocessing.build.passes.word_counts import WORDS_KEPT, CountJob, count_steps, prune
 from preprocessing.documents.identity import source_identity
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
+from preprocessing.folder_lock import FolderLock
 from preprocessing.jobs.failures import forget_failures, raise_failures
-from preprocessing.jobs.runners import add_runner_options, beam_options, quiet, run_pipeline
-from preprocessing.owned_folder import held_folder
+from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
+from preprocessing.jobs.splits import write_splits
+from preprocessing.jobs.watch import BuildWatch, Phase
+from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split
-from preprocessing.storage import Location, location
+from preprocessing.storage import Location, RemoteLock, location
 from preprocessing.tokens.tokenizer import Tokenizer
 from preprocessing.tokens.vocabulary_training import VocabularyOptions, train_wordpiece
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
 
+INTERRUPTED = 130
 _MARKER, _LOCK = "vocabulary.json", "vocabulary.lock"
+_INTERMEDIATE = r"words-[0-9a-f]{16}\.json|splits\.arrow"
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +59,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     except PreprocessingError as error:
         print(f"vocabulary: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("vocabulary: stopped; the same command again goes on from here.", file=sys.stderr)
+        return INTERRUPTED
     print(f"{folder}: {tokenizer.vocabulary_size} pieces; {tokenizer.fingerprint}")
     return 0
 
@@ -76,20 +85,31 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Location]:
         share=min(1.0, options.sample_bytes / max(estimated_text_bytes(splits), 1.0)),
         source_identity=json.dumps(source_identity(source), sort_keys=True),
     )
-    with held_folder(job.folder, _MARKER, _LOCK):
-        return _train(job, splits, pipeline_options), job.folder
+    with held_folder(job.folder, _MARKER, _LOCK) as held:
+        return _train(job, splits, pipeline_options, held), job.folder
 
 
-def _train(job: CountJob, splits: list[Split], pipeline_options: "PipelineOptions") -> Tokenizer:
+def _train(
+    job: CountJob, splits: list[Split], pipeline_options: "PipelineOptions", held: FolderLock | RemoteLock
+) -> Tokenizer:
+    from preprocessing.jobs.steps import run_steps  # imports Beam: seconds, and only if there is work
+
     settings = job.options.model_dump(exclude={"output"})
     write_text(job.folder / _MARKER, json.dumps({"complete": False} | settings, indent=1) + "\n")
     make_folder(job.intermediate)
     forget_failures(job.intermediate)
-    run_pipeline(pipeline_options, lambda pipeline: add_graph(pipeline, splits, job))
+    remove_own(job.intermediate, _INTERMEDIATE, temporary_only=True)
+    write_splits(job.splits_path, splits)
+    sizes = {job.counts_path(split).name: split.size for split in splits}
+    with BuildWatch(job.intermediate, (Phase("count words", sizes, re.compile(r"(words-[0-9a-f]{16}\.json)")),), held):
+        run_steps(pipeline_options, count_steps(len(splits), job))
     raise_failures(job.intermediate)
     counts: Counter[str] = Counter()
     for split in splits:
-        counts.update(json.loads(job.counts_path(split).read_text(encoding="utf-8")))
+        path = job.counts_path(split)
+        if not path.is_file():
+            raise PreprocessingError(f"The runner lost the split of {split.file}; run the same command again.")
+        counts.update(json.loads(path.read_text(encoding="utf-8")))
         prune(counts, 2 * WORDS_KEPT)
     tokenizer = train_wordpiece(counts, job.options)
     tokenizer.save(job.folder)
@@ -97,6 +117,7 @@ def _train(job: CountJob, splits: list[Split], pipeline_options: "PipelineOption
     write_text(job.folder / _MARKER, json.dumps(summary | settings, indent=1) + "\n")
     for split in splits:
         job.counts_path(split).unlink(missing_ok=True)
+    job.splits_path.unlink(missing_ok=True)
     if not any(job.intermediate.iterdir()):
         job.intermediate.rmdir()
     return tokenizer

@@ -65,7 +65,7 @@ def build_bucket(bucket: int, references: Sequence[BatchReference], job: Job) ->
     done = read_result(job, bucket)
     if done is not None:
         return done
-    tokenizer = loaded_tokenizer(job.tokenizer_path)
+    tokenizer = loaded_tokenizer(job)
     table = pa.Table.from_batches(read_batches(references, job.intermediate))
     documents_in = table.num_rows
     table, duplicates = without_exact_duplicates(table)
@@ -105,10 +105,10 @@ def build_bucket(bucket: int, references: Sequence[BatchReference], job: Job) ->
 
 def read_result(job: Job, bucket: int) -> BucketResult | None:
     """The sidecar of a bucket whose files all lie there at their full size; None where that is not so."""
-    path = job.bucket_path(bucket)
-    if not path.is_file():
+    try:
+        result = BucketResult.model_validate_json(job.bucket_path(bucket).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # not there, or damaged: pydantic's error is a ValueError
         return None
-    result = BucketResult.model_validate_json(path.read_text(encoding="utf-8"))
     return result if all_in_place(job.folder, (*result.shards, result.documents)) else None
 
 

@@ -17,6 +17,7 @@ from preprocessing.build.partitions import deal, held
 from preprocessing.build.references import read_sidecar, write_sidecar
 from preprocessing.documents.document import Document
 from preprocessing.documents.reading import read_documents
+from preprocessing.errors import PreprocessingError
 from preprocessing.sources.split import Split
 from preprocessing.storage import Location
 from preprocessing.tally import DOCUMENTS_OUT, DROPPED, Tally
@@ -38,10 +39,11 @@ def extract_split(split: Split, job: Job) -> Tally:
     Raises PreprocessingError for an input that cannot be read or an output that cannot be written.
     """
     sidecar, target = job.split_path(split.key, ".json"), job.split_path(split.key, ".arrow")
-    if sidecar.is_file() and target.is_file():
-        return Tally.from_json(read_sidecar(sidecar)["tally"])
+    done = read_sidecar(sidecar)
+    if done is not None and target.is_file():
+        return Tally.from_json(done["tally"])
     tally = Tally()
-    tokenizer = loaded_tokenizer(job.tokenizer_path)
+    tokenizer = loaded_tokenizer(job)
     documents = read_documents(split, job.configuration.source, tally)
     dealt = write_batches(documents, target, tokenizer, job, tally)
     write_sidecar(sidecar, dealt, split=split.key, tally=tally.to_json())
@@ -84,10 +86,21 @@ def intermediate_schema(tokenizer: Tokenizer) -> pa.Schema:
     )
 
 
+def loaded_tokenizer(job: Job) -> Tokenizer:
+    """The tokenizer of a build, loaded once a process. Raises PreprocessingError where its files are another's."""
+    # By its hash too: a process may live longer than a build, and the next one may write to the same folder.
+    return _tokenizer(job.tokenizer_path, job.configuration.tokenizer_fingerprint)
+
+
 @functools.lru_cache(maxsize=1)
-def loaded_tokenizer(path: Location) -> Tokenizer:
-    """The tokenizer, loaded once a process."""
-    return Tokenizer.load(path)
+def _tokenizer(path: Location, fingerprint: str) -> Tokenizer:
+    tokenizer = Tokenizer.load(path)
+    if tokenizer.fingerprint != fingerprint:
+        raise PreprocessingError(
+            f"{path} does not hold the tokenizer that the build was started with; run the same command again, which "
+            "writes it anew."
+        )
+    return tokenizer
 
 
 def _tokenised(documents: Iterable[Document], tokenizer: Tokenizer, job: Job, tally: Tally) -> Iterator[pa.RecordBatch]:

@@ -42,6 +42,7 @@ from preprocessing.shards.report import write_report
 from preprocessing.shards.thresholds import ThresholdOptions, enforce
 from preprocessing.sources.identity import KnownInputs, write_known
 from preprocessing.sources.split import Split
+from preprocessing.sources.threads import in_threads
 from preprocessing.storage import Location, RemoteLock, absolute
 from preprocessing.tally import Tally
 from preprocessing.tokens.corpus import Array
@@ -146,11 +147,10 @@ def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: 
     tally = Tally()
     partitions = job.partitions
     expected = np.zeros(partitions.count, np.int64)
-    for split in splits:
-        sidecar = job.split_path(split.key, ".json")
-        if not sidecar.is_file():
+    contents = in_threads(read_sidecar, [job.split_path(split.key, ".json") for split in splits])
+    for split, content in zip(splits, contents, strict=True):
+        if content is None:
             raise PreprocessingError(f"The runner lost the split of {split.file}; run the same command again.")
-        content = read_sidecar(sidecar)
         tally.merge(Tally.from_json(content["tally"]))
         expected += documents_by_number(content, partitions.count)
     if not partitions.direct:
@@ -159,8 +159,8 @@ def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: 
     statistics: dict[str, ExampleStatistics] = {}
     # A result is let go before the next one is read: histograms as dicts are gigabytes where there are many buckets.
     packed, documents = PackedShards(), list[DocumentTableRecord]()
-    for bucket in np.flatnonzero(expected).tolist():
-        result = _result(job, bucket, int(expected[bucket]))
+    filled = np.flatnonzero(expected).tolist()
+    for result in in_threads(lambda bucket: _result(job, bucket, int(expected[bucket])), filled):
         tally.merge(Tally.from_json(result.tally))
         corpus += result.corpus
         for key, found in result.statistics.items():
@@ -230,8 +230,9 @@ def _gathered(job: Job, expected: Array) -> Array:
     counted = np.zeros(job.configuration.buckets, np.int64)
     for partition, documents in enumerate(expected.tolist()):
         sidecar = job.partition_path(partition, ".json")
-        if sidecar.is_file():
-            found = documents_by_number(read_sidecar(sidecar), len(counted))
+        content = read_sidecar(sidecar)
+        if content is not None:
+            found = documents_by_number(content, len(counted))
             _require_delivered(int(found.sum()), documents, f"partition {partition}", sidecar)
             counted += found
         else:

@@ -9,7 +9,7 @@ from preprocessing.atomic_file import replacing
 from preprocessing.build.configuration import Job
 from preprocessing.build.extract import intermediate_schema, loaded_tokenizer
 from preprocessing.build.partitions import deal, held
-from preprocessing.build.references import read_batches, references_of_partition, write_sidecar
+from preprocessing.build.references import read_batches, read_sidecar, references_of_partition, write_sidecar
 
 # Buckets are read in as many pieces as a partition was held in: more memory, fewer pieces.
 GATHERED_TOKENS = 32 << 20
@@ -22,11 +22,11 @@ def gather_partition(partition: int, job: Job) -> None:
     that is missing or damaged, and where the partition's cannot be written.
     """
     sidecar, target = job.partition_path(partition, ".json"), job.partition_path(partition, ".arrow")
-    if sidecar.is_file() and target.is_file():
+    if read_sidecar(sidecar) is not None and target.is_file():
         return
     partitions = job.partitions
     batches = read_batches(references_of_partition(partition, job), job.intermediate)
-    schema = intermediate_schema(loaded_tokenizer(job.tokenizer_path))
+    schema = intermediate_schema(loaded_tokenizer(job))
     dealt: list[tuple[int, int]] = []
     with (
         replacing(target) as temporary,

@@ -16,7 +16,9 @@ import pyarrow as pa
 
 from preprocessing.atomic_file import write_text
 from preprocessing.build.configuration import Job
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, TransientError, of_system
+from preprocessing.jobs.splits import count_splits
+from preprocessing.sources.threads import in_threads
 from preprocessing.storage import Location, arrow_source
 from preprocessing.tokens.corpus import Array, offsets_of
 
@@ -34,10 +36,16 @@ def write_sidecar(path: Location, batches: Sequence[tuple[int, int]], **more: An
     write_text(path, json.dumps(content, sort_keys=True))
 
 
-def read_sidecar(path: Location) -> dict[str, Any]:
-    """What `write_sidecar` wrote: `numbers` and `documents`, by record batch, and the rest."""
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+def read_sidecar(path: Location) -> dict[str, Any] | None:
+    """What `write_sidecar` wrote: `numbers` and `documents`, by record batch, and the rest.
+
+    None where it is not there, or damaged (empty, after a machine went down): then its work is not done.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if {"numbers", "documents"} <= content.keys() else None
 
 
 def documents_by_number(content: dict[str, Any], count: int) -> Array:
@@ -50,7 +58,7 @@ def documents_by_number(content: dict[str, Any], count: int) -> Array:
 
 def references_of_partition(partition: int, job: Job) -> list[BatchReference]:
     """Of all splits of the build, by file."""
-    index = _index(job.intermediate, job.mark, job.inputs_hash)
+    index = _index(job.splits_path, job.mark, job.inputs_hash)
     places = np.flatnonzero(index.numbers == partition)
     if not len(places):
         return []
@@ -67,7 +75,7 @@ def references_of_bucket(bucket: int, job: Job) -> list[BatchReference]:
     if partitions.direct:
         return references_of_partition(bucket, job)
     partition = bucket * partitions.count // partitions.buckets
-    numbers = _numbers(job.partition_path(partition, ".json"))
+    numbers = _numbers(job.partition_path(partition, ".json"), job.inputs_hash)
     batches = tuple(np.flatnonzero(numbers == bucket).tolist())
     return [BatchReference(job.partition_path(partition, ".arrow").name, batches)] if batches else []
 
@@ -83,9 +91,12 @@ def read_batches(references: Sequence[BatchReference], folder: Location) -> Iter
             with arrow_source(path) as source, pa.ipc.open_file(source) as reader:
                 for number in reference.batches:
                     yield reader.get_batch(number)
+        except TransientError:
+            raise
         except (OSError, pa.ArrowException) as error:
-            raise PreprocessingError(
-                f"The intermediate file {path} is missing or damaged; remove it and run the command again."
+            sentence = f"The intermediate file {path} is missing or damaged; remove it and run the command again."
+            raise (
+                of_system(error, sentence) if isinstance(error, OSError) else PreprocessingError(sentence)
             ) from error
 
 
@@ -99,18 +110,31 @@ class _Index:
 
 
 @functools.lru_cache(maxsize=1)
-def _index(intermediate: Location, mark: str, inputs: str) -> _Index:
-    """Kept by the worker's process: what a build's splits hold does not change."""
+def _index(splits_path: Location, mark: str, inputs: str) -> _Index:
+    """Kept by the worker's process: what a build's splits hold does not change.
+
+    Raises TransientError while not all of them are seen: a file server may show a folder as it was a while ago.
+    """
     name = re.compile(rf"split-[0-9a-f]{{32}}-{mark}\.json")
-    paths = sorted(path for path in intermediate.iterdir() if name.fullmatch(path.name))
-    numbers = [np.array(read_sidecar(path)["numbers"], np.uint16) for path in paths]
+    paths = sorted(path for path in splits_path.parent.iterdir() if name.fullmatch(path.name))
+    numbers = list(in_threads(_numbers_of, paths))
+    splits = count_splits(splits_path)
+    if len(paths) != splits:
+        raise TransientError(f"{splits_path.parent} shows {len(paths)} of {splits} finished splits; try again.")
     return _Index(
         [path.with_suffix(".arrow").name for path in paths],
         offsets_of(np.array([len(found) for found in numbers], np.int64)),
-        np.concatenate([np.empty(0, np.uint16), *numbers]),
+        np.concatenate([np.empty(0, np.uint16), *(found.astype(np.uint16) for found in numbers)]),
     )
 
 
 @functools.lru_cache(maxsize=16)
-def _numbers(sidecar: Location) -> Array:
-    return np.array(read_sidecar(sidecar)["numbers"], np.int64)
+def _numbers(sidecar: Location, inputs: str) -> Array:
+    return _numbers_of(sidecar).astype(np.int64)
+
+
+def _numbers_of(sidecar: Location) -> Array:
+    content = read_sidecar(sidecar)
+    if content is None:
+        raise PreprocessingError(f"{sidecar} is missing or damaged; remove it and run the command again.")
+    return np.array(content["numbers"], np.uint32)

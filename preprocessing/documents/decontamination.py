@@ -22,6 +22,7 @@ from preprocessing.documents.options import DecontaminationOptions
 from preprocessing.documents.word_ngrams import WordHasher
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.encodings import detect_encoding
+from preprocessing.sources.identity import stamp
 from preprocessing.storage import Location, location
 from preprocessing.tally import Tally
 
@@ -53,8 +54,11 @@ class Decontaminator:
 
     @classmethod
     def load(cls, options: DecontaminationOptions) -> "Decontaminator":
-        """Reads the evaluation files, once a process; PreprocessingError when one is missing or none has n words."""
-        return _load(options)
+        """Reads the evaluation files, once a process as long as they stay the same.
+
+        PreprocessingError when one is missing or none has n words.
+        """
+        return _load(options, tuple((path, stamp(path)) for path, _ in evaluation_files(options)))
 
     @property
     def ngrams(self) -> int:
@@ -98,7 +102,7 @@ class Decontaminator:
 
 
 @functools.lru_cache(maxsize=2)
-def _load(options: DecontaminationOptions) -> Decontaminator:
+def _load(options: DecontaminationOptions, stamps: tuple[tuple[str, tuple[int, int]], ...]) -> Decontaminator:
     loaded = Decontaminator(
         ((name, text) for path, name in evaluation_files(options) for text in _fields(location(path))),
         options.ngram_words,

@@ -12,7 +12,8 @@ import pyarrow as pa
 import xxhash
 
 from preprocessing.atomic_file import replacing
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, TransientError
+from preprocessing.sources.identity import stamp
 from preprocessing.storage import Location, arrow_source
 from preprocessing.tally import Tally
 
@@ -86,10 +87,14 @@ def refuse_idle_lists(paths: tuple[str, ...], tally: Tally) -> None:
             tally.count(f"drop_lists.{number + 1}.not_found", size - hits)
 
 
-@functools.lru_cache(maxsize=4)
 def load_drop_lists(paths: tuple[str, ...]) -> DropLists:
-    """Reads the lists, once a process. Raises PreprocessingError for a missing or foreign file."""
-    return DropLists([_read(path) for path in paths])
+    """Reads the lists, once a process while they stay the same. PreprocessingError for a missing or foreign file."""
+    return _load(tuple((path, stamp(path)) for path in paths))
+
+
+@functools.lru_cache(maxsize=4)
+def _load(stamped: tuple[tuple[str, tuple[int, int]], ...]) -> DropLists:
+    return DropLists([_read(path) for path, _ in stamped])
 
 
 def _read(path: str) -> tuple[str, np.ndarray]:
@@ -98,6 +103,8 @@ def _read(path: str) -> tuple[str, np.ndarray]:
             table = pa.ipc.open_file(stream).read_all()
         reason = (table.schema.metadata or {})[_REASON].decode()
         keys = table.column("key").combine_chunks()
+    except TransientError:
+        raise
     except (OSError, pa.ArrowException, KeyError) as error:
         raise PreprocessingError(
             f"{path} is not a drop list ({error}); write one with python -m preprocessing.near_duplicates."

@@ -36,6 +36,10 @@ def read_documents(split: Split, options: DocumentOptions, tally: Tally) -> Iter
         try:
             if piece.start == piece.end:
                 check_file(piece.source, piece.path, piece.file)
+                raise PreprocessingError(
+                    f"--{piece.source} {piece.path} could not be used when the build was planned, and can now; build "
+                    "into another --output."
+                )
             for raw in reader_of(piece.source)(piece, options, tally):
                 document = steps.document(piece, raw, tally)
                 if document is not None:

@@ -23,7 +23,7 @@ _BUSY_SHARE = 0.02  # of the time, at most, goes into counting: a folder may hol
 
 @dataclass(frozen=True)
 class Phase:
-    """One half of a build: `name`, and for each of its pieces of work its key and bytes; the file of a finished one."""
+    """One step of a job: `name`, and for each of its pieces of work its key and bytes; the file of a finished one."""
 
     name: str
     bytes_of: Mapping[str, int]

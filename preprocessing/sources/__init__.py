@@ -21,5 +21,6 @@ __all__ = [
     "seeking",
     "split",
     "stored_stream",
+    "threads",
     "wikipedia",
 ]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import xxhash
 
 from preprocessing.atomic_file import replacing
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.sources.input_files import InputFile, unreadable
 from preprocessing.sources.split import Split
 from preprocessing.sources.threads import in_threads
@@ -44,6 +44,18 @@ def content_hash(path: str | Location, start: int = 0, end: int | None = None) -
             digest.update(block)
             left -= len(block)
     return digest.hexdigest()
+
+
+def stamp(path: str | Location) -> tuple[int, int]:
+    """Size and time (ns) of a file, (-1, -1) where there is none: what is kept of its content holds while these do.
+
+    A worker's process may live longer than a build, and the next one may find another file under the same name.
+    """
+    try:
+        found = status(path)
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
 
 
 @dataclass
@@ -108,8 +120,9 @@ def with_content(pieces: list[Split], skip_bad_files: bool) -> tuple[list[Split]
     for piece in pieces:
         result = piece.content or found.get(_range(piece), "")
         if isinstance(result, OSError):
-            if not skip_bad_files:
-                faults.append(unreadable(piece.source, piece.path, result))
+            fault = unreadable(piece.source, piece.path, result)
+            if not skip_bad_files or isinstance(fault, TransientError):
+                faults.append(fault)
             result = ""
         hashed.append(replace(piece, content=result))
     return hashed, faults

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from preprocessing.errors import PreprocessingError, of_system, raise_all
+from preprocessing.errors import PreprocessingError, TransientError, of_system, raise_all
 from preprocessing.sources.patterns import expand, files_below, is_folder
 from preprocessing.storage import is_remote, open_file, status
 
@@ -36,7 +36,7 @@ def find_input_files(source: str, patterns: Iterable[str], *, skip_bad_files: bo
             try:
                 found = check_file(source, path, name)
             except PreprocessingError as fault:
-                if not skip_bad_files:
+                if not skip_bad_files or isinstance(fault, TransientError):
                     faults.append(fault)
                 found = InputFile(path, name, 0)
             other = by_name.setdefault(name, found)
@@ -72,6 +72,12 @@ def _is_one_file(path: str, other: str) -> bool:
 
 def check_file(source: str, path: str, name: str) -> InputFile:
     """The file, if there is one that holds something and can be opened; PreprocessingError, one sentence, if not."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:  # outputs name it
+        raise PreprocessingError(
+            f"--{source} {path!a}: the file's name is not UTF-8; rename it, leave it out, or pass --skip-bad-files."
+        ) from error
     try:
         found = status(path)
         if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for its other end

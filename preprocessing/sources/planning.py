@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from preprocessing.errors import PreprocessingError, printable, raise_all
+from preprocessing.errors import PreprocessingError, TransientError, printable, raise_all
 from preprocessing.sources.decompression import detect_compression
 from preprocessing.sources.identity import KnownInputs, with_content
 from preprocessing.sources.input_files import InputFile, find_input_files, unreadable
@@ -49,6 +49,8 @@ def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES, known: Kno
     Raises PreprocessingError for inputs that are missing, empty, folders, unreadable or named like another (all files
     that are bad are named at once), and when there is no input at all.
     """
+    if split_bytes < 1:
+        raise PreprocessingError(f"--split-bytes {split_bytes}: must be at least 1.")
     pieces: list[Split] = []
     faults: list[PreprocessingError] = []
     files = [
@@ -66,7 +68,8 @@ def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES, known: Kno
     for (source, file), found in zip(files, in_threads(cut, files), strict=True):
         if isinstance(found, list):
             pieces += found
-        elif inputs.skip_bad_files:  # the reader meets the same fault, and counts it
+        elif inputs.skip_bad_files and not isinstance(found, TransientError):
+            # The reader meets the same fault, and counts it; what may pass by itself it might not meet.
             pieces.append(Split(source, file.path, file.name, 0, file.size))
         else:
             faults.append(found)

@@ -14,7 +14,11 @@ from preprocessing.errors import PreprocessingError, TransientError, printable
 _NOT_FOUND, _DENIED = (404,), (401, 403)
 _BUSY = (408, 425, 429)
 _SERVER_ERROR = 500
-_NO_KEYS = re.compile(r"unable to locate credentials|partial credentials|default credentials", re.IGNORECASE)
+_NO_KEYS = re.compile(
+    r"unable to locate credentials|partial credentials|default credentials|token for|invalid_grant|"
+    r"\.json was not found",
+    re.IGNORECASE,
+)
 _IS_MISSING = re.compile(r"not found|does not exist", re.IGNORECASE)
 _NO_ANSWER = re.compile(r"could not connect|connection|timed? ?out|timeout|temporary failure|reset|endpoint url", re.I)
 

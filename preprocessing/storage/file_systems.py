@@ -93,11 +93,19 @@ def files_with(folder: str, head: str = "", limit: int | None = None) -> Iterato
             return
         [result] = systems.match([f"{prefix}{head}**"], None if limit is None else [limit])
         # An object whose name ends in a slash is how consoles show an empty folder.
-        yield from (_remote_file(m) for m in result.metadata_list if not m.path.endswith("/"))
+        for metadata in result.metadata_list:
+            if not metadata.path.endswith("/"):
+                if "//" in metadata.path.partition("://")[2]:
+                    raise PreprocessingError(
+                        f"{metadata.path}: a name with an empty part would be taken for another; rename it."
+                    )
+                yield _remote_file(metadata)
 
 
 def delete(address: str) -> None:
     """Removes a file. FileNotFoundError where there is none."""
+    if _PATTERN_CHARACTERS & set(address):
+        raise PreprocessingError(f"{address}: Beam would take the name for a pattern; rename it.")
     status_of(address)  # Beam would remove a folder with all that is in it
     with told(address):
         _file_systems(address).delete([address])
@@ -134,10 +142,10 @@ def _write(systems: Any, source: BinaryIO, address: str) -> None:
     stream = systems.create(address, compression_type=_RAW)
     try:
         shutil.copyfileobj(source, stream, _COPY_BYTES)
+        stream.close()
     except BaseException:
         _abandon(stream)
         raise
-    stream.close()
 
 
 def _abandon(stream: Any) -> None:

@@ -65,9 +65,10 @@ def arrow_source(path: str | Location) -> "Iterator[pa.NativeFile]":
             yield source
         return
     with open_file(path) as stream:
-        head = stream.read(_LOADED_BYTES)
-        if len(head) < _LOADED_BYTES:
-            yield pa.BufferReader(head)
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        if size <= _LOADED_BYTES:
+            yield pa.BufferReader(stream.read())
         else:
             with pa.PythonFile(stream, "r") as source:
                 yield source

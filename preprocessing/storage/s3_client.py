@@ -1,13 +1,13 @@
 """Two things that Beam's client of S3 lacks: it is made once a process, and says at once that it cannot work."""
 
-import functools
 import threading
 from typing import Any
 
 from preprocessing.storage.options import StorageOptions, current_options, pipeline_options
 
 _NOT_FOUND = 404
-_lock = threading.Lock()
+_lock, _sharing = threading.Lock(), threading.Lock()
+_is_shared: list[bool] = []
 _made: dict[str, Any] = {}
 """The options of the client that was made last, and that client."""
 
@@ -39,13 +39,19 @@ def _check(bucket: str, prefix: str, options: StorageOptions) -> None:
             raise
 
 
-@functools.cache
 def share_client() -> None:
     """Beam makes a client for every single operation; from now on each takes over the connections of the first.
 
     Without this a question about a small file took some fifty times as long on a busy machine, most of it to make the
     client (`python -m benchmarks.remote_files`).
     """
+    with _sharing:
+        if not _is_shared:
+            _share()
+            _is_shared.append(True)
+
+
+def _share() -> None:
     from apache_beam.io.aws.clients.s3 import boto3_client
 
     of_beam = boto3_client.Client

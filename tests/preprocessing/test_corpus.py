@@ -4,7 +4,7 @@ import gzip
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +14,6 @@ import pytest
 from preprocessing import contamination, explain, near_duplicates, pipeline, vocabulary
 from preprocessing.build import folder as build_folder
 from preprocessing.build.configuration import count_buckets
-from preprocessing.build.extract import loaded_tokenizer
 from preprocessing.corpus import run
 from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
@@ -81,12 +80,9 @@ def corpus(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Pictures would take most of the time; a tokenizer is kept by its path."""
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would take most of the time."""
     monkeypatch.setattr(build_folder, "write_report", lambda manifest, folder: None)
-    loaded_tokenizer.cache_clear()
-    yield
-    loaded_tokenizer.cache_clear()
 
 
 def read(inputs: InputOptions) -> tuple[list[Document], Tally]:

@@ -19,7 +19,6 @@ import pytest
 from preprocessing import folder_lock
 from preprocessing.build import folder as build_folder
 from preprocessing.build import gather, graph, partitions
-from preprocessing.build.extract import loaded_tokenizer
 from preprocessing.build.references import read_sidecar
 from preprocessing.documents.drop_lists import document_key, write_drop_list
 from preprocessing.jobs import runners, steps
@@ -67,7 +66,6 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def build_shards(inputs: Path, tmp_path: Path, no_pictures: None) -> Build:
     def call(*options: str, output: Path | None = None) -> int:
-        loaded_tokenizer.cache_clear()
         source = (
             ()
             if any(option.startswith("--sentences") for option in options)

@@ -18,7 +18,6 @@ import zstandard
 from preprocessing import contamination, corpus, explain, export, inspect, near_duplicates, report, verify, vocabulary
 from preprocessing.build import buckets, gather, partitions
 from preprocessing.build import folder as build_folder
-from preprocessing.build.extract import loaded_tokenizer
 from preprocessing.documents.drop_lists import document_key, write_drop_list
 from preprocessing.pipeline import run
 from preprocessing.shards import ShardSet
@@ -139,7 +138,6 @@ def build(inputs: Path, bucket) -> Build:
     bucket.put_folder(inputs, "in")
 
     def call(*options: str, output: str | None = None) -> int:
-        loaded_tokenizer.cache_clear()
         place = bucket.address("in")
         return run([*arguments(place, output or bucket.address("out")), *SMALL, *bucket.options, *options])
 
@@ -259,7 +257,7 @@ def test_a_file_that_changes_while_it_is_read(
         return whole(stream)
 
     monkeypatch.setattr(StoredStream, "read", read)
-    monkeypatch.setattr(identity, "status", lambda path: type("Found", (), {"st_mtime_ns": 1}))
+    monkeypatch.setattr(identity, "status", lambda path: type("Found", (), {"st_mtime_ns": 1, "st_size": 1}))
     assert "l.txt was changed while it was read" in refused(capsys, build())
     assert changed
 
@@ -325,7 +323,6 @@ def test_a_parsed_corpus(
     split = ("--split-bytes", "9000")
     assert corpus.run([*raw, "--output", bucket.address("corpus"), *split, *bucket.options]) == 0
     assert corpus.run([*raw, "--output", bucket.address("corpus"), *split, *bucket.options]) == 0
-    loaded_tokenizer.cache_clear()
     small = [word for word in SMALL if word not in split]
     assert run(["--corpus", bucket.address("corpus"), *rest, *small, *bucket.options]) == 0
     shards = {name: content for name, content in remote(bucket).items() if name.startswith(("train/", "documents/"))}

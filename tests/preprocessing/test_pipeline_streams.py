@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from preprocessing.build import folder as build_folder
-from preprocessing.build.extract import loaded_tokenizer
 from preprocessing.pipeline import run
 from preprocessing.shards.reader import ShardSet
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS
@@ -56,7 +55,6 @@ def test_the_same_shards_however_a_stream_is_cut(
     path = tmp_path / "text.z"
     path.write_bytes(compress(text.read_bytes()))
     for name, split_bytes in (("cut", 16_384), ("whole", 1 << 40)):
-        loaded_tokenizer.cache_clear()
         assert run(options(path, text.with_name("vocab.txt"), tmp_path / name, split_bytes)) == 0
     splits = [len(list((tmp_path / name / "intermediate").glob("split-*.json"))) for name in ("cut", "whole")]
     assert splits[0] > 3

@@ -197,7 +197,7 @@ def test_the_same_shards_twice(shards: Path, tmp_path: Path, spelling: str, caps
         (tmp_path / other).symlink_to(shards)
     if other == "copy":
         (tmp_path / other).mkdir()
-        for file in ("manifest.json", "tokenizer"):
+        for file in ("manifest.json", "manifest", "tokenizer"):
             (tmp_path / other / file).symlink_to(shards / file)
     recipe = written(tmp_path / "recipe.toml", shards, "data.shards", f'["{shards}", "{other}"]')
     said = refused(recipe, capsys)

@@ -6,7 +6,7 @@ Importing this module imports Beam, which takes seconds. Workers import these cl
 from collections.abc import Iterator
 
 import apache_beam as beam
-from apache_beam.pvalue import PBegin, PCollection
+from apache_beam.pvalue import PCollection
 
 from preprocessing.build.corpus.folder import ParseJob
 from preprocessing.build.metrics import count_tally
@@ -16,27 +16,29 @@ from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.jobs.failures import has_failed, note_failures
 from preprocessing.jobs.runners import quiet
 from preprocessing.jobs.splits import read_split
-from preprocessing.jobs.steps import Numbers
+from preprocessing.jobs.steps import Step
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 
 
+def parse_steps(splits: int, job: ParseJob) -> list[Step]:
+    """The one step of a parse. `splits` is how many there are in the job's file of splits."""
+    return [Step("ParseSplits", ParseSplits(job), splits)]
+
+
 class ParseSplits(beam.PTransform):
-    """The number (int) of every split whose documents lie in the job's folder; `splits` are in the job's file of them.
+    """Every split's documents in a file of the job's folder: the split's number when they are written.
 
     A split that is there already is not read again. What only the user can mend is noted in the folder, and gives no
     number; from then on no split is begun.
     """
 
-    def __init__(self, splits: int, job: ParseJob) -> None:
+    def __init__(self, job: ParseJob) -> None:
         super().__init__()
-        self._splits = splits
         self._job = job
 
-    def expand(self, start: PBegin) -> PCollection[int]:
-        return (
-            start | "Numbers" >> Numbers(self._splits) | "Parse" >> beam.ParDo(_Parse(self._job)).with_output_types(int)
-        )
+    def expand(self, splits: PCollection[int]) -> PCollection[int]:
+        return splits | "Parse" >> beam.ParDo(_Parse(self._job)).with_output_types(int)
 
 
 class _Parse(beam.DoFn):

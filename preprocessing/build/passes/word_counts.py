@@ -2,9 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import xxhash
 
@@ -14,6 +14,8 @@ from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import faults_in, read_documents
 from preprocessing.jobs.failures import unless_failed
 from preprocessing.jobs.runners import quiet
+from preprocessing.jobs.splits import read_split
+from preprocessing.sources.parsed_corpus import CORPUS_VERSION
 from preprocessing.sources.split import Split
 from preprocessing.storage import Location, StorageOptions, current_options
 from preprocessing.tally import Tally
@@ -21,7 +23,7 @@ from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
 from preprocessing.tokens.vocabulary_training import VocabularyOptions
 
 if TYPE_CHECKING:
-    import apache_beam as beam
+    from preprocessing.jobs.steps import Step
 
 # A split's word counts are pruned to this many words, so that memory does not grow with the corpus; rarer words do
 # not decide a vocabulary of some ten thousand pieces.
@@ -46,24 +48,26 @@ class CountJob:
     def intermediate(self) -> Location:
         return self.folder / "intermediate"
 
+    @property
+    def splits_path(self) -> Location:
+        """The file of all splits."""
+        return self.intermediate / "splits.arrow"
+
     def counts_path(self, split: Split) -> Location:
-        identity = f"{split.key} {self.source_identity} {self.share} {self.normaliser()}"
+        identity = f"{CORPUS_VERSION} {split.key} {self.source_identity} {self.share} {self.normaliser()}"
         return self.intermediate / f"words-{xxhash.xxh3_64_hexdigest(identity.encode())}.json"
 
     def normaliser(self) -> tuple[bool, bool, bool | None]:
         return not self.options.cased, self.options.separate_chinese, self.options.keep_accents
 
 
-def add_graph(pipeline: "beam.Pipeline", splits: Sequence[Split], job: CountJob) -> None:
-    """Counts the words of every split; the counts go through files."""
-    import apache_beam as beam  # late: see jobs/runners.py
+def count_steps(splits: int, job: CountJob) -> "list[Step]":
+    """The one step: counts the words of every split in the job's file of splits; the counts go through files."""
+    import apache_beam as beam  # late: seconds
 
-    _ = (
-        pipeline
-        | "Splits" >> beam.Create([split.to_json() for split in splits])
-        | "Spread" >> beam.Reshuffle()
-        | "Count" >> beam.Map(_count, job=job).with_output_types(int)
-    )
+    from preprocessing.jobs.steps import Step
+
+    return [Step("CountWords", "Count" >> beam.Map(_count, job=job).with_output_types(int), splits)]
 
 
 def count_words(documents: Iterator[Document], job: CountJob) -> Counter[str]:
@@ -92,10 +96,10 @@ def count_words(documents: Iterator[Document], job: CountJob) -> Counter[str]:
     return counts
 
 
-def _count(split_data: dict[str, Any], job: CountJob) -> int:
+def _count(number: int, job: CountJob) -> int:
     quiet()
     job.storage.apply()
-    split = Split.from_json(split_data)
+    split = read_split(job.splits_path, number)
     path = job.counts_path(split)
 
     def count() -> None:
@@ -104,7 +108,7 @@ def _count(split_data: dict[str, Any], job: CountJob) -> int:
 
     if not path.is_file():
         unless_failed(job.intermediate, count, lambda: faults_in(split, job.source))
-    return 1
+    return number
 
 
 def prune(counts: Counter[str], limit: int) -> None:

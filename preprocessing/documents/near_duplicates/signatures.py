@@ -1,4 +1,4 @@
-"""MinHash signatures of a split's documents, written to one file: the parallel half of near-duplicate removal.
+"""MinHash signatures of a split's documents, written to one file: the first step of finding near-duplicates.
 
 `rensa` (MIT, Rust) computes them: several times as fast as `datasketch`, without further dependencies, and its
 estimates have the error that theory gives for the number of permutations (a test checks that). It is an optional

@@ -6,7 +6,7 @@ import pytest
 
 from preprocessing.build.buckets import BucketResult, build_bucket, read_result
 from preprocessing.build.configuration import BuildConfiguration, Job
-from preprocessing.build.extract import loaded_tokenizer, write_batches
+from preprocessing.build.extract import write_batches
 from preprocessing.build.references import BatchReference
 from preprocessing.documents.document import Document
 from preprocessing.examples.options import ExampleOptions
@@ -43,7 +43,6 @@ def make_job(folder: Path, tokenizer: Tokenizer, **examples: object) -> Job:
         tokenizer_fingerprint=tokenizer.fingerprint,
         buckets=1,
     )
-    loaded_tokenizer.cache_clear()
     tokenizer.save(folder / "tokenizer")
     return Job(folder, configuration, configuration.hash, "inputs")
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -6,9 +7,10 @@ import pytest
 from preprocessing.build import extract
 from preprocessing.build.configuration import BuildConfiguration, Job
 from preprocessing.build.exact_duplicates import content_key
-from preprocessing.build.extract import extract_split, write_batches
+from preprocessing.build.extract import extract_split, loaded_tokenizer, write_batches
 from preprocessing.build.references import read_sidecar
 from preprocessing.documents.document import Document
+from preprocessing.errors import PreprocessingError
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
@@ -132,3 +134,13 @@ def test_a_split_is_extracted_once(tmp_path: Path, tokenizer: Tokenizer) -> None
     job.split_path(split.key, ".json").unlink()
     assert extract_split(split, job).to_json() == tally.to_json()
     assert read_sidecar(job.split_path(split.key, ".json")) == sidecar
+
+
+def test_a_process_that_outlives_a_build_takes_the_next_one_s_tokenizer(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    """As a worker of a Dask cluster does, when a folder is removed and built again with another vocabulary."""
+    job = make_job(tmp_path, tokenizer)
+    assert loaded_tokenizer(job).fingerprint == tokenizer.fingerprint
+    other = build({piece: index for index, piece in enumerate([*PIECES, "birds"])}, lowercase=True)
+    with pytest.raises(PreprocessingError, match="does not hold the tokenizer that the build was started with"):
+        loaded_tokenizer(replace(job, configuration=make_job(tmp_path / "x", other).configuration))
+    assert loaded_tokenizer(make_job(tmp_path, other)).fingerprint == other.fingerprint

@@ -5,11 +5,13 @@ import pytest
 
 from preprocessing.build import gather, partitions
 from preprocessing.build.configuration import BuildConfiguration, Job
-from preprocessing.build.extract import loaded_tokenizer, write_batches
+from preprocessing.build.extract import write_batches
 from preprocessing.build.gather import gather_partition
 from preprocessing.build.references import read_batches, read_sidecar, references_of_bucket, write_sidecar
 from preprocessing.documents.document import Document
 from preprocessing.errors import PreprocessingError
+from preprocessing.jobs.splits import write_splits
+from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
 
@@ -24,8 +26,8 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
     tokenizer = build({piece: index for index, piece in enumerate([*SPECIAL_TOKENS, "a", "b"])}, lowercase=True)
     configuration = BuildConfiguration(tokenizer_fingerprint=tokenizer.fingerprint, buckets=BUCKETS)
     job = Job(tmp_path, configuration, configuration.hash, "inputs")
-    loaded_tokenizer.cache_clear()
     tokenizer.save(job.tokenizer_path)
+    write_splits(job.splits_path, [Split("books", "", f"{split}", 0, 1) for split in range(3)])
     for split in range(3):
         documents = [Document("books", f"{split}", f"{n}", "", ("a " * (n + 1), "b " * split)) for n in range(50)]
         target = job.split_path(f"{split:032x}", ".arrow")

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from preprocessing.documents.decontamination import Decontaminator
 from preprocessing.documents.document import Document
 from preprocessing.documents.drop_lists import document_key, load_drop_lists, write_drop_list
-from preprocessing.documents.options import CleaningOptions, DocumentOptions
+from preprocessing.documents.options import CleaningOptions, DecontaminationOptions, DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.options import InputOptions, LimitOptions, RecordOptions
@@ -380,3 +381,14 @@ def test_a_file_that_grows_while_it_is_read_is_noticed(tmp_path: Path) -> None:
     for skip in (False, True):
         with pytest.raises(PreprocessingError, match=r"--sentences .*a\.txt was changed while it was read"):
             list(read_documents(split, DocumentOptions(skip_bad_files=skip), Tally()))
+
+
+def test_a_process_that_outlives_a_build_reads_lists_and_evaluation_files_again(tmp_path: Path) -> None:
+    listed, evaluation = tmp_path / "drop.arrow", tmp_path / "dev.txt"
+    options = DecontaminationOptions(files=(str(evaluation),), ngram_words=3)
+    for number, word in enumerate(("first", "second")):
+        write_drop_list(listed, word, [bytes([number]) * 16])
+        evaluation.write_text(f"one two {word}")
+        os.utime(evaluation, ns=(number, number))
+        assert load_drop_lists((str(listed),)).reason(bytes([number]) * 16) == word
+        assert Decontaminator.load(options).matches([f"one two {word}"])

@@ -4,7 +4,7 @@ import pytest
 
 from preprocessing.errors import PreprocessingError
 from preprocessing.jobs import splits as module
-from preprocessing.jobs.splits import read_split, write_splits
+from preprocessing.jobs.splits import count_splits, read_split, write_splits
 from preprocessing.sources.split import Split
 
 
@@ -13,6 +13,7 @@ def test_every_split_is_read_by_its_number(tmp_path: Path, monkeypatch: pytest.M
     splits = [Split("books", f"/{n}", f"b{n}", n, n + 1, more=(Split("books", "/m", "ü", 0, 9),)) for n in range(8)]
     write_splits(tmp_path / "x.arrow", splits)
     assert [read_split(tmp_path / "x.arrow", number) for number in range(8)] == splits
+    assert count_splits(tmp_path / "x.arrow") == 8
 
 
 @pytest.mark.parametrize("content", [None, b"", b"ARROW1\0\0 something else"])
@@ -21,6 +22,8 @@ def test_a_missing_or_damaged_file_is_named(tmp_path: Path, content: bytes | Non
         (tmp_path / "x.arrow").write_bytes(content)
     with pytest.raises(PreprocessingError, match=r"x\.arrow is missing or damaged"):
         read_split(tmp_path / "x.arrow", 0)
+    with pytest.raises(PreprocessingError, match=r"x\.arrow is missing or damaged"):
+        count_splits(tmp_path / "x.arrow")
 
 
 def test_a_number_beyond_the_end_is_refused(tmp_path: Path) -> None:

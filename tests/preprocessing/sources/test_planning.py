@@ -1,4 +1,5 @@
 import bz2
+import errno
 import gzip
 import itertools
 import json
@@ -10,7 +11,7 @@ import pytest
 
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.sources.input_files import find_input_files
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
@@ -215,3 +216,41 @@ def test_bad_files_are_skipped_and_counted_when_asked(tmp_path: Path) -> None:
     for index, message in ((0, "1-empty.txt is an empty file"), (2, "NUL byte at offset 4")):
         with pytest.raises(PreprocessingError, match=message):
             list(read_documents(splits[0].pieces()[index], DocumentOptions(), Tally()))
+
+
+@pytest.mark.parametrize("place", ["input_files.status", "planning.detect_compression", "identity.content_hash"])
+def test_trouble_that_may_pass_makes_no_bad_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """With --skip-bad-files a good file would be left out, and nobody would hear of it."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ESTALE, "stale")
+
+    write(tmp_path / "a.jsonl", '{"text": "something"}\n')
+    monkeypatch.setattr(f"preprocessing.sources.{place}", fail)
+    with pytest.raises(TransientError, match=r"a\.jsonl cannot be read"):
+        plan_splits(InputOptions(jsonlines=(str(tmp_path / "a.jsonl"),), skip_bad_files=True))
+
+
+def test_a_file_that_was_bad_and_is_good_now_is_not_passed_over(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", "")
+    (split,) = plan_splits(InputOptions(jsonlines=(str(path),), skip_bad_files=True))
+    write(path, '{"text": "something"}\n')
+    tally = Tally()
+    assert list(read_documents(split, DocumentOptions(skip_bad_files=True), tally)) == []
+    assert tally.dropped == {"bad_file": 1}
+    with pytest.raises(PreprocessingError, match="could not be used when the build was planned, and can now"):
+        list(read_documents(split, DocumentOptions(), Tally()))
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_splits_are_not_empty(tmp_path: Path, size: int) -> None:
+    path = write(tmp_path / "a.jsonl", '{"text": "something"}\n')
+    with pytest.raises(PreprocessingError, match=f"--split-bytes {size}: must be at least 1"):
+        plan_splits(InputOptions(jsonlines=(str(path),)), size)
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    write(Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff.txt")), "text")
+    with pytest.raises(PreprocessingError, match="the file's name is not UTF-8; rename it") as refused:
+        plan_splits(InputOptions(books=(str(tmp_path / "*.txt"),)))
+    str(refused.value).encode()

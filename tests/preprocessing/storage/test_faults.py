@@ -42,6 +42,8 @@ class BeamError(OSError):
         (LibraryError("Forbidden", 403), errno.EACCES, False, "access is denied (Forbidden); check the keys"),
         (LibraryError("Unable to locate credentials"), errno.EACCES, False, "no keys were found (Unable"),
         (LibraryError("Your default credentials were not found."), errno.EACCES, False, "no keys were found"),
+        (LibraryError("Token for default does not exist"), errno.EACCES, False, "no keys were found (Token"),
+        (LibraryError("File /k.json was not found."), errno.EACCES, False, "no keys were found (File"),
         (LibraryError("Service Unavailable", 503), errno.EREMOTEIO, True, "the storage service fails (Service"),
         (
             LibraryError("Slow down", 429),

@@ -1,9 +1,12 @@
 """Reading and writing through Beam's file systems, and what is said when that fails."""
 
 import errno
+import gc
 import io
 import random
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,47 @@ def test_an_interrupted_upload_leaves_what_was_there(bucket) -> None:
             file_systems._put(Interrupted(b"x" * (4 * PART)), bucket.address(name))
     assert bucket.names() == ["old"]
     assert bucket.get("old") == b"before"
+
+
+def test_an_upload_whose_end_fails_is_not_completed_later(bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beam's stream would try again when it is collected, with its last part twice."""
+    from apache_beam.io.aws import s3io
+
+    ends: list[bool] = []
+    of_beam = s3io.S3Uploader.finish
+
+    def finish(uploader: object) -> None:
+        ends.append(True)
+        if len(ends) == 1:
+            raise ConnectionError("lost")
+        of_beam(uploader)
+
+    monkeypatch.setattr(s3io.S3Uploader, "finish", finish)
+    with pytest.raises(OSError, match="does not answer"):
+        put_bytes(b"hello", bucket.address("x"))
+    gc.collect()
+    assert len(ends) == 1
+    assert bucket.names() == []
+
+
+def test_a_name_with_an_empty_part_is_refused(bucket) -> None:
+    bucket.put("d/a//x.txt", b"x")
+    with pytest.raises(PreprocessingError, match="a name with an empty part would be taken for another; rename it"):
+        list(files_with(bucket.address("d")))
+
+
+def test_many_threads_share_one_client(bucket) -> None:
+    """In a process of its own, where nothing is shared yet."""
+    code = (
+        "import sys, threading; sys.setswitchinterval(1e-6)\n"
+        "from apache_beam.io.aws.clients.s3 import boto3_client\n"
+        "from preprocessing.storage.s3_client import share_client\n"
+        "threads = [threading.Thread(target=share_client) for _ in range(8)]\n"
+        "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n"
+        "print([base.__name__ for base in boto3_client.Client.__mro__].count('SharedClient'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "1\n"
 
 
 class OfGoogle:

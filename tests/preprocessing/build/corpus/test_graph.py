@@ -15,6 +15,7 @@ from preprocessing.documents.parsed_documents import read_parsed, sidecar_hash
 from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.jobs.failures import has_failed, raise_failures
 from preprocessing.jobs.splits import write_splits
+from preprocessing.jobs.steps import Numbers
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split
@@ -47,7 +48,7 @@ def texts(job: ParseJob, split: Split) -> list[tuple[str, ...]]:
 def test_splits_become_files_of_documents(splits: list[Split], job: ParseJob) -> None:
     assert len(splits) > 2
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        numbers = pipeline | ParseSplits(len(splits), job)
+        numbers = pipeline | Numbers(len(splits)) | ParseSplits(job)
         assert numbers.element_type is int
         assert_that(numbers, equal_to(range(len(splits))))
     assert [text for split in splits for text in texts(job, split)] == [
@@ -59,7 +60,7 @@ def test_splits_become_files_of_documents(splits: list[Split], job: ParseJob) ->
 def test_the_runner_is_told_what_was_read(splits: list[Split], job: ParseJob) -> None:
     for _ in range(2):  # what was there already counts too
         pipeline = BeamTestPipeline(runner="FnApiRunner")
-        _ = pipeline | ParseSplits(len(splits), job)
+        _ = pipeline | Numbers(len(splits)) | ParseSplits(job)
         counters = pipeline.run().metrics().query()["counters"]
         found = {counter.key.metric.name: counter.committed for counter in counters}
         assert found["documents_in"] == found["documents_out"] == 6
@@ -93,13 +94,13 @@ def test_what_cannot_be_read_is_noted_and_nothing_new_is_begun(splits: list[Spli
     good = path.read_bytes()
     path.write_bytes(good.replace(b"sentence", b"senten\0e", 1))
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        assert_that(pipeline | ParseSplits(1, job), equal_to([]))
+        assert_that(pipeline | Numbers(1) | ParseSplits(job), equal_to([]))
     with pytest.raises(PreprocessingError, match=r"lines\.txt"):
         raise_failures(job.intermediate)
     assert not list((job.folder / "documents").iterdir())
     path.write_bytes(good)
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        assert_that(pipeline | ParseSplits(len(splits), job), equal_to([]))
+        assert_that(pipeline | Numbers(len(splits)) | ParseSplits(job), equal_to([]))
     assert not list((job.folder / "documents").iterdir())
 
 
