@@ -52,6 +52,22 @@ class Run:
         assert all(self.processes[rank].exitcode is not None for rank in chosen), self.said
         return [self.processes[rank].exitcode for rank in chosen]
 
+    def end_like_a_launcher(self, seconds: float = 20.0) -> None:
+        """After a rank was killed: ends those that wait for it before all have joined, as only launchers can.
+
+        They are told by their markers, with time for one that is just joining.
+        """
+        deadline = time.monotonic() + seconds
+        waiting = dict(enumerate(self.processes))
+        while waiting and time.monotonic() < deadline:
+            waiting = {rank: process for rank, process in waiting.items() if self._may_join(rank, process)}
+            time.sleep(0.05)
+        for process in waiting.values():
+            process.kill()
+
+    def _may_join(self, rank: int, process: Any) -> bool:
+        return process.is_alive() and not Path(f"{self.logs[rank]}.joined").exists()
+
     def until(self, condition: Callable[[], bool], seconds: float = 120.0) -> None:
         deadline = time.monotonic() + seconds
         while not condition():

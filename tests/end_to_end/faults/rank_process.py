@@ -27,11 +27,10 @@ import matplotlib.backends.backend_svg  # noqa: F401
 import torch
 import torch.utils.tensorboard
 
-import pretraining.run.pretrain  # noqa: F401
 from preprocessing import folder_lock
 from pretraining.data.examples import Examples
 from pretraining.main import main
-from pretraining.run import loop
+from pretraining.run import loop, pretrain
 
 
 def run_rank(environment: dict[str, str], arguments: list[str], log: str, faults: dict[str, Any]) -> None:
@@ -45,6 +44,7 @@ def run_rank(environment: dict[str, str], arguments: list[str], log: str, faults
     os.environ.update(environment)
     os.chdir(Path(__file__).parents[3])
     put_in(faults)
+    tell_when_joined(Path(f"{log}.joined"))
     code = 1
     try:
         code = main(arguments)
@@ -53,6 +53,18 @@ def run_rank(environment: dict[str, str], arguments: list[str], log: str, faults
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def tell_when_joined(marker: Path) -> None:
+    """Until all ranks have joined only a launcher hears of one that is killed; tests must know."""
+    whole = pretrain.start_processes
+
+    def start_processes(environment: Any) -> Any:
+        device = whole(environment)
+        marker.touch()
+        return device
+
+    pretrain.start_processes = start_processes
 
 
 def put_in(faults: dict[str, Any]) -> None:

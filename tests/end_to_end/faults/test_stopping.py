@@ -145,6 +145,7 @@ def test_twenty_random_kills(start: Any, helpers: Any, undisturbed: Path, tmp_pa
         if all(process.is_alive() for process in run.processes) and kills < 20:
             run.signal(signal.SIGKILL, *victims)
             kills += 1
+            run.end_like_a_launcher()
         codes = run.wait(90)
         if codes == [0, 0]:
             if kills >= 20:
