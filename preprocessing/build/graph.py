@@ -6,7 +6,7 @@ Composite transforms of parts that every runner does right; bulk goes through fi
 name, so they stand in a module and not in the file that is run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -18,11 +18,11 @@ from preprocessing.build.gather import gather_partition
 from preprocessing.build.metrics import count_examples, count_tally
 from preprocessing.build.references import references_of_bucket
 from preprocessing.documents.reading import faults_in
-from preprocessing.errors import PreprocessingError, TransientError
-from preprocessing.jobs.failures import has_failed, note_failures, noting_failure
+from preprocessing.jobs.failures import unless_failed
 from preprocessing.jobs.runners import quiet
 from preprocessing.jobs.splits import read_split
 from preprocessing.jobs.steps import Step
+from preprocessing.sources.split import Split
 
 
 def build_steps(splits: int, job: Job) -> list[Step]:
@@ -52,7 +52,7 @@ class GatherPartitions(beam.PTransform):
         self._job = job
 
     def expand(self, partitions: PCollection[int]) -> PCollection[int]:
-        return partitions | "Gather" >> beam.ParDo(_Gather(self._job)).with_output_types(int)
+        return partitions | "Gather" >> beam.ParDo(_Work(self._job, gather_partition)).with_output_types(int)
 
 
 class WriteShards(beam.PTransform):
@@ -63,49 +63,46 @@ class WriteShards(beam.PTransform):
         self._job = job
 
     def expand(self, buckets: PCollection[int]) -> PCollection[int]:
-        return buckets | "Write" >> beam.ParDo(_Write(self._job)).with_output_types(int)
+        return buckets | "Write" >> beam.ParDo(_Work(self._job, _write)).with_output_types(int)
 
 
-class _OfJob(beam.DoFn):
-    """A function of a number and a job, whose failures go into the job's folder. After one nothing new is begun."""
-
+class _Extract(beam.DoFn):
     def __init__(self, job: Job) -> None:
         self._job = job
 
     def process(self, number: int) -> Iterator[int]:
         quiet()
-        self._job.storage.apply()
-        if not has_failed(self._job.intermediate):
-            self.work(number, self._job)
+        job = self._job
+        job.storage.apply()
+        read: list[Split] = []  # empty where the split itself cannot be had: then there is nothing to look through
+
+        def extract() -> None:
+            read.append(read_split(job.splits_path, number))
+            count_tally(extract_split(read[0], job), read[0].size)
+
+        unless_failed(
+            job.intermediate,
+            extract,
+            lambda: [fault for split in read for fault in faults_in(split, job.configuration.source)],
+        )
         yield number
 
-    def work(self, number: int, job: Job) -> None:
-        raise NotImplementedError
+
+class _Work(beam.DoFn):
+    """`work` on a number and the job; after a failure nothing new is begun."""
+
+    def __init__(self, job: Job, work: Callable[[int, Job], None]) -> None:
+        self._job = job
+        self._work = work
+
+    def process(self, number: int) -> Iterator[int]:
+        quiet()
+        self._job.storage.apply()
+        unless_failed(self._job.intermediate, lambda: self._work(number, self._job))
+        yield number
 
 
-class _Extract(_OfJob):
-    def work(self, number: int, job: Job) -> None:
-        with noting_failure(job.intermediate):
-            split = read_split(job.splits_path, number)
-            try:
-                count_tally(extract_split(split, job), split.size)
-            except TransientError:
-                raise
-            except PreprocessingError as error:
-                faults = faults_in(split, job.configuration.source)
-                note_failures(job.intermediate, [fault for fault in faults if str(fault) != str(error)])
-                raise
-
-
-class _Gather(_OfJob):
-    def work(self, number: int, job: Job) -> None:
-        with noting_failure(job.intermediate):
-            gather_partition(number, job)
-
-
-class _Write(_OfJob):
-    def work(self, number: int, job: Job) -> None:
-        with noting_failure(job.intermediate):
-            references = references_of_bucket(number, job)
-            if references:
-                count_examples(build_bucket(number, references, job))
+def _write(bucket: int, job: Job) -> None:
+    references = references_of_bucket(bucket, job)
+    if references:
+        count_examples(build_bucket(bucket, references, job))

@@ -6,8 +6,7 @@ while one lies there, and the driver raises all of them at the end. What may pas
 raised, for the runner to try again.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
 import xxhash
 
@@ -28,17 +27,6 @@ def note_failures(folder: Location, faults: Iterable[PreprocessingError]) -> Non
             write_text(folder / _FOLDER / f"{xxhash.xxh3_64_hexdigest(text.encode())}.txt", text)
         except PreprocessingError:
             raise PreprocessingError(text) from None
-
-
-@contextmanager
-def noting_failure(folder: Location) -> Iterator[None]:
-    """What the block raises is written into `folder` and goes no further; what may pass by itself is raised."""
-    try:
-        yield
-    except TransientError:
-        raise
-    except PreprocessingError as error:
-        note_failures(folder, [error])
 
 
 def unless_failed(

@@ -12,8 +12,7 @@ from preprocessing.build.corpus.folder import ParseJob
 from preprocessing.build.metrics import count_tally
 from preprocessing.documents.parsed_documents import write_parsed
 from preprocessing.documents.reading import faults_in, read_documents
-from preprocessing.errors import PreprocessingError, TransientError
-from preprocessing.jobs.failures import has_failed, note_failures
+from preprocessing.jobs.failures import has_failed, unless_failed
 from preprocessing.jobs.runners import quiet
 from preprocessing.jobs.splits import read_split
 from preprocessing.jobs.steps import Step
@@ -66,12 +65,9 @@ def parse_split(split: Split, job: ParseJob) -> Tally | None:
     if done is not None:
         return Tally.from_json(done["tally"])
     tally = Tally()
-    try:
-        write_parsed(read_documents(split, job.options, tally), job.path(split), split.key, tally)
-    except TransientError:
-        raise
-    except PreprocessingError as error:
-        faults = faults_in(split, job.options)
-        note_failures(job.intermediate, [fault for fault in faults if str(fault) != str(error)] + [error])
-        return None
-    return tally
+    went_well = unless_failed(
+        job.intermediate,
+        lambda: write_parsed(read_documents(split, job.options, tally), job.path(split), split.key, tally),
+        lambda: faults_in(split, job.options),
+    )
+    return tally if went_well else None
