@@ -85,9 +85,9 @@ def measure(folder: Path, arguments: argparse.Namespace, beam_arguments: list[st
     job = Job(folder / "shards", configuration, configuration.hash, inputs_hash(splits))
     options = beam_options(beam_arguments, arguments, parser)
     counter = _count_opens()
-    with build_folder.lock(job) as held:
+    with build_folder.lock(job):
         build_folder.start(job, tokenizer, splits, size)
-        with build_folder.watch(job, splits, held):
+        with build_folder.watch(job, splits):
             run_steps(options, build_steps(len(splits), job))
         raise_failures(job.intermediate)
         ran = time.perf_counter()

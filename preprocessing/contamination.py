@@ -87,7 +87,7 @@ def find_contaminated(
     from preprocessing.build.passes.contamination import contamination_steps
     from preprocessing.jobs.steps import run_steps
 
-    with held_folder(output, _MARKER, _LOCK) as held:
+    with held_folder(output, _MARKER, _LOCK):
         identity = json.dumps([_FORMAT, CORPUS_VERSION, source_identity(source)], sort_keys=True)
         write_text(output / _MARKER, json.dumps({"identity": identity}) + "\n")
         folder = output / "splits" / xxhash.xxh3_64_hexdigest(identity.encode())
@@ -99,7 +99,7 @@ def find_contaminated(
         remove_own(job.folder, r"[0-9a-f]{32}\.json|splits\.arrow", temporary_only=True)
         write_splits(job.splits_path, splits)
         sizes = {split.key: split.size for split in splits}
-        with BuildWatch(job.folder, (Phase("compare", sizes, re.compile(r"([0-9a-f]{32})\.json")),), held):
+        with BuildWatch(job.folder, (Phase("compare", sizes, re.compile(r"([0-9a-f]{32})\.json")),)):
             run_steps(pipeline_options, contamination_steps(job))
         raise_failures(job.folder)
         return _write(splits, job, output)

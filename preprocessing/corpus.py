@@ -85,10 +85,10 @@ def parse(argv: Sequence[str]) -> str:
         from preprocessing.build.corpus.graph import parse_steps
         from preprocessing.jobs.steps import run_steps
 
-        with corpus_folder.lock(job) as held:
+        with corpus_folder.lock(job):
             if not corpus_folder.is_complete(job, splits):  # by another process, while this one waited
                 corpus_folder.start(job, splits, options.split_bytes)
-                with corpus_folder.watch(job, splits, held):
+                with corpus_folder.watch(job, splits):
                     run_steps(pipeline_options, parse_steps(len(splits), job))
                 raise_failures(job.intermediate)
                 return f"{job.folder}: {_summary(corpus_folder.finish(job, splits))}"

@@ -40,7 +40,6 @@ from preprocessing.documents.near_duplicates.signatures import NearDuplicateOpti
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
-from preprocessing.folder_lock import FolderLock
 from preprocessing.jobs.failures import forget_failures, raise_failures
 from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.jobs.splits import write_splits
@@ -50,7 +49,6 @@ from preprocessing.sources.options import InputOptions
 from preprocessing.sources.parsed_corpus import CORPUS_VERSION
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
-from preprocessing.storage import RemoteLock
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -76,7 +74,7 @@ def find_near_duplicates(
     from preprocessing.jobs.steps import run_steps
 
     ordered = sorted(splits, key=lambda split: split.key)
-    with held_folder(output, _MARKER, _LOCK) as held:
+    with held_folder(output, _MARKER, _LOCK):
         write_text(output / _MARKER, options.model_dump_json(indent=1) + "\n")
         job = _job(ordered, source, options, output)
         make_folder(job.folder)
@@ -85,7 +83,7 @@ def find_near_duplicates(
         remove_own(output, _OWN, temporary_only=True)
         remove_own(job.folder, rf"[0-9a-f]{{32}}\.arrow|{LINK_FILES}", temporary_only=True)
         write_splits(job.splits_path, ordered)
-        with _watch(job, ordered, held):
+        with _watch(job, ordered):
             run_steps(pipeline_options, near_duplicate_steps(job))
         raise_failures(job.folder)
         members = Members(job)
@@ -111,7 +109,7 @@ def _digest(data: object) -> str:
     return xxhash.xxh3_64_hexdigest(json.dumps(data, sort_keys=True).encode())
 
 
-def _watch(job: NearDuplicateJob, splits: Sequence[Split], held: FolderLock | RemoteLock) -> BuildWatch:
+def _watch(job: NearDuplicateJob, splits: Sequence[Split]) -> BuildWatch:
     """Tells how far the job is; the pieces of linking count alike."""
     total = sum(split.size for split in splits)
 
@@ -128,7 +126,6 @@ def _watch(job: NearDuplicateJob, splits: Sequence[Split], held: FolderLock | Re
             phase("copy their signatures", "members", job.parts),
             phase("compare", "pairs", job.ranges),
         ),
-        held,
     )
 
 

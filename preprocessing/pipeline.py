@@ -99,10 +99,10 @@ def build(argv: Sequence[str]) -> None:
         from preprocessing.build.graph import build_steps
         from preprocessing.jobs.steps import run_steps
 
-        with build_folder.lock(job) as held:
+        with build_folder.lock(job):
             if not build_folder.is_complete(job):  # by another process, while this one waited
                 build_folder.start(job, tokenizer, splits, options.split_bytes)
-                with build_folder.watch(job, splits, held):
+                with build_folder.watch(job, splits):
                     run_steps(pipeline_options, build_steps(len(splits), job))
                 raise_failures(job.intermediate)
                 manifest = build_folder.finish(job, splits, tokenizer, thresholds)

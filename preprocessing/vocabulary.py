@@ -30,7 +30,6 @@ from preprocessing.documents.identity import source_identity
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
-from preprocessing.folder_lock import FolderLock
 from preprocessing.jobs.failures import forget_failures, raise_failures
 from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.jobs.splits import write_splits
@@ -39,7 +38,7 @@ from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split
-from preprocessing.storage import Location, RemoteLock, location
+from preprocessing.storage import Location, location
 from preprocessing.tokens.tokenizer import Tokenizer
 from preprocessing.tokens.vocabulary_training import VocabularyOptions, train_wordpiece
 
@@ -85,13 +84,11 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Location]:
         share=min(1.0, options.sample_bytes / max(estimated_text_bytes(splits), 1.0)),
         source_identity=json.dumps(source_identity(source), sort_keys=True),
     )
-    with held_folder(job.folder, _MARKER, _LOCK) as held:
-        return _train(job, splits, pipeline_options, held), job.folder
+    with held_folder(job.folder, _MARKER, _LOCK):
+        return _train(job, splits, pipeline_options), job.folder
 
 
-def _train(
-    job: CountJob, splits: list[Split], pipeline_options: "PipelineOptions", held: FolderLock | RemoteLock
-) -> Tokenizer:
+def _train(job: CountJob, splits: list[Split], pipeline_options: "PipelineOptions") -> Tokenizer:
     from preprocessing.jobs.steps import run_steps  # imports Beam: seconds, and only if there is work
 
     settings = job.options.model_dump(exclude={"output"})
@@ -101,7 +98,7 @@ def _train(
     remove_own(job.intermediate, _INTERMEDIATE, temporary_only=True)
     write_splits(job.splits_path, splits)
     sizes = {job.counts_path(split).name: split.size for split in splits}
-    with BuildWatch(job.intermediate, (Phase("count words", sizes, re.compile(r"(words-[0-9a-f]{16}\.json)")),), held):
+    with BuildWatch(job.intermediate, (Phase("count words", sizes, re.compile(r"(words-[0-9a-f]{16}\.json)")),)):
         run_steps(pipeline_options, count_steps(len(splits), job))
     raise_failures(job.intermediate)
     counts: Counter[str] = Counter()

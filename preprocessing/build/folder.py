@@ -128,7 +128,7 @@ def start(job: Job, tokenizer: Tokenizer, splits: Sequence[Split], split_bytes: 
     tokenizer.save(job.tokenizer_path)
 
 
-def watch(job: Job, splits: Sequence[Split], held: FolderLock | RemoteLock) -> BuildWatch:
+def watch(job: Job, splits: Sequence[Split]) -> BuildWatch:
     """Tells how far the build is; buckets count alike, as nobody knows their sizes yet."""
     total = sum(split.size for split in splits)
 
@@ -139,7 +139,7 @@ def watch(job: Job, splits: Sequence[Split], held: FolderLock | RemoteLock) -> B
     extract = Phase("extract", {s.key: s.size for s in splits}, re.compile(rf"split-([0-9a-f]{{32}})-{job.mark}\.json"))
     gather = () if job.partitions.direct else (numbered("gather", "partition", job.partitions.count),)
     build = numbered("build shards", "bucket", job.configuration.buckets)
-    return BuildWatch(job.intermediate, (extract, *gather, build), held)
+    return BuildWatch(job.intermediate, (extract, *gather, build))
 
 
 def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: ThresholdOptions) -> Manifest:

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Self
 
-from preprocessing.folder_lock import FolderLock
-from preprocessing.storage import Location, RemoteLock
+from preprocessing.storage import Location
 
 LINE_SECONDS = 60.0  # between two lines where there is no terminal
 _TERMINAL_SECONDS = 1.0
@@ -41,7 +40,6 @@ class BuildWatch:
 
     folder: Location
     phases: tuple[Phase, ...]
-    lock: FolderLock | RemoteLock
     stream: IO[str] = field(default_factory=lambda: sys.stderr)
 
     def __enter__(self) -> Self:
@@ -79,7 +77,6 @@ class BuildWatch:
         period = _TERMINAL_SECONDS if self._on_terminal() else LINE_SECONDS
         next_line = time.monotonic() + period
         while not self._ended.wait(min(period, 1.0)):
-            self.lock.touch()
             if time.monotonic() < next_line:
                 continue
             begun = time.monotonic()

@@ -95,9 +95,6 @@ class RemoteLock:
             if self._read().get("mark") == self._mark:
                 self.path.unlink(missing_ok=True)
 
-    def touch(self) -> None:
-        """Nothing: the marker is renewed by a thread of its own."""
-
     def _renew(self) -> None:
         while not self._ended.wait(RENEW_SECONDS):
             with suppress(OSError, PreprocessingError):  # the service may answer again the next time

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def test_held_and_given_back(tmp_path: Path) -> None:
             assert (held["host"], held["process"]) == (socket.gethostname(), os.getpid())
             lock.touch()
         assert lock.path.read_text() == ""
+
+
+def test_it_says_by_itself_that_its_holder_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the holder does meanwhile: only so is it not taken for dead on another host."""
+    monkeypatch.setattr(folder_lock, "TOUCH_SECONDS", 0.01)
+    touched = threading.Event()
+    lock = FolderLock(tmp_path, "run.lock", "leave it")
+    monkeypatch.setattr(lock, "touch", touched.set)
+    with lock:
+        assert touched.wait(60)
 
 
 def test_refused_while_its_holder_lives_and_taken_when_it_was_killed(tmp_path: Path) -> None:

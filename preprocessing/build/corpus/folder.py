@@ -119,11 +119,11 @@ def start(job: ParseJob, splits: Sequence[Split], split_bytes: int) -> None:
     write_splits(job.splits_path, splits)
 
 
-def watch(job: ParseJob, splits: Sequence[Split], held: FolderLock | RemoteLock) -> BuildWatch:
+def watch(job: ParseJob, splits: Sequence[Split]) -> BuildWatch:
     """Tells how far the parse is."""
     done = re.compile(r"split-([0-9a-f]{32})\.json")
     return BuildWatch(
-        job.folder / DOCUMENTS_FOLDER, (Phase("parse", {split.key: split.size for split in splits}, done),), held
+        job.folder / DOCUMENTS_FOLDER, (Phase("parse", {split.key: split.size for split in splits}, done),)
     )
 
 

@@ -135,5 +135,5 @@ def test_a_corpus_without_documents_is_refused(tmp_path: Path, splits: list[Spli
 
 def test_progress_counts_what_is_parsed(job: ParseJob, splits: list[Split]) -> None:
     job.path(splits[-1]).with_suffix(".json").unlink()
-    with corpus_folder.lock(job) as held, watch(job, splits, held) as seen:
+    with corpus_folder.lock(job), watch(job, splits) as seen:
         assert seen.line().startswith(f"parse: {len(splits) - 1} of {len(splits)}, ")
