@@ -16,7 +16,7 @@ COMMANDS = "(commands)"
 ORDER: dict[str, tuple[str, ...]] = {
     "preprocessing": (
         *("errors", "storage", "atomic_file", "folder_lock", "owned_folder", "arguments", "compiled", "tally"),
-        *("wikitext", "sources", "documents", "tokens", "examples", "shards", "jobs", "build", COMMANDS),
+        *("languages", "wikitext", "sources", "documents", "tokens", "examples", "shards", "jobs", "build", COMMANDS),
     ),
     "pretraining": (
         *("errors", "splitmix"),

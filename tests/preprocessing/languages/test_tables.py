@@ -1,0 +1,28 @@
+"""Every table is found by its code, and holds only sections that somebody reads."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from preprocessing.languages import LANGUAGES, section, tables
+
+
+def test_the_languages_of_first_class_have_tables() -> None:
+    assert set("en de fr es it pt nl pl ru uk sv da tr ja zh ko ar he fa hi".split()) <= LANGUAGES
+
+
+@pytest.mark.parametrize("code", sorted(LANGUAGES))
+def test_sections(code: str) -> None:
+    file = Path(tables.__file__).parent / f"{code}.toml"
+    assert set(tomllib.loads(file.read_text(encoding="utf-8"))) == {"writing", "wikitext", "sentences"}
+
+
+@pytest.mark.parametrize(("code", "name"), [("zh-hant", "Chinese"), ("simple", "English"), ("DE", "German")])
+def test_variants_share_a_table(code: str, name: str) -> None:
+    assert section(code, "writing")["name"] == name
+
+
+@pytest.mark.parametrize("code", ["xx", "../en", "en/../de", ""])
+def test_a_language_without_a_table_has_empty_sections(code: str) -> None:
+    assert section(code, "sentences") == {}
