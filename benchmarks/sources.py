@@ -52,7 +52,9 @@ def raw_paragraphs(inputs: InputOptions) -> list[list[str]]:
     options, tally = DocumentOptions(), Tally()
     pieces = [piece for split in plan_splits(inputs) for piece in split.pieces()]
     raw = (
-        read_books(piece, options, tally) if piece.source == "books" else read_articles(piece, options.wikitext, tally)
+        read_books(piece, options, tally)
+        if piece.source == "books"
+        else read_articles(piece, options.wikitext, tally, options.language)
         for piece in pieces
     )
     return [document.paragraphs for documents in raw for document in documents]

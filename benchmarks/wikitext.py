@@ -26,7 +26,7 @@ from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.decompression import detect_compression
 from preprocessing.sources.stored_stream import StoredStream
-from preprocessing.sources.wikipedia.head import read_namespaces
+from preprocessing.sources.wikipedia.head import read_head
 from preprocessing.sources.wikipedia.pages import Page, read_pages
 from preprocessing.wikitext import Site, WikitextOptions, extract
 from preprocessing.wikitext.links import is_hidden
@@ -53,7 +53,8 @@ def read_wikitext(dump: Path) -> Pages:
     """The wikitext of every article of a dump that is no redirect."""
     compression = detect_compression(str(dump))
     with StoredStream(str(dump), dump.name, compression) as stream:
-        site = Site.from_namespaces(read_namespaces(stream))
+        head = read_head(stream)
+    site = Site.from_namespaces(head.namespaces, head.language)
     with StoredStream(str(dump), dump.name, compression, 0, os.path.getsize(dump)) as stream:
         pages = [page for page in read_pages(stream, _OPTIONS.page_limit_bytes) if isinstance(page, Page)]
     return Pages(tuple(page.text() for page in pages if page.namespace == 0 and not page.is_redirect), site)

@@ -24,6 +24,7 @@ from preprocessing.build.corpus import folder as corpus_folder
 from preprocessing.build.corpus.folder import ParseJob
 from preprocessing.build.folder import with_absolute_paths
 from preprocessing.build.idle_options import idle_options
+from preprocessing.documents.identity import with_template_map
 from preprocessing.documents.options import DocumentOptions, ParseOptions
 from preprocessing.errors import PreprocessingError
 from preprocessing.jobs.failures import raise_failures
@@ -32,6 +33,7 @@ from preprocessing.sources.options import InputOptions, RawInputOptions
 from preprocessing.sources.parsed_corpus import ParsedCorpus
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES
+from preprocessing.sources.wikipedia.declared_language import language_warning
 from preprocessing.storage import location
 from preprocessing.tally import Tally
 
@@ -74,11 +76,14 @@ def parse(argv: Sequence[str]) -> str:
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
     options = build_model(RunOptions, known)
-    job = ParseJob(location(options.output).absolute(), build_model(DocumentOptions, known))
+    source = with_template_map(build_model(DocumentOptions, known))
+    job = ParseJob(location(options.output).absolute(), source)
     for sentence in idle_options(known):
         print(f"corpus: {sentence}.", file=sys.stderr)
     known_before = corpus_folder.known_inputs(job.folder, options.split_bytes) if options.trust_times else None
     found = plan_splits(build_model(InputOptions, known), options.split_bytes, known_before)
+    if warning := language_warning(found, source.language):
+        print(f"corpus: {warning}.", file=sys.stderr)
     splits = [with_absolute_paths(split) for split in found]
     if not corpus_folder.is_complete(job, splits):
         # They import Beam: seconds, and only if there is work.

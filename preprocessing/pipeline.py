@@ -34,6 +34,7 @@ from preprocessing.shards.thresholds import ThresholdOptions
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
+from preprocessing.sources.wikipedia.declared_language import language_warning
 from preprocessing.storage import location
 from preprocessing.tokens.tokenizer import Tokenizer
 from preprocessing.tokens.word_segmentation import load_word_segmenter
@@ -92,6 +93,8 @@ def build(argv: Sequence[str]) -> None:
     for sentence in idle_options(known):
         print(f"preprocessing: {sentence}.", file=sys.stderr)
     splits = plan_splits(build_model(InputOptions, known), options.split_bytes, inputs_before)
+    if warning := language_warning(splits, source.language):
+        print(f"preprocessing: {warning}.", file=sys.stderr)
     splits = [build_folder.with_absolute_paths(split) for split in splits]
     job, tokenizer = prepare(known, options, source, splits)
     if not build_folder.is_complete(job):

@@ -14,6 +14,9 @@ DROPPED = "dropped."
 SAMPLE_SIZE = 100
 LOST_TEMPLATES_KEPT = 1000
 OTHER_TEMPLATES = "(other)"
+# Of how many templates a tally says where they stood, and at how many places.
+PLACED_TEMPLATES = 100
+PLACES_KEPT = 3
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,6 +38,8 @@ class Tally:
         self.counters: Counter[str] = Counter()
         self.rejections: list[Rejection] = []
         self.lost_templates: Counter[str] = Counter()
+        self.inline_templates: Counter[str] = Counter()
+        self.template_places: dict[str, list[str]] = {}
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add `amount` to the counter `name`, for instance `dropped.redirect`."""
@@ -45,9 +50,16 @@ class Tally:
         self.counters[DROPPED + kind] += 1
         self._keep([Rejection(locator, reason)])
 
-    def lose_template(self, name: str, characters: int) -> None:
-        """Count `characters` of wikitext that went with a template of this name."""
+    def lose_template(self, name: str, characters: int, inline: int = 0, place: str = "") -> None:
+        """Count `characters` of wikitext that went with a template of this name.
+
+        `inline` of them stood inside lines of text, at `place` (some places are kept, the first ones by name).
+        """
         self.lost_templates[name] += characters
+        if inline:
+            self.inline_templates[name] += inline
+            if place:
+                self._keep_places(name, [place])
 
     @property
     def documents_in(self) -> int:
@@ -75,6 +87,9 @@ class Tally:
         """Add another tally to this one."""
         self.counters.update(other.counters)
         self.lost_templates.update(other.lost_templates)
+        self.inline_templates.update(other.inline_templates)
+        for name, places in other.template_places.items():
+            self._keep_places(name, places)
         self._keep(other.rejections)
 
     def to_json(self) -> dict[str, Any]:
@@ -88,6 +103,17 @@ class Tally:
             "counters": dict(sorted(self.counters.items())),
             "rejections": [asdict(rejection) for rejection in self.rejections],
             "lost_templates": lost,
+            **self._inline_to_json(),
+        }
+
+    def _inline_to_json(self) -> dict[str, Any]:
+        ranked = sorted(self.inline_templates.items(), key=lambda item: (-item[1], item[0]))[:LOST_TEMPLATES_KEPT]
+        if not ranked:
+            return {}
+        placed = [name for name, _ in ranked[:PLACED_TEMPLATES] if name in self.template_places]
+        return {
+            "inline_templates": dict(ranked),
+            "template_places": {name: self.template_places[name] for name in placed},
         }
 
     @classmethod
@@ -96,8 +122,15 @@ class Tally:
         tally = cls()
         tally.counters.update(data["counters"])
         tally.lost_templates.update(data["lost_templates"])
+        tally.inline_templates.update(data.get("inline_templates", {}))
+        for name, places in data.get("template_places", {}).items():
+            tally._keep_places(name, places)
         tally._keep(Rejection(**rejection) for rejection in data["rejections"])
         return tally
+
+    def _keep_places(self, name: str, places: Iterable[str]) -> None:
+        kept = self.template_places.setdefault(name, [])
+        kept[:] = sorted({*kept, *places})[:PLACES_KEPT]
 
     def _keep(self, rejections: Iterable[Rejection]) -> None:
         # The smallest ones, not the first to arrive: the sample must not depend on the order of the splits.

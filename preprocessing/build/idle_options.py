@@ -8,6 +8,7 @@ _RAW = ("wikipedia", "books", "jsonlines", "parquet", "dataset", "sentences")
 _NEEDS = {
     **dict.fromkeys(("skip_bad_files", "split_bytes", "trust_times"), _RAW),
     "wikitext.": ("wikipedia",),
+    "template_map": ("wikipedia",),
     "books.": ("books",),
     "records.": ("jsonlines", "parquet", "dataset"),
     "dataset_split": ("dataset",),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from preprocessing.arguments import build_model
-from preprocessing.documents.identity import source_identity
+from preprocessing.documents.identity import source_identity, with_template_map
 from preprocessing.documents.options import DocumentOptions, ParseOptions
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.options import InputOptions
@@ -22,6 +22,9 @@ _SOURCES_OF = {
     "books": frozenset({"books"}),
     "records": frozenset({"jsonlines", "parquet", "huggingface"}),
 }
+
+# Options that are read into another one before anything is done.
+_SAID_BY = {"wikitext.templates": "template_map"}
 
 _SHOWN = 60  # characters of a value in a message
 
@@ -37,7 +40,7 @@ def document_options(known: argparse.Namespace) -> DocumentOptions:
 
     Raises PreprocessingError where an option, or another corpus, says something else.
     """
-    asked = build_model(DocumentOptions, known)
+    asked = with_template_map(build_model(DocumentOptions, known))
     folders = build_model(InputOptions, known).corpus
     if not folders:
         return asked
@@ -57,13 +60,14 @@ def document_options(known: argparse.Namespace) -> DocumentOptions:
                 )
     given = dict(_leaves(asked.model_dump(mode="json")))
     for name, (value, folder) in bound.items():
-        if name in vars(known) and given[name] != value:
-            option = f"--{name.replace('_', '-')}"
+        said = _SAID_BY.get(name, name) if _SAID_BY.get(name) in vars(known) else name
+        if said in vars(known) and given[name] != value:
+            option = f"--{said.replace('_', '-')}"
             raise PreprocessingError(
                 f"{option} {_shown(given[name])} can do nothing: the documents of --corpus {folder} were parsed with "
                 f"{_shown(value)}; leave the option out, or parse the raw inputs with it."
             )
-    used = {name: value for name, value in idle.items() if name not in vars(known)}
+    used = {name: value for name, value in idle.items() if not {name, _SAID_BY.get(name)} & vars(known).keys()}
     used |= {name: value for name, (value, _) in bound.items()}
     return DocumentOptions.model_validate(_replaced(asked.model_dump(mode="json"), used))
 

@@ -6,6 +6,7 @@ from preprocessing.documents.cleaning import Cleaner
 from preprocessing.documents.decontamination import Decontaminator
 from preprocessing.documents.document import Document
 from preprocessing.documents.drop_lists import document_key, load_drop_lists
+from preprocessing.documents.identity import with_template_map
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_documents import read_parsed
 from preprocessing.documents.sentences import Segmenter
@@ -25,6 +26,7 @@ def read_documents(split: Split, options: DocumentOptions, tally: Tally) -> Iter
     PreprocessingError for a file that cannot be read, unless `options.skip_bad_files`. Documents of a parsed corpus
     come as they are, apart from those that the lists of `options` leave out.
     """
+    options = with_template_map(options)
     steps = _Steps(options)
     if split.parsed:
         for parsed in read_parsed(split, tally):

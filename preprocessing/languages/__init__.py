@@ -1,8 +1,8 @@
 """What the road knows of a language, as data: one TOML table a language.
 
 `[writing]` how it is written and stored (scripts, old encodings), `[wikitext]` its edition of Wikipedia (namespaces,
-disambiguation, templates that carry text), `[sentences]` where its sentences do not end. Each section is given its types
-by the room that reads it; this room only finds it.
+disambiguation, templates that carry text), `[sentences]` where its sentences do not end. Each section is given its
+types by the room that reads it; this room only finds it.
 """
 
 from preprocessing.languages.tables import LANGUAGES, section

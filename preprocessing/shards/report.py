@@ -19,14 +19,13 @@ from preprocessing.shards.manifest import Manifest
 from preprocessing.storage import Location
 from preprocessing.tally import Tally
 
-LOST_TEMPLATES_SHOWN = 50
+LOST_TEMPLATES_SHOWN = 20
 
 
 def summarise(manifest: Manifest) -> dict[str, Any]:
     """All figures of the report as plain data; shares are fractions of one."""
     tally = Tally.from_json(manifest.tally)
     corpus = manifest.corpus
-    lost = sorted(tally.lost_templates.items(), key=lambda item: (-item[1], item[0]))
     return {
         "fingerprint": manifest.fingerprint,
         "documents": {
@@ -59,7 +58,7 @@ def summarise(manifest: Manifest) -> dict[str, Any]:
             place: _examples(place, statistics, _histogram(manifest, place))
             for place, statistics in sorted(manifest.statistics.items(), key=_by_split_and_length)
         },
-        "lost_templates": [{"name": name, "characters": count} for name, count in lost[:LOST_TEMPLATES_SHOWN]],
+        "lost_templates": _lost_templates(tally),
         "inputs": [record.model_dump() for record in manifest.inputs],
         "buckets": manifest.buckets,
         "vocabulary_size": manifest.vocabulary_size,
@@ -95,7 +94,8 @@ def render(summary: Mapping[str, Any]) -> str:
         ),
         "dropped": pictures.bars(summary["documents"]["dropped"], "documents dropped"),
         "templates": pictures.bars(
-            {row["name"]: row["characters"] for row in summary["lost_templates"]}, "characters of wikitext"
+            {row["name"]: row["inline"] or row["characters"] for row in summary["lost_templates"]},
+            "characters of wikitext",
         ),
     }
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
@@ -109,6 +109,21 @@ def write_report(manifest: Manifest, folder: Location) -> None:
     summary = summarise(manifest)
     write_text(folder / "report.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     write_text(folder / "report.html", render(summary))
+
+
+def _lost_templates(tally: Tally) -> list[dict[str, Any]]:
+    """Those first that no table knows and that stood inside lines of text, since there a sentence has a hole."""
+    inline = tally.inline_templates
+    ranked = sorted(tally.lost_templates.items(), key=lambda item: (-inline[item[0]], -item[1], item[0]))
+    return [
+        {
+            "name": name,
+            "characters": characters,
+            "inline": inline[name],
+            "places": tally.template_places.get(name, []),
+        }
+        for name, characters in ranked[:LOST_TEMPLATES_SHOWN]
+    ]
 
 
 def _examples(place: str, statistics: ExampleStatistics, histogram: dict[int, int]) -> dict[str, Any]:

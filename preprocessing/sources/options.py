@@ -91,6 +91,11 @@ class ReaderOptions(Options):
     """Everything that decides how a split's bytes become raw documents."""
 
     language: str = Field("en", description="language of the sentence rules (ISO 639-1 or Wikipedia's code)")
+    template_map: str | None = Field(
+        None,
+        description='TOML file of templates of Wikipedia that no table knows and what they show, "name" = "renderer"',
+        json_schema_extra=REMOTE,
+    )
     wikitext: WikitextOptions = WikitextOptions()
     books: BookOptions = BookOptions()
     records: RecordOptions = RecordOptions()

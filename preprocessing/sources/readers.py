@@ -17,7 +17,7 @@ def reader_of(source: str) -> Reader:
     if source == "wikipedia":
         from preprocessing.sources.wikipedia.articles import read_articles
 
-        return lambda piece, options, tally: read_articles(piece, options.wikitext, tally)
+        return lambda piece, options, tally: read_articles(piece, options.wikitext, tally, options.language)
     if source == "books":
         from preprocessing.sources.books.reader import read_books
 

@@ -3,15 +3,17 @@
 In: the source of one page. Out: one string per paragraph or list item, and the characters that went with templates, by
 their names. Open first: `extraction.py`, then `rendering.py`: tokens (`markup_tokens.py`) with a stack of open
 templates; what is skipped whole is found by `scanner.py`, what a link shows is in `links.py`, what templates show in
-`templates/`.
+`templates/`, what is said of a language in `edition.py`.
 """
 
 from preprocessing.tally import Tally
 from preprocessing.wikitext.extraction import Extract, extract
+from preprocessing.wikitext.language_codes import LANGUAGE_CODES, plain_language
 from preprocessing.wikitext.links import Site
 from preprocessing.wikitext.options import WikitextOptions
 
 __all__ = [
+    "LANGUAGE_CODES",
     "Extract",
     "Site",
     "WikitextOptions",
@@ -19,8 +21,11 @@ __all__ = [
     "extract",
     "extraction",
     "links",
+    "magic_words",
     "markup_tokens",
     "options",
+    "plain_language",
+    "template_map",
     "to_paragraphs",
 ]
 
@@ -32,5 +37,5 @@ def to_paragraphs(text: str, options: WikitextOptions, tally: Tally, site: Site 
     """
     page = extract(text, options, site or Site())
     for name, characters in page.lost_templates.items():
-        tally.lose_template(name, characters)
+        tally.lose_template(name, characters, page.inline_templates.get(name, 0))
     return page.paragraphs

@@ -2,36 +2,35 @@
 
 from dataclasses import dataclass
 
+from preprocessing.wikitext.edition import hidden_namespaces
 from preprocessing.wikitext.language_codes import LANGUAGE_CODES
-from preprocessing.wikitext.names import phrases
 
 FILE_NAMESPACE, CATEGORY_NAMESPACE = 6, 14
-
-# The canonical English names work in every edition; aliases are not part of a dump's <siteinfo>.
-_ALWAYS_HIDDEN = frozenset(
-    phrases(
-        """file, image, category, bild, datei, kategorie, fichier, catégorie, archivo, imagen, categoría, immagine,
-        categoria, ficheiro, imagem, arquivo, bestand, afbeelding, categorie, plik, grafika, файл, изображение,
-        категория, зображення, категорія, fil, kategori, tiedosto, kuva, luokka, soubor, kép, kategória, dosya, αρχείο,
-        εικόνα, κατηγορία, קובץ, תמונה, קטגוריה, ملف, صورة, تصنيف, پرونده, رده, चित्र, श्रेणी, ไฟล์, ภาพ, หมวดหมู่,
-        tập tin, thể loại, 파일, 그림, 분류, ファイル, 画像, カテゴリ, 文件, 图像, 圖像, 分类, 分類"""
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Names of a wiki's namespaces in lower case, and of those among them whose links show nothing."""
+    """A wiki: what its dump says of its namespaces, in lower case, and which language it is written in.
 
-    hidden_namespaces: frozenset[str] = _ALWAYS_HIDDEN
-    namespaces: frozenset[str] = _ALWAYS_HIDDEN
+    `hidden_namespaces` are those whose links show nothing; the table of the language knows them and their aliases too.
+    `language` is ISO 639-1 or an edition's code, English where it is "". `template_map`: (name, expression) of
+    templates that the user has mapped.
+    """
+
+    hidden_namespaces: frozenset[str] = frozenset()
+    namespaces: frozenset[str] = frozenset()
+    language: str = ""
+    template_map: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def from_namespaces(cls, names: dict[int, str]) -> "Site":
+    def from_namespaces(
+        cls, names: dict[int, str], language: str = "", template_map: tuple[tuple[str, str], ...] = ()
+    ) -> "Site":
         """From the namespaces of a dump's `<siteinfo>`, number to local name."""
         local = {names[key].lower() for key in (FILE_NAMESPACE, CATEGORY_NAMESPACE) if names.get(key)}
         named = {name.lower() for name in names.values() if name}
-        return cls(_ALWAYS_HIDDEN | local, _ALWAYS_HIDDEN | named)
+        known = hidden_namespaces(language)
+        return cls(known | local, known | named, language, template_map)
 
 
 def is_hidden(target: str, site: Site) -> bool:
@@ -40,7 +39,7 @@ def is_hidden(target: str, site: Site) -> bool:
     if not colon:
         return False
     name = prefix.strip().lower().replace("_", " ")
-    return name in site.hidden_namespaces or name in LANGUAGE_CODES
+    return name in site.hidden_namespaces or name in hidden_namespaces(site.language) or name in LANGUAGE_CODES
 
 
 def shown_text(target: str, label: str | None, site: Site) -> str:

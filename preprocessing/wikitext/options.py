@@ -1,6 +1,8 @@
 """What of an article's wikitext is kept."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from preprocessing.wikitext.template_map import parsed_map
 
 
 class WikitextOptions(BaseModel):
@@ -17,3 +19,11 @@ class WikitextOptions(BaseModel):
     page_limit_bytes: int = Field(
         64 << 20, gt=0, description="a page whose XML has more bytes than this is rejected, never held in memory"
     )
+    templates: tuple[str, ...] = Field(
+        (), description="what templates show that no table knows, as 'name = renderer'; more of them in --template-map"
+    )
+
+    @field_validator("templates")
+    @classmethod
+    def _check_templates(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"{name} = {expression}" for name, expression in sorted(dict(parsed_map(entries)).items()))

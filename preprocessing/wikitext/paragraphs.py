@@ -10,7 +10,8 @@ _SWITCHES = re.compile(
     r"EXPECTUNUSEDCATEGORY|NOCONTENTCONVERT|NOCC|NOTITLECONVERT|NOTC|STATICREDIRECT|DISAMBIG|NOGLOBAL)__"
 )
 # What a dropped template or reference leaves of "(pronounced …; born …)": its brackets, or a comma behind "(".
-_HOLLOW_BRACKET = re.compile(r"\((?:(?:[ \t\xa0,;:]|&nbsp;)*+\)|(?:[ \t\xa0,;:]|&nbsp;)++)")
+_HOLLOW_BRACKET = re.compile(r"\((?:(?:[ \t\xa0,;:،؛]|&nbsp;)*+\)|(?:[ \t\xa0,;:،؛]|&nbsp;)++)")
+_HOLLOW_WIDE_BRACKET = re.compile(r"（(?:[ \t\xa0\u3000,;:，、；：]*+）|[ \t\xa0\u3000,;:，、；：]++)")
 _STRAY_MARKS = (
     ("[", "[["),
     ("]", "]]"),
@@ -37,6 +38,8 @@ def to_lines(text: str) -> str:
         text = resolve_variants(text)
     if "(" in text:
         text = _HOLLOW_BRACKET.sub(_mended_bracket, text)
+    if "（" in text:
+        text = _HOLLOW_WIDE_BRACKET.sub(_mended_bracket, text)
     for first, mark in _STRAY_MARKS:
         # The search for one character is several times faster and often settles it. A space takes the mark's
         # place, so that what stood around it cannot join to another mark.
@@ -84,7 +87,7 @@ def _boundary(line: str, first: str) -> tuple[bool, str]:
 
 
 def _mended_bracket(match: re.Match[str]) -> str:
-    return "" if match.group().endswith(")") else "("
+    return "" if match.group()[-1] in ")）" else match.group()[0]
 
 
 def _finish(text: str, found: list[str]) -> None:

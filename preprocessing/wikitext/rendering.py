@@ -9,8 +9,10 @@ from itertools import pairwise
 
 from preprocessing.wikitext import markup_tokens
 from preprocessing.wikitext.links import Site, is_hidden, shown_text
+from preprocessing.wikitext.magic_words import page_names
 from preprocessing.wikitext.scanner import FAILED, Scanner
-from preprocessing.wikitext.templates import expansion as templates
+from preprocessing.wikitext.templates.expansion import template_table
+from preprocessing.wikitext.templates.expressions import Render
 
 # Deeper templates are skipped, not rendered: each open level copies its text once when it closes.
 DEPTH_LIMIT = 40
@@ -18,18 +20,27 @@ DEPTH_LIMIT = 40
 
 @dataclass(slots=True)
 class _OpenTemplate:
-    render: templates.Render
+    render: Render
     first: int  # index of its first piece in the output
     cuts: list[int]  # indexes of the pieces that follow a pipe
+    name: str
+    start: int  # where it begins in the text
 
 
 class Renderer:
-    """Renders one page. `lost` counts the characters of skipped templates by their raw names."""
+    """Renders one page. `lost` counts the characters of skipped templates by their raw names.
 
-    def __init__(self, text: str, site: Site, lost: dict[str, int]) -> None:
+    `lost_inline` does so for those that stood inside a line of text. `title` is that of the page, if it is known.
+    """
+
+    def __init__(self, text: str, site: Site, lost: dict[str, int], title: str = "") -> None:
         self.text = text
         self.site = site
         self.lost = lost
+        self.lost_inline: dict[str, int] = {}
+        self.title = title
+        self.page_names = page_names(site.language) if title else frozenset[str]()
+        self.renderers = template_table(site.language, site.template_map)
         self.scanner = Scanner(text)
         self.pieces: list[str] = []
         self.open_templates: list[_OpenTemplate] = []
@@ -49,7 +60,7 @@ class Renderer:
             "|": self._pipe,
             "<!--": self.scanner.after_comment,
         }
-        lost, renders = self.lost, templates.find
+        lose, renders = self._lose_template, self.renderers
         position = steps = 0
         while (match := search(text, position)) is not None:
             steps += 1
@@ -66,12 +77,15 @@ class Renderer:
                 position = match.end()
             elif kind == 4:  # a template
                 name, arguments = match.group(3, 4)
-                render = renders(name)
+                render = renders[name]
                 position = match.end()
                 if render is None:
-                    lost[name] = lost.get(name, 0) + position - start
+                    lose(name, start, position)
                 else:
-                    append(render(arguments.split("|")[1:]))
+                    shown = render(arguments.split("|")[1:])
+                    append(shown)
+                    if not shown and arguments.strip("| "):  # none of them is what the renderer asks for
+                        lose(name, start, position)
             elif kind == 8:  # a tag
                 position = self._tag(start, match.end(), *match.group(6, 7, 8))
             elif kind == 5:  # an external link
@@ -88,18 +102,31 @@ class Renderer:
         head = markup_tokens.TEMPLATE_NAME.match(self.text, start + 2)
         assert head is not None
         name = head.group()
-        render = templates.find(name)
+        render = self.renderers[name]
         if render is None or len(self.open_templates) >= DEPTH_LIMIT:
             end = self.scanner.after_template(start)
             if end == FAILED:
                 return start + 2
             if self.text.startswith("{{{", start) and self.text.startswith("}", end):
                 end += 1  # a parameter, {{{name|default}}}
-            self.lost[name] = self.lost.get(name, 0) + end - start
+            self._lose_template(name, start, end)
             return end
         first = len(self.pieces)
-        self.open_templates.append(_OpenTemplate(render, first, [first] if name.endswith(":") else []))
+        self.open_templates.append(_OpenTemplate(render, first, [first] if name.endswith(":") else [], name, start))
         return head.end()
+
+    def _lose_template(self, name: str, start: int, end: int) -> None:
+        if self.page_names and name.strip() in self.page_names:
+            self.pieces.append(self.title)
+            return
+        lost, text = self.lost, self.text
+        lost[name] = lost.get(name, 0) + end - start
+        before = text[start - 1 : start]
+        if before == "\n" and text[end : end + 1] == "\n":  # most of them
+            return
+        if before not in "\n *#:;}" or not _is_alone(text, start, end):
+            inline = self.lost_inline
+            inline[name] = inline.get(name, 0) + end - start
 
     def _pipe(self, start: int) -> int:
         if self.open_templates:
@@ -114,7 +141,10 @@ class Renderer:
             pieces, cuts = self.pieces, [*template.cuts, len(self.pieces)]
             arguments = ["".join(pieces[a:b]) for a, b in pairwise(cuts)]
             del pieces[template.first :]
-            pieces.append(template.render(arguments))
+            shown = template.render(arguments)
+            pieces.append(shown)
+            if not shown and any(map(str.strip, arguments)):
+                self._lose_template(template.name, template.start, start + 2)
         return start + 2
 
     def _open_link(self, start: int) -> int:
@@ -194,3 +224,11 @@ class Renderer:
             return content
         self.pieces.append(self.text[content:start])
         return end
+
+
+def _is_alone(text: str, start: int, end: int) -> bool:
+    """Whether what stands there begins a line, or an item of a list, and no text follows on it."""
+    before = text[max(0, start - 3) : start].rstrip(" ")
+    after = text[end : end + 2].lstrip(" ")[:1]
+    begins = before in ("", ":", ";") or before[-1] in "\n*#}" or before[-2:] in ("\n:", "\n;")
+    return begins and (not after or after in "\n{[<=*#|!")

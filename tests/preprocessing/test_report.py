@@ -7,6 +7,7 @@ import pytest
 from preprocessing.report import main
 from preprocessing.shards.manifest import Manifest
 from preprocessing.shards.report import render, summarise
+from preprocessing.tally import Tally
 
 
 def test_figures_by_hand(shard_folder: Path):
@@ -27,7 +28,24 @@ def test_figures_by_hand(shard_folder: Path):
     assert summary["duplicates"] == {"duplicate": 2}
     assert summary["unknown_share"] == pytest.approx(1 / 14)
     assert summary["sources"]["sentences"]["unknown_share"] == pytest.approx(0.1)
-    assert summary["lost_templates"] == [{"name": "cost $ of {x}", "characters": 12}]
+    assert summary["lost_templates"] == [{"name": "cost $ of {x}", "characters": 12, "inline": 0, "places": []}]
+
+
+def test_templates_that_left_a_hole_in_a_sentence_stand_first(shard_folder: Path):
+    manifest = Manifest.read(shard_folder)
+    tally = Tally.from_json(manifest.tally)
+    for number in range(30):
+        tally.lose_template(f"infobox {number}", 1_000)
+    tally.lose_template("small hole", 5, 5, "dump#2")
+    tally.lose_template("hole", 30, 20, "dump#1")
+    manifest = manifest.model_copy(update={"tally": tally.to_json()})
+    rows = summarise(manifest)["lost_templates"]
+    assert len(rows) == 20
+    assert rows[0] == {"name": "hole", "characters": 30, "inline": 20, "places": ["dump#1"]}
+    assert [row["name"] for row in rows[1:3]] == ["small hole", "infobox 0"]
+    page = render(summarise(manifest))
+    assert "dump#1" in page
+    assert "--template-map" in page
 
 
 def test_page_and_json_are_written_and_agree(shard_folder: Path, tmp_path: Path):

@@ -3,7 +3,7 @@
 import json
 import random
 
-from preprocessing.tally import LOST_TEMPLATES_KEPT, OTHER_TEMPLATES, SAMPLE_SIZE, Tally
+from preprocessing.tally import LOST_TEMPLATES_KEPT, OTHER_TEMPLATES, PLACED_TEMPLATES, SAMPLE_SIZE, Tally
 
 
 def filled(first: int, records: int) -> Tally:
@@ -57,3 +57,29 @@ def test_only_the_templates_that_lost_most_are_named() -> None:
     assert len(lost) == LOST_TEMPLATES_KEPT + 1
     assert lost[OTHER_TEMPLATES] == sum(range(1, 11))
     assert sum(lost.values()) == tally.lost_templates.total()
+
+
+def test_places_of_templates_inside_text() -> None:
+    parts = []
+    for number in range(6):
+        part = Tally()
+        part.lose_template("inline", 10, 4, f"dump#{number}")
+        part.lose_template("block", 100)
+        parts.append(part)
+    totals = []
+    for order in (parts, parts[::-1]):
+        total = Tally()
+        for part in order:
+            total.merge(Tally.from_json(json.loads(json.dumps(part.to_json()))))
+        totals.append(total.to_json())
+    assert totals[0] == totals[1]
+    assert totals[0]["inline_templates"] == {"inline": 24}
+    assert totals[0]["template_places"] == {"inline": ["dump#0", "dump#1", "dump#2"]}
+
+
+def test_only_the_first_templates_have_places() -> None:
+    tally = Tally()
+    for number in range(PLACED_TEMPLATES + 5):
+        tally.lose_template(f"t{number}", 1, number + 1, "dump#1")
+    assert len(tally.to_json()["template_places"]) == PLACED_TEMPLATES
+    assert "t0" not in tally.to_json()["template_places"]

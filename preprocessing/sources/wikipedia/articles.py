@@ -6,22 +6,30 @@ from contextlib import closing
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.seeking.opening import Piece, open_head, open_stream
 from preprocessing.sources.stored_stream import TruncatedInputError
-from preprocessing.sources.wikipedia.head import read_namespaces
+from preprocessing.sources.wikipedia.head import read_head
 from preprocessing.sources.wikipedia.pages import MalformedPageError, Page, read_pages
 from preprocessing.sources.wikipedia.split_points import split_points
 from preprocessing.tally import DOCUMENTS_IN, Tally
+from preprocessing.wikitext import plain_language
 from preprocessing.wikitext.disambiguation import is_disambiguation
 from preprocessing.wikitext.extraction import extract
 from preprocessing.wikitext.links import Site
+from preprocessing.wikitext.magic_words import is_redirect
 from preprocessing.wikitext.options import WikitextOptions
+from preprocessing.wikitext.template_map import parsed_map
 
 __all__ = ["read_articles", "split_points"]
 
 _ARTICLES = 0
 
+OTHER_LANGUAGE = "wikipedia.articles_in_another_language"
+"""Articles of a dump in another language than the one asked for: their sentences are cut by the wrong rules."""
 
-def read_articles(split: Piece, options: WikitextOptions, tally: Tally) -> Iterator[RawDocument]:
+
+def read_articles(split: Piece, options: WikitextOptions, tally: Tally, language: str = "") -> Iterator[RawDocument]:
     """The articles that begin in the split, in order; `locator` is the page's id.
+
+    Templates mean what they mean in the language that the dump declares, or else in `language`.
 
     Every page counts as `documents_in`; what is no article is counted by reason: `dropped.namespace`, `.redirect`,
     `.not_wikitext`, `.disambiguation`, `.empty`, `.malformed`. Raises PreprocessingError when the file is no dump,
@@ -29,17 +37,19 @@ def read_articles(split: Piece, options: WikitextOptions, tally: Tally) -> Itera
     """
     with closing(open_stream(split)) as stream:
         try:
-            site = _read_site(split)
+            site = _read_site(split, options, language)
             for page in read_pages(stream, options.page_limit_bytes):
                 tally.count(DOCUMENTS_IN)
                 try:
                     if isinstance(page, MalformedPageError):
                         raise page
-                    article = _article(page, options, site, tally)
+                    article = _article(page, split, options, site, tally)
                 except MalformedPageError as error:
                     tally.reject(f"{split.file}#{error.locator or '?'}", error.reason)
                     continue
                 if article is not None:
+                    if language and plain_language(site.language) != plain_language(language):
+                        tally.count(OTHER_LANGUAGE)
                     yield article
         except TruncatedInputError:
             if not options.accept_truncated:
@@ -47,19 +57,22 @@ def read_articles(split: Piece, options: WikitextOptions, tally: Tally) -> Itera
             tally.count("truncated_files")
 
 
-def _article(page: Page, options: WikitextOptions, site: Site, tally: Tally) -> RawDocument | None:
+def _article(page: Page, split: Piece, options: WikitextOptions, site: Site, tally: Tally) -> RawDocument | None:
     reason = _no_article(page, site)
     if reason:
         tally.count(f"dropped.{reason}")
         return None
     text = page.text()
+    if is_redirect(text, site.language):
+        tally.count("dropped.redirect")
+        return None
     tally.count("wikipedia.characters", len(text))
-    result = extract(text, options, site)
-    if not options.keep_disambiguation and is_disambiguation(page.title, text, result.lost_templates):
+    result = extract(text, options, site, page.title)
+    if not options.keep_disambiguation and is_disambiguation(page.title, text, result.lost_templates, site.language):
         tally.count("dropped.disambiguation")
         return None
     for name, characters in result.lost_templates.items():
-        tally.lose_template(name, characters)
+        tally.lose_template(name, characters, result.inline_templates.get(name, 0), f"{split.file}#{page.locator}")
     if not result.paragraphs:
         tally.count("dropped.empty")
         return None
@@ -79,6 +92,7 @@ def _no_article(page: Page, site: Site) -> str:
     return "" if page.model == "wikitext" else "not_wikitext"
 
 
-def _read_site(split: Piece) -> Site:
+def _read_site(split: Piece, options: WikitextOptions, language: str) -> Site:
     with closing(open_head(split)) as stream:
-        return Site.from_namespaces(read_namespaces(stream))
+        head = read_head(stream)
+    return Site.from_namespaces(head.namespaces, head.language or language, parsed_map(options.templates))

@@ -1,17 +1,30 @@
-"""The head of a dump: is it one, and what are its namespaces called."""
+"""The head of a dump: is it one, which language is it in, and what are its namespaces called."""
 
 import re
+from dataclasses import dataclass
 
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.stored_stream import PlainStream, TruncatedInputError
+from preprocessing.wikitext import LANGUAGE_CODES
 
 _OPEN = b"<page>"
 _HEAD_LIMIT = 1 << 20
+_LANGUAGE = re.compile(rb"""<mediawiki\b[^<>]*?\sxml:lang=["']([A-Za-z][A-Za-z0-9-]{0,31})["']""")
+_DATABASE = re.compile(rb"<dbname>([a-z][a-z_]{0,31}?)wiki</dbname>")
+_BASE = re.compile(rb"<base>https?://([a-z][a-z-]{0,31})\.(?:m\.)?wikipedia\.org/")
 _NAMESPACE = re.compile(rb'<namespace\s[^<>]*?key="(-?\d+)"[^<>]*?>([^<]*)</namespace>')
 
 
-def read_namespaces(stream: PlainStream) -> dict[int, str]:
-    """The namespaces of `<siteinfo>` by number, from the head of the file; checks that it is a dump at all."""
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`namespaces` of `<siteinfo>` by number; `language` as the dump declares it, "" where it does not."""
+
+    namespaces: dict[int, str]
+    language: str
+
+
+def read_head(stream: PlainStream) -> Head:
+    """The head of the file; checks that it is a dump at all."""
     head = b""
     while len(head) < _HEAD_LIMIT and b"</siteinfo>" not in head and _OPEN not in head:
         try:
@@ -24,10 +37,20 @@ def read_namespaces(stream: PlainStream) -> dict[int, str]:
             break
         head += piece
     _check_head(stream.name, head)
-    return {
-        int(key): name.decode("utf-8", "replace").replace("&amp;", "&")
-        for key, name in _NAMESPACE.findall(head[: head.find(b"</siteinfo>") + 1])
+    information = head[: head.find(b"</siteinfo>") + 1]
+    namespaces = {
+        int(key): name.decode("utf-8", "replace").replace("&amp;", "&") for key, name in _NAMESPACE.findall(information)
     }
+    return Head(namespaces, _declared_language(head[: head.find(_OPEN)] if _OPEN in head else head))
+
+
+def _declared_language(head: bytes) -> str:
+    for pattern in (_LANGUAGE, _DATABASE, _BASE):
+        if (match := pattern.search(head)) is not None:
+            code = match.group(1).decode("ascii").lower().replace("_", "-")
+            if code in LANGUAGE_CODES or pattern is _LANGUAGE:
+                return code
+    return ""
 
 
 def _check_head(name: str, head: bytes) -> None:

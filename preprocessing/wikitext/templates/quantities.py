@@ -4,19 +4,23 @@ Only what the author wrote is kept, not what MediaWiki would compute from it: {{
 """
 
 import re
+from collections.abc import Callable, Mapping
 
-from preprocessing.wikitext.names import phrases
 from preprocessing.wikitext.templates.arguments import parse
-from preprocessing.wikitext.templates.wrappers import Render, argument
+
+Render = Callable[[list[str]], str]
 
 _NUMBER = re.compile(r"[-−–+±]?[0-9.,⁄/]*[0-9][0-9.,⁄/+%eE-]*$")
+_POWER = re.compile(r"[-−–]?[0-9]{1,2}")
 
-# How a range is written between two numbers of {{convert}}.
-_JOINS = {
-    "-": "–", "–": "–", "to": " to ", "to-": " to ", "and": " and ", "and(-)": " and ", "&": " & ", "or": " or ",
-    "by": " by ", "x": " × ", "xx": " × ", "×": " × ", "*": " × ", "+/-": " ± ", "±": " ± ", "+": " + ", ",": ", ",
-    ", and": ", and ", "to(-)": " to ", "–-": "–", "e": "–", "u": " or ", "bis": " bis ", "à": " à ", "et": " et ",
+# How a range is written between two numbers of {{convert}}, whatever the language; words are the language's own.
+_SIGNS = {
+    "-": "–", "–": "–", "x": " × ", "xx": " × ", "×": " × ", "*": " × ", "+/-": " ± ", "±": " ± ", "+": " + ",
+    ",": ", ", "&": " & ", "–-": "–", "e": "–",
 }  # fmt: skip
+_WORDS = {"to": "to", "to-": "to", "to(-)": "to", "and": "and", "and(-)": "and", ", and": "and", "or": "or",
+          "by": "by"}  # fmt: skip
+_WITHOUT_WORDS = {"to": "–", "and": " & ", "or": " / ", "by": " × "}
 
 # Unit codes that are not what a reader sees.
 _UNITS = {
@@ -33,43 +37,59 @@ _UNITS = {
 _SECOND_UNITS = {"ft": {"in"}, "foot": {"in"}, "yd": {"ft"}, "lb": {"oz"}, "st": {"lb"}, "mi": {"ch", "yd", "ft"},
                  "m": {"cm"}, "LT": {"cwt"}, "cwt": {"lb"}}  # fmt: skip
 
+_SIGNS_OF_CURRENCIES = {
+    "USD": "US$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "CN¥", "INR": "₹", "KRW": "₩", "RUB": "₽", "TRY": "₺",
+    "ILS": "₪", "BRL": "R$", "AUD": "A$", "CAD": "C$", "NZD": "NZ$", "HKD": "HK$", "SGD": "S$", "TWD": "NT$",
+    "MXN": "MX$", "PHP": "₱", "THB": "฿", "VND": "₫", "NGN": "₦", "UAH": "₴", "KZT": "₸", "GHS": "₵", "CRC": "₡",
+    "PYG": "₲", "MNT": "₮", "LAK": "₭", "GEL": "₾", "AZN": "₼", "AMD": "֏",
+}  # fmt: skip
 
-def _convert(raw: list[str]) -> str:
+
+def convert(words: Mapping[str, str]) -> Render:
     """{{convert|5|to|10|km|mi}}, {{convert|6|ft|2|in|m}}: numbers, joins and the first unit (or chain)."""
-    positional = parse(raw).positional
-    text = ""
-    position = 0
-    while position < len(positional):
-        part = positional[position]
-        if _NUMBER.match(part.replace(" ", "")):
-            text += part
-        elif part in _JOINS and text and position + 1 < len(positional):
-            text += _JOINS[part]
-        else:
-            text += f" {_UNITS.get(part, part)}"
-            following = positional[position + 1 : position + 3]
-            is_chain = len(following) == 2 and following[1] in _SECOND_UNITS.get(part, ())
-            if not is_chain or not _NUMBER.match(following[0]):
-                break
-            text += " "
-        position += 1
-    return text.strip()
+    joins = dict(_SIGNS)
+    for code, word in _WORDS.items():
+        joins[code] = f" {words[word]} " if word in words else _WITHOUT_WORDS[word]
+
+    def render(raw: list[str]) -> str:
+        positional = parse(raw).positional
+        text = ""
+        position = 0
+        while position < len(positional):
+            part = positional[position]
+            if _NUMBER.match(part.replace(" ", "")):
+                text += part
+            elif part in joins and text and position + 1 < len(positional):
+                text += joins[part]
+            else:
+                text += f" {_UNITS.get(part, part)}"
+                following = positional[position + 1 : position + 3]
+                is_chain = len(following) == 2 and following[1] in _SECOND_UNITS.get(part, ())
+                if not is_chain or not _NUMBER.match(following[0]):
+                    break
+                text += " "
+            position += 1
+        return text.strip()
+
+    return render
 
 
-def _value(raw: list[str]) -> str:
+def value(raw: list[str]) -> str:
     """{{val|1.5|0.2|e=6|u=kg}} → 1.5 ± 0.2×10^6 kg."""
     arguments = parse(raw)
-    text = arguments.at(1)
+    text = arguments.get("p") + arguments.at(1)
     if uncertainty := arguments.at(2):
         text += f" ± {uncertainty.strip('()')}"
     if exponent := arguments.get("e"):
-        text += f"×10^{exponent}"
+        text += f"×10^{exponent}" if text else f"10^{exponent}"
+    text += arguments.get("s")
     if unit := arguments.get("u", "ul", "up", "upl"):
         text += f" {unit}"
     return text.strip()
 
 
-def _fraction(raw: list[str]) -> str:
+def fraction(raw: list[str]) -> str:
+    """{{frac|4}}, {{frac|3|4}}, {{frac|2|3|4}}."""
     match parse(raw).positional:
         case [denominator] if denominator:
             return f"1/{denominator}"
@@ -80,40 +100,50 @@ def _fraction(raw: list[str]) -> str:
     return ""
 
 
-def _exponent(raw: list[str]) -> str:
-    power = parse(raw).at(1)
-    return f"×10^{power}" if power else ""
-
-
-def _power(raw: list[str]) -> str:
+def power(raw: list[str]) -> str:
+    """{{10^|6}}, {{pow|2|10}}."""
     arguments = parse(raw)
     return f"{arguments.at(1)}^{arguments.at(2)}" if arguments.at(2) else f"10^{arguments.at(1)}"
 
 
-def _gaps(raw: list[str]) -> str:
-    return "".join(parse(raw).positional)
+def superscript(raw: list[str]) -> str:
+    """A power keeps its mark, since 10{{sup|6}} is not 106; 2{{sup|nd}} needs none."""
+    text = parse(raw).at(1)
+    return f"^{text}" if text[:1].isdigit() or text[:1] in tuple("-−+") else text
 
 
-def _height(raw: list[str]) -> str:
+def height(raw: list[str]) -> str:
+    """{{height|ft=5|in=11}}."""
     arguments = parse(raw)
-    parts = [(name, value) for name in ("m", "cm", "ft", "in") if (value := arguments.get(name))]
-    return " ".join(f"{value} {name}" for name, value in parts)
+    parts = [(name, text) for name in ("m", "cm", "ft", "in") if (text := arguments.get(name))]
+    return " ".join(f"{text} {name}" for name, text in parts)
 
 
-def _degrees(raw: list[str]) -> str:
-    signs = ("°", "′", "″")
+def degrees(raw: list[str]) -> str:
+    """{{dms|51|28|38}}: degrees, minutes, seconds."""
     texts = parse(raw).positional
-    return "".join(f"{text}{sign}" for text, sign in zip(texts, signs, strict=False) if text)
+    return "".join(f"{text}{sign}" for text, sign in zip(texts, ("°", "′", "″"), strict=False) if text)
 
 
-def _with_unit(raw: list[str]) -> str:
-    """{{unité|10|km}}, {{unidad|10|km}}, {{nombre|10|habitants}}, {{M|10|u=km}}."""
+def with_unit(raw: list[str]) -> str:
+    """{{unité|10|km}}, {{nombre|10|habitants}}, {{M|10|u=km}}; units may have powers, {{unité|10|m|3|s|-1}}."""
     arguments = parse(raw)
-    parts = (arguments.at(1), arguments.at(2), arguments.get("u", "ul"))
-    return " ".join(part for part in parts if part)
+    number, *rest = arguments.positional or [""]
+    number = arguments.at(1) or number
+    if exponent := arguments.get("e"):
+        number += f"×10^{exponent}"
+    units: list[str] = []
+    for text in rest:
+        if units and _POWER.fullmatch(text):
+            units[-1] += text
+        elif text:
+            units.append(text)
+    named = arguments.get("u", "ul")
+    return " ".join(part for part in (number, "·".join(units), named) if part)
 
 
-def _ordinal(raw: list[str]) -> str:
+def english_ordinal(raw: list[str]) -> str:
+    """{{ordinal|22}} → 22nd."""
     text = parse(raw).at(1)
     if not text.isdecimal():
         return text
@@ -122,43 +152,32 @@ def _ordinal(raw: list[str]) -> str:
     return f"{text}{suffix}"
 
 
-def _money(sign: str) -> Render:
+def money(sign: str) -> Render:
+    """{{US$|3 million}}: the sign before the amount; the sign alone without one."""
+
     def render(raw: list[str]) -> str:
         arguments = parse(raw)
-        amount = " ".join(text for text in (arguments.at(1), arguments.at(2)) if text and not text.isupper())
+        texts = (arguments.at(1), arguments.at(2))
+        amount = " ".join(text for text in texts if text and not text.isupper() and not _is_link_choice(text))
         return f"{sign}{amount}" if amount else sign
 
     return render
 
 
-def _rail_gauge(raw: list[str]) -> str:
-    text = parse(raw).at(1)
-    return re.sub(r"^([0-9.]+)([a-z]+)$", r"\1 \2", text)
+def currency(raw: list[str]) -> str:
+    """{{currency|123|EUR}}; a code without a sign of its own stands behind the amount."""
+    arguments = parse(raw)
+    amount, code = arguments.at(1) or arguments.get("amount"), arguments.at(2) or arguments.get("type") or "USD"
+    sign = _SIGNS_OF_CURRENCIES.get(code.upper())
+    if not amount:
+        return ""
+    return f"{sign}{amount}" if sign else f"{amount} {code}"
 
 
-_GROUPS: list[tuple[str, Render]] = [
-    ("convert, cvt", _convert),
-    ("val", _value),
-    ("frac, fraction, sfrac", _fraction),
-    ("e, esp", _exponent),
-    ("pow, 10^", _power),
-    (
-        "formatnum, num, number, nts, number table sorting, decimal, число, percent, pct, percentage, currency",
-        argument(1),
-    ),
-    ("gaps", _gaps),
-    ("height", _height),
-    ("deg2dms, dms", _degrees),
-    ("unité, unidad, unitat, nombre, m", _with_unit),
-    ("ordinal, ord", _ordinal),
-    ("us$, usd", _money("US$")),
-    ("a$, aud", _money("A$")),
-    ("ca$, c$, cad", _money("C$")),
-    ("gbp, £", _money("£")),
-    ("eur, €, euro", _money("€")),
-    ("inr, indian rupee, ₹, inrconvert", _money("₹")),
-    ("jpy, ¥, yen", _money("¥")),
-    ("track gauge, railgauge, rail gauge", _rail_gauge),
-]
+def _is_link_choice(text: str) -> bool:
+    return text.lower() in ("link=yes", "link=no", "long=no")
 
-RENDERERS: dict[str, Render] = {name: render for names, render in _GROUPS for name in phrases(names)}
+
+def rail_gauge(raw: list[str]) -> str:
+    """{{track gauge|1435mm}}."""
+    return re.sub(r"^([0-9.]+)([a-z]+)$", r"\1 \2", parse(raw).at(1))

@@ -1,138 +1,118 @@
 """Templates that wrap, spell out or stand for text: what a reader of the page sees of them."""
 
 from collections.abc import Callable
-from functools import partial
 
-from preprocessing.wikitext.names import phrases
-from preprocessing.wikitext.templates.arguments import parse
+from preprocessing.wikitext.language_codes import LANGUAGE_CODES
+from preprocessing.wikitext.templates.arguments import Arguments, parse
 
 Render = Callable[[list[str]], str]
+
+# What the text of a quotation is called.
+_QUOTED = ("text", "quote", "texte", "texto", "testo", "tekst", "zitat", "citat", "content")
 
 
 def argument(number: int) -> Render:
     """Renders as this positional argument."""
-    return lambda raw: parse(raw).at(number)
-
-
-def _last(raw: list[str]) -> str:
-    positional = parse(raw).positional
-    return positional[-1] if positional else ""
-
-
-def _around(before: str, after: str = "") -> Render:
-    """Renders as the first argument between two fixed texts; "" without an argument."""
 
     def render(raw: list[str]) -> str:
-        text = parse(raw).at(1)
-        return f"{before}{text}{after}" if text else ""
+        if len(raw) == 1 == number and "=" not in raw[0]:  # nearly every {{nowrap|text}}
+            return raw[0].strip()
+        return parse(raw).at(number)
 
     return render
 
 
-def _joined(separator: str) -> Render:
+def last(raw: list[str]) -> str:
+    """The last positional argument."""
+    positional = parse(raw).positional
+    return positional[-1] if positional else ""
+
+
+def joined(separator: str) -> Render:
+    """All positional arguments that are not empty."""
     return lambda raw: separator.join(text for text in parse(raw).positional if text)
 
 
-def _constant(text: str) -> Render:
+def constant(text: str) -> Render:
+    """Always the same."""
     return lambda raw: text
 
 
-def _nihongo(raw: list[str]) -> str:
-    """{{nihongo|English|kanji|romaji}} → English (kanji, romaji)."""
+def nihongo(raw: list[str]) -> str:
+    """{{nihongo|English|kanji|romaji|extra}} → English (kanji, romaji, extra)."""
     arguments = parse(raw)
-    inside = ", ".join(text for text in (arguments.at(2), arguments.at(3)) if text)
-    return f"{arguments.at(1)} ({inside})".strip() if inside else arguments.at(1)
+    texts = (arguments.at(2), arguments.at(3), arguments.at(4) or arguments.get("extra"))
+    inside = ", ".join(text for text in texts if text)
+    if not arguments.at(1):
+        first, _, rest = inside.partition(", ")
+        return f"{first} ({rest})" if rest else first
+    shown = f"{arguments.at(1)} ({inside})" if inside else arguments.at(1)
+    extra = arguments.at(5) or arguments.get("extra2")
+    return f"{shown} {extra}" if extra else shown
 
 
-def _chinese(raw: list[str]) -> str:
+def interlanguage(raw: list[str]) -> str:
+    """{{ill|Title|de|Titel|lt=label}}: the label, else the title here; some editions put the language before it."""
     arguments = parse(raw)
-    return arguments.get("t", "s", "c", "p", "w") or arguments.at(1)
+    titles = [text for text in arguments.positional if text]
+    if len(titles) > 1 and titles[0] in LANGUAGE_CODES:
+        del titles[0]
+    return arguments.get("lt", "label", "text") or (titles[0] if titles else "")
 
 
-def _interlanguage(raw: list[str]) -> str:
-    """{{ill|Title|de|Titel|lt=label}} and {{lien|trad=Title|fr=Titre}}."""
-    arguments = parse(raw)
-    return arguments.get("lt", "texte") or arguments.at(1) or arguments.get("fr", "trad")
+def quotation(raw: list[str]) -> str:
+    """A quotation that stands by itself: a paragraph of its own."""
+    return _paragraph(parse(raw), _QUOTED)
 
 
-def _quotation(raw: list[str]) -> str:
-    arguments = parse(raw)
-    text = arguments.get("text", "quote") or arguments.at(1)
+def quotation_of(name: str) -> Render:
+    """The same where the language calls the argument otherwise."""
+    return lambda raw: _paragraph(parse(raw), (name, *_QUOTED))
+
+
+def _paragraph(arguments: Arguments, names: tuple[str, ...]) -> str:
+    text = arguments.get(*names) or arguments.at(1)
     return f"\n\n{text}\n\n" if text else ""
 
 
-def _items(raw: list[str]) -> str:
+def items(raw: list[str]) -> str:
+    """A list: an item for each argument."""
     return "".join(f"\n*{text}" for text in parse(raw).positional if text) + "\n"
 
 
-def _ship(prefix: str, raw: list[str]) -> str:
-    """{{USS|Enterprise|CVN-65}} → USS Enterprise: the hull number is not always shown, the name is."""
-    return f"{prefix} {parse(raw).at(1)}".strip()
+# {{ship}} shows all of prefix, name and number; a format is a sum of what is shown.
+_PREFIX, _NAME, _NUMBER = 4, 2, 1
+_FORMATS = {"1": _NUMBER, "2": _NAME, "3": _NAME + _NUMBER, "5": _PREFIX + _NUMBER, "6": _PREFIX + _NAME}
 
 
-_GROUPS: list[tuple[str, Render]] = [
-    (
-        """
-        nowrap, nobr, no wrap, nobreak, nowr, avoid wrap, small, smaller, big, bigger, large, larger, nobold,
-        noitalic, no italic, em, strong, italic, bold, kbd, mono, code, tt, var, mvar, math, samp, key press,
-        keypress, key, abbr, tooltip, hover title, sic, smallcaps, sc, smallcaps all, unicode, angbr, angle
-        bracket, polytonic, hebrew, arabic, nastaliq, visible anchor, vanchor, flag, flagu, flagcountry, flag
-        country, underline, strikethrough, center, centre, not a typo, notatypo, typo, as written, proper name, nq,
-        sub, юникод, snamei, isbn text, j
-        """,
-        argument(1),
-    ),
-    ("lang, langx, langue, rtl-lang, wikt-lang, color, font color, colored text, audio, native name", argument(2)),
-    ("resize, font, script, transl, transliteration, tlit, sort, hs", _last),
-    (
-        "interlanguage link, interlanguage link multi, ill, illm, ill-wd, lien, нп, нп2, нп3, нп5, не переведено",
-        _interlanguage,
-    ),
-    ("не переведено 2, не переведено 3, не переведено 5", _interlanguage),
-    ("linktext, chem, chem2, ce", _joined("")),
-    ("sortname, bibleverse, bibleref, bibleref2, bibleverse-lb, bv, quran-usc", _joined(" ")),
-    ("hlist", _joined(", ")),
-    ("ubl, unbulleted list, plainlist, plain list, flatlist, bulleted list, ordered list, vunblist", _items),
-    ("nihongo, nihongo2, nihongo3", _nihongo),
-    ("zh, lang-zh", _chinese),
-    (
-        """
-        quote, blockquote, bquote, quotation, cquote, rquote, centered pull quote, pull quote, verse
-        translation, poemquote, poem quote, zitat, cita, citazione, citation bloc, цитата
-        """,
-        _quotation,
-    ),
-    ("lit, literally, literal translation", _around("lit. '", "'")),
-    ("gloss, translation, trans", _around("'", "'")),
-    ('"', _around("“", "”")),
-    ("us patent", _around("U.S. Patent ")),
-    ("isbn", _around("ISBN ")),
-    ("vol., volume", _around("Vol. ")),
-    ("no., numero", _around("No. ")),
-    ("sup", _around("^")),
-    ("!, pipe", _constant("|")),
-    ("=", _constant("=")),
-    ("·, dot, middot, bull, bullet, •, sdot", _constant(" · ")),
-    ("snd, spnd, sndash, spndash, spaced ndash, spaced en dash, snds, dash", _constant(" – ")),
-    ("ndash, en dash", _constant("–")),
-    ("mdash, em dash, mdashb", _constant("—")),
-    ("spaced mdash, smdash, spaced em dash", _constant(" — ")),
-    ("nbsp, space, spaces, thinsp, thin space, hair space, hairsp, sp, nnbsp", _constant(" ")),
-    ("'", _constant("'")),
-    ("'s", _constant("'s")),
-    ("' \"", _constant("'\"")),
-    ("\" '", _constant("\"'")),
-    ("okina, ʻokina, hamza", _constant("ʻ")),
-    ("ellipsis, ..., …", _constant("…")),
-    ("minus, −", _constant("−")),
-    ("times, ×", _constant("×")),
-    ("±", _constant("±")),
-]
+def ship(prefix: str = "") -> Render:
+    """{{USS|Enterprise|CVN-65}} → USS Enterprise (CVN-65); without a prefix here it is the first argument.
 
-RENDERERS: dict[str, Render] = {name: render for names, render in _GROUPS for name in phrases(names)}
-RENDERERS.update(
-    {
-        prefix.lower(): partial(_ship, prefix)
-        for prefix in phrases("USS, HMS, HMAS, HMCS, HMNZS, SMS, SS, MS, MV, RMS, USCGC, INS, ORP")
-    }
-)
+    Formats are those of the template's documentation: 1 number, 2 name, 3 both, 5 prefix and number, 6 prefix and name.
+    """
+
+    def render(raw: list[str]) -> str:
+        arguments = parse(raw)
+        texts = [arguments.at(number) for number in range(1, 5)]
+        before, (name, number, form) = (prefix, texts[:3]) if prefix else (texts[0], texts[1:])
+        shown = _FORMATS.get(form, _PREFIX + _NAME + _NUMBER)
+        parts = [before] if shown & _PREFIX else []
+        parts += [name] if shown & _NAME else []
+        if shown & _NUMBER and number:
+            parts.append(number if shown == _NUMBER else f"({number})")
+        return " ".join(part for part in parts if part)
+
+    return render
+
+
+def ship_class(raw: list[str]) -> str:
+    """{{sclass|Iowa|battleship}} → Iowa-class battleship; formats as in its documentation (0: no type, 4: a noun)."""
+    arguments = parse(raw)
+    name, kind, form = arguments.at(1), arguments.at(2), arguments.at(3)
+    if not name:
+        return ""
+    if form == "5":
+        return name
+    if form == "4":
+        return f"{name} class"
+    return f"{name}-class" if form == "0" or not kind else f"{name}-class {kind}"

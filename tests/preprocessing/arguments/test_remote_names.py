@@ -17,13 +17,13 @@ from preprocessing.storage import location
 ROOT = Path(__file__).parents[3]
 RAW_INPUTS = ("--wikipedia", "--books", "--jsonlines", "--parquet", "--sentences")
 INPUTS = (*RAW_INPUTS, "--corpus")
-OF_DOCUMENTS = ("--decontamination.files", "--drop-lists")
+OF_DOCUMENTS = ("--decontamination.files", "--drop-lists", "--template-map")
 REMOTE = {
     "pipeline": (*INPUTS, *OF_DOCUMENTS, "--vocab", "--output", "--config"),
     "vocabulary": (*INPUTS, *OF_DOCUMENTS, "--output", "--config"),
     "near_duplicates": (*INPUTS, *OF_DOCUMENTS, "--config"),
     "contamination": (*INPUTS, *OF_DOCUMENTS, "--output", "--config"),
-    "corpus": (*RAW_INPUTS, "--output", "--config"),
+    "corpus": (*RAW_INPUTS, "--template-map", "--output", "--config"),
     "verify": ("folder",),
     "inspect": ("folder",),
     "explain": ("shard", "--input"),

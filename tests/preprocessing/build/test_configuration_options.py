@@ -27,6 +27,7 @@ VALUES: dict[str, Any] = {
     "examples.random_token_share": 0.05,
     "examples.word_segmenter": "textwrap:wrap",
     "source.books.encoding": "latin-1",
+    "source.wikitext.templates": ("name = first",),
 }
 
 
@@ -50,6 +51,10 @@ def another(name: str, field: Any, files: tuple[Path, Path]) -> Any:
         annotation = typing.get_args(annotation)[0]
     if typing.get_origin(annotation) is typing.Literal:
         return next(value for value in typing.get_args(annotation) if value != default)
+    if name == "source.template_map":
+        path = files[0].with_name("map.toml")
+        path.write_text('"name" = "first"')
+        return str(path)
     if name in ("source.decontamination.files", "source.drop_lists"):
         return (str(files[0]),)
     if isinstance(default, bool):

@@ -125,3 +125,42 @@ def test_a_corpus_of_a_build_has_the_configuration_of_the_raw_build(tmp_path: Pa
     folder = corpus(tmp_path / "corpus", "wikipedia", **options.model_dump())
     assert parsed_identity(document_options(parsed("--corpus", folder))) == parsed_identity(options)
     assert set(parsed_identity(options)) == {"language", "wikitext", "books", "records", "limits", "cleaning"}
+
+
+@pytest.fixture
+def template_map(tmp_path: Path) -> str:
+    path = tmp_path / "map.toml"
+    path.write_text('"b" = "second"\n"a" = "first"\n')
+    return str(path)
+
+
+def test_a_template_map_is_read_into_the_options(template_map: str) -> None:
+    found = document_options(parsed("--template-map", template_map))
+    assert found.template_map is None
+    assert found.wikitext.templates == ("a = first", "b = second")
+    moved = Path(template_map).rename(Path(template_map).with_name("other.toml"))
+    assert document_options(parsed("--template-map", str(moved))) == found
+    assert parsed_identity(found) != parsed_identity(DocumentOptions())
+    assert "template_map" not in parsed_identity(found)
+
+
+def test_an_entry_of_the_command_line_is_stronger_than_the_map(template_map: str) -> None:
+    found = document_options(parsed("--template-map", template_map, "--wikitext.templates", "a = last", "c = first"))
+    assert found.wikitext.templates == ("a = last", "b = second", "c = first")
+
+
+def test_a_corpus_keeps_the_map_that_it_was_parsed_with(tmp_path: Path, template_map: str) -> None:
+    options = document_options(parsed("--template-map", template_map))
+    folder = corpus(tmp_path / "corpus", wikitext=options.wikitext.model_dump())
+    assert document_options(parsed("--corpus", folder)) == options
+    assert document_options(parsed("--corpus", folder, "--template-map", template_map)) == options
+    other = tmp_path / "other.toml"
+    other.write_text('"a" = "last"\n')
+    with pytest.raises(PreprocessingError, match="--template-map a = last can do nothing: the documents of --corpus"):
+        document_options(parsed("--corpus", folder, "--template-map", str(other)))
+
+
+def test_a_corpus_without_dumps_does_not_bind_the_map(tmp_path: Path, template_map: str) -> None:
+    folder = corpus(tmp_path / "corpus", "books")
+    found = document_options(parsed("--corpus", folder, "--template-map", template_map))
+    assert found.wikitext.templates == ("a = first", "b = second")

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from preprocessing.tally import Tally
-from preprocessing.wikitext import Site, WikitextOptions, to_paragraphs
+from preprocessing.wikitext import Site, WikitextOptions, extract, to_paragraphs
 
 WITH_LISTS = WikitextOptions(keep_lists=True)
 WITHOUT_LISTS = WikitextOptions(keep_lists=False)
 GOLDEN = Path(__file__).parent / "golden"
+LANGUAGES = {"deutsch": "de"}
 
 
 def paragraphs(text: str, options: WikitextOptions = WITH_LISTS, site: Site | None = None) -> list[str]:
@@ -127,10 +128,66 @@ def test_a_paragraph_without_letters_or_digits_is_none() -> None:
     assert paragraphs("—\n\n...\n\n[[File:a.png]]\n\n5") == ["5"]
 
 
+@pytest.mark.parametrize(
+    ("text", "inline"),
+    [
+        ("a {{unknown|b}} c", True),
+        ("a {{unknown|b}}", True),
+        ("{{unknown|b}} km", True),
+        ("{{unknown|b}}km", True),
+        ("a: {{unknown|b}}", True),
+        ("a {{unknown|{{b}}}} c", True),
+        ("a {{nowrap|b {{unknown}} }}", True),
+        ("{{unknown|b}}", False),
+        ("{{unknown|b}}\ntext", False),
+        ("text\n{{unknown\n|b}}\n''A''", False),
+        ("* {{unknown|b}}\n* c", False),
+        (": {{unknown|b}}\nc", False),
+        ("{{unknown|b}}{{other}}\nc", False),
+        ("a {{citation needed}} b", False),
+        ("a<ref>{{unknown|b}}</ref> c", False),
+    ],
+)
+def test_templates_that_may_have_left_a_hole_are_told_from_furniture(text: str, inline: bool) -> None:
+    page = extract(text, WITH_LISTS, Site())
+    assert ("unknown" in page.inline_templates) is inline
+    assert set(page.inline_templates) <= {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        ("a {{lang|fr}} b", {"lang": 11}),
+        ("a {{quote|content2=c}} b", {"quote": 20}),
+        ("a {{quote|content2={{nowrap|c}}}} b", {"quote": 31}),
+        ("a {{nowrap}} {{nowrap|}} {{nowrap| }} b", {}),
+        ("a {{lang|fr|c}} b", {}),
+    ],
+)
+def test_a_template_that_is_known_and_shows_nothing_is_counted(text: str, lost: dict[str, int]) -> None:
+    page = extract(text, WITH_LISTS, Site())
+    assert page.lost_templates == page.inline_templates == lost
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("あ（）い", "あい"),
+        ("あ（、）い", "あい"),
+        ("あ（ {{x}}；い）", "あ（い）"),
+        ("あ（い）", "あ（い）"),
+        ("أ (، {{x}}؛) ب", "أ ب"),
+    ],
+)
+def test_hollow_brackets_of_other_scripts(text: str, shown: str) -> None:
+    assert paragraphs(text) == [shown]
+
+
 @pytest.mark.parametrize("page", sorted(GOLDEN.glob("*.wikitext")), ids=lambda path: path.stem)
 def test_golden_pages(page: Path) -> None:
     wanted = page.with_suffix(".txt").read_text(encoding="utf-8").rstrip("\n").split("\n")
-    assert paragraphs(page.read_text(encoding="utf-8"), WITH_LISTS) == wanted
+    site = Site(language=LANGUAGES.get(page.stem, ""))
+    assert paragraphs(page.read_text(encoding="utf-8"), WITH_LISTS, site) == wanted
 
 
 def test_there_are_golden_pages() -> None:

@@ -37,7 +37,7 @@ def test_what_is_an_article(dumps: Any) -> None:
 
 def test_disambiguation_pages_are_kept_on_request(dumps: Any) -> None:
     data = dumps.dump(
-        dumps.page(5, "'''Five''' may be:\n* [[A]]\n{{hndis}}"), dumps.page(6, "Six.", title="Six (Begriffsklärung)")
+        dumps.page(5, "'''Five''' may be:\n* [[A]]\n{{hndis}}"), dumps.page(6, "Six.", title="Six (disambiguation)")
     )
     path = dumps.write(data, "dump.xml")
     assert dumps.read(path)[0] == []
