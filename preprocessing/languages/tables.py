@@ -9,8 +9,8 @@ _FOLDER = Path(__file__).parent
 LANGUAGES = frozenset(file.stem for file in _FOLDER.glob("*.toml"))
 """Codes (ISO 639-1) that have a table."""
 
-# Editions of Wikipedia that are written in another one's language.
-_WRITTEN_IN = {"simple": "en"}
+# Editions of Wikipedia that are written in another one's language, and languages that share a table.
+_WRITTEN_IN = {"simple": "en", "nb": "no", "nn": "no"}
 
 
 def section(code: str, name: str) -> dict[str, Any]:
