@@ -26,6 +26,7 @@ from preprocessing.build.configuration import BuildConfiguration, Job, count_buc
 from preprocessing.build.idle_options import idle_options
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
+from preprocessing.documents.text_checks import warnings_of
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.jobs.failures import raise_failures
@@ -36,6 +37,7 @@ from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import SPLIT_BYTES, Split
 from preprocessing.sources.wikipedia.declared_language import language_warning
 from preprocessing.storage import location
+from preprocessing.tokens.lost_marks import lost_marks
 from preprocessing.tokens.tokenizer import Tokenizer
 from preprocessing.tokens.word_segmentation import load_word_segmenter
 
@@ -97,6 +99,8 @@ def build(argv: Sequence[str]) -> None:
         print(f"preprocessing: {warning}.", file=sys.stderr)
     splits = [build_folder.with_absolute_paths(split) for split in splits]
     job, tokenizer = prepare(known, options, source, splits)
+    for sentence in lost_marks(tokenizer, source.language):
+        print(f"preprocessing: {sentence}.", file=sys.stderr)
     if not build_folder.is_complete(job):
         # They import Beam: seconds, and only if there is work.
         from preprocessing.build.graph import build_steps
@@ -110,6 +114,8 @@ def build(argv: Sequence[str]) -> None:
                 raise_failures(job.intermediate)
                 manifest = build_folder.finish(job, splits, tokenizer, thresholds)
                 build_folder.clean(job, keep=options.keep_intermediate)
+                for sentence in warnings_of(manifest.counters, source.language):
+                    print(f"preprocessing: {sentence}.", file=sys.stderr)
                 rows, documents = sum(shard.rows for shard in manifest.shards), manifest.counters["documents_out"]
                 print(f"{job.folder}: {rows} examples of {documents} documents; {manifest.fingerprint}")
                 return

@@ -28,7 +28,7 @@ class Rejection:
 
 
 class Tally:
-    """Named counters, a bounded sample of rejected records, and the characters lost by template name.
+    """Named counters, bounded samples of rejected records and of notes, and the characters lost by template name.
 
     Merging is commutative and associative as long as no single tally saw more than `LOST_TEMPLATES_KEPT`
     template names, so totals do not depend on the order in which splits finish.
@@ -37,6 +37,7 @@ class Tally:
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
         self.rejections: list[Rejection] = []
+        self.notes: list[Rejection] = []
         self.lost_templates: Counter[str] = Counter()
         self.inline_templates: Counter[str] = Counter()
         self.template_places: dict[str, list[str]] = {}
@@ -48,7 +49,12 @@ class Tally:
     def reject(self, locator: str, reason: str, kind: str = "malformed") -> None:
         """Count a record under `dropped.<kind>` and keep it in the sample (the first ones by locator)."""
         self.counters[DROPPED + kind] += 1
-        self._keep([Rejection(locator, reason)])
+        self.rejections = _smallest(self.rejections, [Rejection(locator, reason)])
+
+    def note(self, locator: str, reason: str, counter: str) -> None:
+        """Count `counter` for what is kept but worth a look, and keep its place in the sample of notes."""
+        self.counters[counter] += 1
+        self.notes = _smallest(self.notes, [Rejection(locator, reason)])
 
     def lose_template(self, name: str, characters: int, inline: int = 0, place: str = "") -> None:
         """Count `characters` of wikitext that went with a template of this name.
@@ -90,7 +96,8 @@ class Tally:
         self.inline_templates.update(other.inline_templates)
         for name, places in other.template_places.items():
             self._keep_places(name, places)
-        self._keep(other.rejections)
+        self.rejections = _smallest(self.rejections, other.rejections)
+        self.notes = _smallest(self.notes, other.notes)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with sorted keys; only the templates that lost most are named, the rest is summed."""
@@ -104,6 +111,7 @@ class Tally:
             "rejections": [asdict(rejection) for rejection in self.rejections],
             "lost_templates": lost,
             **self._inline_to_json(),
+            **({"notes": [asdict(note) for note in self.notes]} if self.notes else {}),
         }
 
     def _inline_to_json(self) -> dict[str, Any]:
@@ -125,17 +133,15 @@ class Tally:
         tally.inline_templates.update(data.get("inline_templates", {}))
         for name, places in data.get("template_places", {}).items():
             tally._keep_places(name, places)
-        tally._keep(Rejection(**rejection) for rejection in data["rejections"])
+        tally.rejections = _smallest([], (Rejection(**rejection) for rejection in data["rejections"]))
+        tally.notes = _smallest([], (Rejection(**note) for note in data.get("notes", ())))
         return tally
 
     def _keep_places(self, name: str, places: Iterable[str]) -> None:
         kept = self.template_places.setdefault(name, [])
         kept[:] = sorted({*kept, *places})[:PLACES_KEPT]
 
-    def _keep(self, rejections: Iterable[Rejection]) -> None:
-        # The smallest ones, not the first to arrive: the sample must not depend on the order of the splits.
-        self.rejections.extend(rejections)
-        if len(self.rejections) > SAMPLE_SIZE:
-            self.rejections = sorted(self.rejections)[:SAMPLE_SIZE]
-        else:
-            self.rejections.sort()
+
+def _smallest(kept: list[Rejection], more: Iterable[Rejection]) -> list[Rejection]:
+    # The smallest ones, not the first to arrive: the sample must not depend on the order of the splits.
+    return sorted([*kept, *more])[:SAMPLE_SIZE]

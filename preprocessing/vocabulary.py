@@ -39,7 +39,9 @@ from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split
 from preprocessing.storage import Location, location
+from preprocessing.tokens.lost_marks import lost_marks
 from preprocessing.tokens.tokenizer import Tokenizer
+from preprocessing.tokens.tokenizer import build as build_tokenizer
 from preprocessing.tokens.vocabulary_training import VocabularyOptions, train_wordpiece
 
 if TYPE_CHECKING:
@@ -73,10 +75,14 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Location]:
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
     options = build_model(VocabularyOptions, known)
+    source = with_absolute_files(document_options(known))
+    untrained = build_tokenizer({"[UNK]": 0}, lowercase=not options.cased, accents=options.keep_accents)
+    warned = lost_marks(untrained, source.language)
+    for sentence in warned:
+        print(f"vocabulary: {sentence}.", file=sys.stderr)
     splits = [
         with_absolute_paths(split) for split in plan_splits(build_model(InputOptions, known), options.split_bytes)
     ]
-    source = with_absolute_files(document_options(known))
     job = CountJob(
         folder=location(options.output).absolute(),
         source=source,
@@ -85,7 +91,11 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Location]:
         source_identity=json.dumps(source_identity(source), sort_keys=True),
     )
     with held_folder(job.folder, _MARKER, _LOCK):
-        return _train(job, splits, pipeline_options), job.folder
+        tokenizer = _train(job, splits, pipeline_options)
+    for sentence in lost_marks(tokenizer, source.language):
+        if sentence not in warned:  # the text is of another script than --language says
+            print(f"vocabulary: {sentence}.", file=sys.stderr)
+    return tokenizer, job.folder
 
 
 def _train(job: CountJob, splits: list[Split], pipeline_options: "PipelineOptions") -> Tokenizer:

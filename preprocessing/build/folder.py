@@ -16,6 +16,7 @@ from preprocessing.build.configuration import Job, differences
 from preprocessing.build.references import documents_by_number, read_sidecar
 from preprocessing.documents.drop_lists import refuse_idle_lists
 from preprocessing.documents.options import DocumentOptions
+from preprocessing.documents.text_checks import warnings_of
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
 from preprocessing.folder_lock import FolderLock
@@ -46,11 +47,14 @@ from preprocessing.sources.threads import in_threads
 from preprocessing.storage import Location, RemoteLock, absolute
 from preprocessing.tally import Tally
 from preprocessing.tokens.corpus import Array
+from preprocessing.tokens.lost_marks import lost_marks
 from preprocessing.tokens.tokenizer import Tokenizer
 
 BUILD_NAME = "build.json"
 LOCK_NAME = "build.lock"
 INPUTS_NAME = "inputs.feather"
+# Before every name of a file, so that the sample of notes always holds it.
+_THE_BUILD = ""
 
 # What a build writes, folder by folder; nothing else is ever removed.
 _SHARDS = r"part-\d{5,}-of-\d{5,}\.arrow"
@@ -172,6 +176,11 @@ def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: 
     objective = job.configuration.examples.objective
     _refuse_too_little(tally, statistics, objective)
     enforce(thresholds, corpus, statistics, pairs=objective != "none")
+    source = job.configuration.source
+    for sentence in warnings_of(tally.counters, source.language):
+        tally.note(_THE_BUILD, sentence, "warnings.text")
+    for sentence in lost_marks(tokenizer, source.language):
+        tally.note(_THE_BUILD, sentence, "warnings.lost_marks")
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         configuration_hash=job.configuration_hash,

@@ -10,6 +10,7 @@ _NEEDS = {
     "wikitext.": ("wikipedia",),
     "template_map": ("wikipedia",),
     "books.": ("books",),
+    "sentences.": ("sentences",),
     "records.": ("jsonlines", "parquet", "dataset"),
     "dataset_split": ("dataset",),
     "dataset_revision": ("dataset",),

@@ -44,7 +44,7 @@ def evaluation_ngrams(options: DocumentOptions) -> Decontaminator:
         raise PreprocessingError(
             "There is nothing to compare with; name dev and test files by --decontamination.files."
         )
-    return Decontaminator.load(options.decontamination)
+    return Decontaminator.load(options.decontamination, options.language)
 
 
 def contaminated_documents(split: Split, options: DocumentOptions, tally: Tally) -> Iterator[dict[str, Any]]:

@@ -53,12 +53,14 @@ class Decontaminator:
         self._filter[self._slot(self._known)] = True
 
     @classmethod
-    def load(cls, options: DecontaminationOptions) -> "Decontaminator":
+    def load(cls, options: DecontaminationOptions, language: str = "en") -> "Decontaminator":
         """Reads the evaluation files, once a process as long as they stay the same.
+
+        `language` decides what a file that is not UTF-8 may be in.
 
         PreprocessingError when one is missing or none has n words.
         """
-        return _load(options, tuple((path, stamp(path)) for path, _ in evaluation_files(options)))
+        return _load(options, tuple((path, stamp(path)) for path, _ in evaluation_files(options)), language)
 
     @property
     def ngrams(self) -> int:
@@ -102,9 +104,11 @@ class Decontaminator:
 
 
 @functools.lru_cache(maxsize=2)
-def _load(options: DecontaminationOptions, stamps: tuple[tuple[str, tuple[int, int]], ...]) -> Decontaminator:
+def _load(
+    options: DecontaminationOptions, stamps: tuple[tuple[str, tuple[int, int]], ...], language: str
+) -> Decontaminator:
     loaded = Decontaminator(
-        ((name, text) for path, name in evaluation_files(options) for text in _fields(location(path))),
+        ((name, text) for path, name in evaluation_files(options) for text in _fields(location(path), language)),
         options.ngram_words,
         drop=options.action == "drop",
     )
@@ -116,9 +120,9 @@ def _load(options: DecontaminationOptions, stamps: tuple[tuple[str, tuple[int, i
     return loaded
 
 
-def _fields(path: Location) -> Iterator[str]:
+def _fields(path: Location, language: str) -> Iterator[str]:
     """Every text of an evaluation file: the string values of JSON, the fields of tables, else the whole text."""
-    encoding = detect_encoding(lambda: path.open("rb"), str(path))
+    encoding = detect_encoding(lambda: path.open("rb"), str(path), language, option=None)
     with path.open(encoding=encoding, newline="") as stream:
         if path.suffix in (".jsonl", ".json"):
             yield from _json_fields(path, stream)

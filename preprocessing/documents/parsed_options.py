@@ -20,6 +20,7 @@ from preprocessing.storage import location
 _SOURCES_OF = {
     "wikitext": frozenset({"wikipedia"}),
     "books": frozenset({"books"}),
+    "sentences": frozenset({"sentences"}),
     "records": frozenset({"jsonlines", "parquet", "huggingface"}),
 }
 

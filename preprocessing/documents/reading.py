@@ -10,6 +10,7 @@ from preprocessing.documents.identity import with_template_map
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_documents import read_parsed
 from preprocessing.documents.sentences import Segmenter
+from preprocessing.documents.text_checks import TextChecks
 from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.sources.identity import has_changed
 from preprocessing.sources.input_files import check_file, unreadable
@@ -107,17 +108,19 @@ class _Steps:
     """Cleaning, segmentation and the lists of what to leave out, for one split."""
 
     def __init__(self, options: DocumentOptions) -> None:
+        self._checks = TextChecks(options.language)
         self._cleaner = Cleaner(options.cleaning)
         self._segmenter = Segmenter(options.language)
         self._minimum_sentences = options.cleaning.minimum_sentences
         self._drop_lists = load_drop_lists(options.drop_lists) if options.drop_lists else None
-        self._decontaminator = Decontaminator.load(options.decontamination) if options.decontamination.files else None
+        files = options.decontamination.files
+        self._decontaminator = Decontaminator.load(options.decontamination, options.language) if files else None
 
     def document(self, piece: Split, raw: RawDocument, tally: Tally) -> Document | None:
         """The document, or None when it is dropped, which is counted."""
         if self.is_listed(piece.source, piece.file, raw.locator, tally):
             return None
-        paragraphs = self._cleaner.clean(raw.paragraphs, tally)
+        paragraphs = self._cleaner.clean(self._checks.seen(raw.paragraphs, tally), tally)
         refusal = self._cleaner.refusal(paragraphs)
         if refusal:
             tally.count(DROPPED + refusal)

@@ -71,6 +71,12 @@ class BookOptions(Options):
     )
 
 
+class SentenceOptions(Options):
+    """Files of a sentence a line."""
+
+    encoding: str | None = Field(None, description="encoding of what --sentences names (default: detected for each)")
+
+
 class RecordOptions(Options):
     """Fields of JSON lines, Parquet and Hugging Face rows."""
 
@@ -99,4 +105,5 @@ class ReaderOptions(Options):
     wikitext: WikitextOptions = WikitextOptions()
     books: BookOptions = BookOptions()
     records: RecordOptions = RecordOptions()
+    sentences: SentenceOptions = SentenceOptions()
     limits: LimitOptions = LimitOptions()

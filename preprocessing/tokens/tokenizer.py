@@ -84,6 +84,11 @@ class Tokenizer:
     def lowercase(self) -> bool:
         return bool(self._normalizer.get("lowercase"))
 
+    def normalised(self, text: str) -> str:
+        """The text as the vocabulary sees it: in lower case and without accents, where it is uncased."""
+        normaliser = self.backend.normalizer
+        return str(normaliser.normalize_str(text)).strip() if normaliser else text
+
     @property
     def id_dtype(self) -> type[np.unsignedinteger[Any]]:
         """uint16, or uint32 where the vocabulary has more than 65,536 entries."""

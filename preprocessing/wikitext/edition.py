@@ -2,14 +2,12 @@
 
 The section `[wikitext]` of `preprocessing/languages/`. What means the same in every edition, and the English
 names that all of them understand, are in `international.toml` here. A table is data: what a template shows is an
-expression of the small language of `templates/expressions.py`. Editions without a table have names in
-`other_editions.toml`.
+expression of the small language of `templates/expressions.py`.
 """
 
 import functools
 import tomllib
 from importlib.resources import files
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -69,22 +67,14 @@ class Edition(_Table):
 def edition(language: str) -> Edition:
     """The edition in a language; empty where nothing is known of it, English where none is named."""
     language = (language or DEFAULT_LANGUAGE).lower()
-    return Edition.model_validate(section(language, "wikitext") or _others().get(language.partition("-")[0], {}))
+    return Edition.model_validate(section(language, "wikitext"))
 
 
 @functools.cache
 def international() -> Edition:
     """What holds in every edition."""
-    return Edition.model_validate(_read("international.toml"))
-
-
-@functools.cache
-def _others() -> dict[str, Any]:
-    return _read("other_editions.toml")
-
-
-def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads(files("preprocessing.wikitext").joinpath(name).read_text(encoding="utf-8"))
+    table = files("preprocessing.wikitext").joinpath("international.toml").read_text(encoding="utf-8")
+    return Edition.model_validate(tomllib.loads(table))
 
 
 @functools.cache

@@ -17,6 +17,7 @@ def filled(first: int, records: int) -> Tally:
         else:
             tally.count("documents_out")
         tally.lose_template(f"t{number % 5}", number)
+        tally.note(f"file#{number:05}", "guessed", "files.guessed")
     return tally
 
 
@@ -40,6 +41,9 @@ def test_merging_does_not_depend_on_the_order() -> None:
     assert all(total == totals[0] for total in totals)
     assert len(totals[0]["rejections"]) == SAMPLE_SIZE
     assert totals[0]["rejections"][0] == {"locator": "file#00000", "reason": "broken"}
+    assert len(totals[0]["notes"]) == SAMPLE_SIZE
+    assert totals[0]["notes"][-1] == {"locator": f"file#{SAMPLE_SIZE - 1:05}", "reason": "guessed"}
+    assert totals[0]["counters"]["files.guessed"] == 4_000
     assert totals[0]["counters"]["dropped.malformed"] == sum(part.counters["dropped.malformed"] for part in parts)
 
 
@@ -47,6 +51,11 @@ def test_it_travels_as_json() -> None:
     tally = filled(0, 1_000)
     data = json.loads(json.dumps(tally.to_json()))
     assert Tally.from_json(data).to_json() == tally.to_json()
+
+
+def test_without_notes_it_says_nothing_of_them() -> None:
+    assert Tally().to_json().keys() == {"counters", "rejections", "lost_templates"}
+    assert Tally.from_json(Tally().to_json()).notes == []
 
 
 def test_only_the_templates_that_lost_most_are_named() -> None:

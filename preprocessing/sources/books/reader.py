@@ -55,7 +55,7 @@ def read_books(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[R
     if options.books.encoding:
         encoding = known_encoding(options.books.encoding)
     else:
-        encoding = detect_encoding(lambda: open_piece(piece), piece.file, options.language)
+        encoding = detect_encoding(lambda: open_piece(piece), piece.file, options.language, tally=tally)
     with io.TextIOWrapper(open_piece(piece), encoding, "strict", None) as stream:
         lines = text_lines(stream, piece.file, options.limits.line_bytes)
         header, body = strip_gutenberg(lines, tally)

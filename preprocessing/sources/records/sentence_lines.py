@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator
 
 from preprocessing.sources.decompression import open_piece
-from preprocessing.sources.encodings import detect_encoding, undecodable
+from preprocessing.sources.encodings import detect_encoding, known_encoding, undecodable
 from preprocessing.sources.lines import binary_lines, long_line, text_lines
 from preprocessing.sources.options import ReaderOptions
 from preprocessing.sources.raw_document import RawDocument
@@ -16,6 +16,7 @@ from preprocessing.sources.split import Split
 from preprocessing.tally import DOCUMENTS_IN, Tally
 
 _FEW_LINES = 50
+_OPTION = "--sentences.encoding"
 
 
 def read_sentence_lines(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
@@ -24,7 +25,10 @@ def read_sentence_lines(piece: Split, options: ReaderOptions, tally: Tally) -> I
     Counter: `warnings.no_blank_lines` when a file of more than 50 lines has no blank one. Raises
     PreprocessingError for NUL bytes, undecodable bytes or a line above the limit.
     """
-    encoding = detect_encoding(lambda: open_piece(piece), piece.file, options.language)
+    if options.sentences.encoding:
+        encoding = known_encoding(options.sentences.encoding)
+    else:
+        encoding = detect_encoding(lambda: open_piece(piece), piece.file, options.language, option=_OPTION, tally=tally)
     wide = encoding.startswith(("utf-16", "utf-32"))
     numbered = _wide_lines(piece, encoding, options) if wide else _lines(piece, encoding, options)
     sentences: list[str] = []
@@ -56,7 +60,7 @@ def _lines(piece: Split, encoding: str, options: ReaderOptions) -> Iterator[tupl
         try:
             yield f"byte={offset}", line.decode(encoding if offset == 0 else encoding.removesuffix("-sig"))
         except UnicodeDecodeError as error:
-            raise undecodable(piece.file, encoding, error, offset) from error
+            raise undecodable(piece.file, encoding, error, offset, _OPTION) from error
 
 
 def _wide_lines(piece: Split, encoding: str, options: ReaderOptions) -> Iterator[tuple[str, str]]:

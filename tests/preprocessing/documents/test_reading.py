@@ -351,7 +351,7 @@ def test_memory_does_not_grow_with_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, fill: Callable[[Path, int], None]
 ) -> None:
     # Buffers of fixed size are made small, so that small files are large beside them.
-    for constant in ("stored_stream.PIECE_BYTES", "decompression._BUFFER_BYTES", "encodings._BLOCK_BYTES"):
+    for constant in ("stored_stream.PIECE_BYTES", "decompression._BUFFER_BYTES", "encodings.detection._BLOCK_BYTES"):
         monkeypatch.setattr(f"preprocessing.sources.{constant}", 1 << 14)
     monkeypatch.setattr("preprocessing.sources.books.reader._MARGIN_LINES", 100)
     monkeypatch.setattr("preprocessing.sources.books.gutenberg._HEADER_LINES", 100)
@@ -392,3 +392,32 @@ def test_a_process_that_outlives_a_build_reads_lists_and_evaluation_files_again(
         os.utime(evaluation, ns=(number, number))
         assert load_drop_lists((str(listed),)).reason(bytes([number]) * 16) == word
         assert Decontaminator.load(options).matches([f"one two {word}"])
+
+
+# Encodings and odd text ---------------------------------------------------------------------------------------------
+
+
+def test_sentences_in_an_encoding_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    lines = "Größe ist nicht alles, sagte die müde Möwe über dem Hafen.\nSüße Äpfel schmecken besser.\n\n"
+    path.write_bytes((lines * 3).encode("mac_roman"))
+    (document, *_), tally = read(inputs={"sentences": (str(path),)}, language="de")
+    assert document.sentences == tuple(lines.split("\n")[:2])
+    assert tally.counters["encodings.mac_roman"] == tally.counters["encodings.guessed"] == 1
+    assert [note.locator for note in tally.notes] == ["lines.txt"]
+    (document, *_), tally = read(inputs={"sentences": (str(path),)}, sentences={"encoding": "cp850"})
+    assert document.sentences[0].startswith("Gr")
+    assert "ß" not in document.sentences[0]
+    assert not tally.notes
+    with pytest.raises(PreprocessingError, match=r"set --language .* by --sentences\.encoding\."):
+        read(inputs={"sentences": (str(path),)}, language="ru")
+
+
+def test_odd_text_is_counted_before_it_is_cleaned(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [{"text": f"The caf\u00c3\u00a9 number {i} was \x93closed\x94 and so we went home. " * 2} for i in range(3)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    documents, tally = read(inputs={"jsonlines": (str(path),)})
+    assert "\x93" not in documents[0].sentences[0]
+    assert tally.counters["text.c1_controls"] == 12
+    assert tally.counters["text.mojibake_paragraphs"] == tally.counters["text.paragraphs"] == 3

@@ -11,7 +11,8 @@ from preprocessing.download import _parser
 from preprocessing.sources.options import InputOptions
 
 OF_THE_BUILD = {"--vocab", "--output", "--config", "--trust-times"}
-OF_THE_BENCHMARK = {"--documents", "--splits", "--every"}
+OF_THE_VOCABULARY = {"--cased", "--keep-accents"}
+OF_THE_BENCHMARK = {"--documents", "--splits", "--every", "--translations", "--repeats"}
 
 
 def options_of(parser: argparse.ArgumentParser) -> set[str]:
@@ -30,7 +31,8 @@ def test_options_in_the_documentation_exist(repository: Path) -> None:
     add_models(parser, (InputOptions, DocumentOptions, NearDuplicateOptions))
     named = set(re.findall(r"--[a-z][a-z.-]*[a-z]\b", text))  # Beam's own have underscores
     assert "--books.document" in named
-    assert named <= options_of(parser) | options_of(_parser()) | OF_THE_BUILD | OF_THE_BENCHMARK
+    others = OF_THE_BUILD | OF_THE_VOCABULARY | OF_THE_BENCHMARK
+    assert named <= options_of(parser) | options_of(_parser()) | others
 
 
 def test_every_input_and_cleaning_option_is_documented(repository: Path) -> None:

@@ -262,7 +262,7 @@ def test_what_is_shown(language: str, template: str, text: str) -> None:
 
 
 def test_every_language_has_cases() -> None:
-    assert set(CASES) == LANGUAGES
+    assert set(CASES) == {language for language in LANGUAGES if edition(language).templates}
     assert min(map(len, CASES.values())) >= 8
 
 

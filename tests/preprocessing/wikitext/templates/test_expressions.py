@@ -12,7 +12,7 @@ def shown(expression: str, raw: list[str], language: str = "en", star: str = "")
     return None if render is None else render(raw)
 
 
-@pytest.mark.parametrize("language", sorted(LANGUAGES))
+@pytest.mark.parametrize("language", sorted(language for language in LANGUAGES if edition(language).templates))
 def test_every_expression_of_a_table_means_something(language: str) -> None:
     table = edition(language)
     assert len(table.templates) >= 15

@@ -1,0 +1,136 @@
+"""Text that decodes but is not what was asked for: mojibake, control codes, another script than the language's.
+
+Nothing is changed or dropped here: it is counted, and what is much is said at the end of a build. Counters:
+`text.paragraphs`; `text.replacement_characters` (U+FFFD) and `text.c1_controls` (U+0080 to U+009F, in no text), in
+characters; `text.mojibake_paragraphs`; and of the beginning of every 16th paragraph `text.sampled_letters`,
+`text.sampled_letters_in_script`, and `text.sampled_in.SCRIPT`, the paragraphs that begin in another script.
+"""
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from preprocessing.languages import section
+from preprocessing.tally import Tally
+
+_SAMPLED_EVERY, _SAMPLED_CHARACTERS = 16, 200
+_LEAST_LETTERS, _LEAST_PARAGRAPHS = 1000, 20
+LEAST_SHARE_IN_SCRIPT = 0.5
+MOST_MOJIBAKE = 0.01
+MOST_BROKEN = 0.05
+
+# Each character of UTF-8 is two to four bytes, a lead and continuations, which a code page shows as characters that do
+# not stand beside each other in text. Most text has none of the leads, which is seen many times as fast.
+_CONTINUATION = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ•˜™š›œžŸ"
+_SECOND = f"[{_CONTINUATION}‘’“”–—]"
+_LEADS = "ÃÂâï√‚ÐÑØÙРС锟鈥縺繧繝"
+_MOJIBAKE = re.compile(
+    f"[{_LEADS}](?:"
+    f"(?<=Ã)[{_CONTINUATION}]|(?<=Â)[\xa1-\xbf]|(?<=â)€[\x80-\xbf˜™š›œžŸ“”]|(?<=ï)(?:¿½|»¿)"  # UTF-8 as cp1252
+    f"|(?<=[ÐÑ]){_SECOND}[ÐÑ]{_SECOND}|(?<=[ØÙ]){_SECOND}[ØÙ]{_SECOND}"
+    "|(?<=√)[\x80-\xffÄ†°¢£§•¶ß®©™´¨≠ÆØ∞±≤≥]|(?<=‚)Ä[ôúùìîòö¢¶]"  # as Mac Roman
+    "|(?<=[РС])(?:[Ђ-Џђ-џ°±µ¶·№»‚„…†‡€‰‹‘’“”•–—™›\xa0Ґґ¤¦§©«¬®][РС]){2}"  # as cp1251
+    "|(?<=锟)斤|(?<=鈥)[檚渢淪]|(?<=[縺繧繝])[^\x00-\x7f][縺繧繝]"  # as GBK, as Shift JIS
+    ")"
+)
+# Another alphabet's code page as Latin-1: no language has so many accented letters in a row.
+_ACCENTS_IN_A_ROW = re.compile("[À-ÖØ-öø-ÿ][À-ÖØ-öø-ÿ]{4}")
+_C1 = re.compile("[\x80-\x84\x86-\x9f]")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_RANGES = {
+    "Latin": "A-Za-zªºÀ-ÖØ-öø-ʯḀ-ỿ",
+    "Cyrillic": "Ѐ-ԯᲀ-ᲈⷠ-ⷿꙀ-ꚟ",
+    "Greek": "Ͱ-Ͽἀ-῿",
+    "Hebrew": "\u0590-\u05ff\ufb1d-\ufb4f",
+    "Arabic": "\u0600-\u06ff\u0750-\u077f\u0870-\u08ff\ufb50-\ufdff\ufe70-\ufefc",
+    "Devanagari": "\u0900-\u097f\ua8e0-\ua8ff",
+    "Thai": "\u0e00-\u0e7f",
+    "Han": "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff",
+    "Hiragana": "\u3040-\u309f",
+    "Katakana": "\u30a0-\u30ff\u31f0-\u31ff\uff66-\uff9f",
+    "Hangul": "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff",
+}
+
+
+class TextChecks:
+    """Counts what is odd in the paragraphs of documents, as a reader gives them, for one language."""
+
+    def __init__(self, language: str) -> None:
+        self._script = _letters_of(tuple(section(language, "writing").get("scripts", ())))
+
+    def seen(self, paragraphs: Iterable[str], tally: Tally) -> Iterator[str]:
+        """The paragraphs of a document as they are, each counted as it passes."""
+        for number, paragraph in enumerate(paragraphs):
+            self._look(paragraph, number, tally)
+            yield paragraph
+
+    def _look(self, paragraph: str, number: int, tally: Tally) -> None:
+        tally.counters["text.paragraphs"] += 1
+        if not paragraph.isascii():
+            self._look_above_ascii(paragraph, tally)
+        if self._script and number % _SAMPLED_EVERY == 0:
+            self._look_at_script(paragraph[:_SAMPLED_CHARACTERS], self._script, tally)
+
+    @staticmethod
+    def _look_above_ascii(paragraph: str, tally: Tally) -> None:
+        if "\ufffd" in paragraph:
+            tally.count("text.replacement_characters", paragraph.count("\ufffd"))
+        if not paragraph.isprintable() and (controls := len(_C1.findall(paragraph))):
+            tally.count("text.c1_controls", controls)
+        if any(map(paragraph.__contains__, _LEADS)) and _MOJIBAKE.search(paragraph):
+            tally.count("text.mojibake_paragraphs")
+
+    @staticmethod
+    def _look_at_script(text: str, script: re.Pattern[str], tally: Tally) -> None:
+        letters = sum(map(len, _LETTERS.findall(text)))
+        in_script = letters if text.isascii() and script.match("a") else sum(map(len, script.findall(text)))
+        if _ACCENTS_IN_A_ROW.search(text):
+            tally.count("text.mojibake_paragraphs")
+        tally.count("text.sampled_letters", letters)
+        tally.count("text.sampled_letters_in_script", min(in_script, letters))
+        if in_script < LEAST_SHARE_IN_SCRIPT * letters:
+            other = next((name for name, pattern in _patterns() if pattern.search(text)), "other")
+            tally.count(f"text.sampled_in.{other}")
+
+
+def warnings_of(counters: Mapping[str, int], language: str) -> list[str]:
+    """A sentence for each thing in the counters of a build that its maker should know; usually none."""
+    writing = section(language, "writing")
+    found = []
+    letters = counters.get("text.sampled_letters", 0)
+    in_script = counters.get("text.sampled_letters_in_script", 0)
+    if letters >= _LEAST_LETTERS and in_script < LEAST_SHARE_IN_SCRIPT * letters:
+        others = {name: count for name, count in counters.items() if name.startswith("text.sampled_in.")}
+        most = max(others, key=lambda name: (others[name], name), default="text.sampled_in.other").rpartition(".")[2]
+        found.append(
+            f"{1 - in_script / letters:.0%} of {letters:,} letters in a sample of the text are not in the script of "
+            f"{writing['name']} (--language {language}), most of these paragraphs begin in {most}: is this the text, "
+            "and the language, that you mean?"
+        )
+    paragraphs = counters.get("text.paragraphs", 0)
+    if paragraphs < _LEAST_PARAGRAPHS:
+        return found
+    mojibake = counters.get("text.mojibake_paragraphs", 0)
+    if mojibake > MOST_MOJIBAKE * paragraphs:
+        found.append(
+            f"{mojibake:,} of {paragraphs:,} paragraphs ({mojibake / paragraphs:.1%}) look like text that was read in "
+            "a wrong encoding before it came here (Ã© for é): mend it at its source"
+        )
+    for counter, what in (
+        ("text.replacement_characters", "U+FFFD, which stands for characters that somebody could not read"),
+        ("text.c1_controls", "control codes U+0080 to U+009F, which a wrong encoding leaves"),
+    ):
+        if counters.get(counter, 0) > MOST_BROKEN * paragraphs:
+            broken = f"{counters[counter]:,} characters in {paragraphs:,} paragraphs"
+            found.append(f"{broken} are {what}: mend it at its source")
+    return found
+
+
+def _letters_of(scripts: tuple[str, ...]) -> re.Pattern[str] | None:
+    ranges = "".join(_RANGES.get(script, "") for script in scripts)
+    return re.compile(f"[{ranges}]+") if ranges else None
+
+
+@functools.cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((name, re.compile(f"[{ranges}]")) for name, ranges in _RANGES.items())

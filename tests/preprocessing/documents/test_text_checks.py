@@ -1,0 +1,86 @@
+"""Odd text is counted, and what is much is said; ordinary text of any language is not odd."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from preprocessing.documents.text_checks import TextChecks, warnings_of
+from preprocessing.tally import Tally
+
+TEXTS = tomllib.loads(
+    (Path(__file__).parent.parent / "sources" / "encodings" / "texts.toml").read_text(encoding="utf-8")
+)
+
+
+def counted(paragraphs: list[str], language: str = "en") -> Tally:
+    tally = Tally()
+    assert list(TextChecks(language).seen(paragraphs, tally)) == paragraphs
+    return tally
+
+
+@pytest.mark.parametrize("language", sorted(TEXTS))
+def test_ordinary_text_is_not_odd(language: str) -> None:
+    counters = counted([TEXTS[language], TEXTS[language].upper()] * 40, language).counters
+    assert counters["text.paragraphs"] == 80
+    odd = {name for name in counters if name.startswith("text.sampled_in.")} | {
+        "text.mojibake_paragraphs",
+        "text.replacement_characters",
+        "text.c1_controls",
+    }
+    assert not odd & counters.keys()
+    assert counters["text.sampled_letters"] > 100
+    assert warnings_of(counters, language) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "read"),
+    [
+        ("Le café était fermé", "utf-8", "cp1252"),
+        ("It’s the waiter’s turn", "utf-8", "cp1252"),
+        ("12 °C, £5 – »so«", "utf-8", "latin-1"),
+        ("Grüße aus Köln", "utf-8", "mac_roman"),
+        ("the waiter’s turn", "utf-8", "mac_roman"),
+        ("Рано утром корабль", "utf-8", "latin-1"),
+        ("Рано утром корабль", "utf-8", "cp1251"),
+        ("Рано утром корабль", "cp1251", "latin-1"),
+        ("Рано утром корабль", "koi8-r", "latin-1"),
+        ("Καλημέρα σας", "cp1253", "latin-1"),
+        ("في الصباح الباكر", "utf-8", "latin-1"),
+        ("朝早く、船は港を出ました", "utf-8", "cp932"),
+        ("\ufffd\ufffd\ufffd", "utf-8", "gbk"),
+    ],
+)
+def test_text_of_a_wrong_encoding_is_counted(text: str, written: str, read: str) -> None:
+    bent = text.encode(written).decode(read, "ignore")
+    assert counted(["plain", bent, "plain"] if read != "latin-1" else [bent]).counters["text.mojibake_paragraphs"] == 1
+
+
+def test_twice_encoded_text_is_counted() -> None:
+    once = "né à Genève".encode().decode("cp1252", "ignore")
+    assert counted([once.encode().decode("cp1252", "ignore")]).counters["text.mojibake_paragraphs"] == 1
+
+
+def test_broken_characters_are_counted_one_by_one() -> None:
+    counters = counted(["a\ufffdb\ufffd", "c\x93d\x94e\x85 next line \x85", "é"]).counters
+    assert counters["text.replacement_characters"] == 2
+    assert counters["text.c1_controls"] == 2  # U+0085 is a line's end
+
+
+def test_another_script_than_the_language_s_is_said_with_numbers() -> None:
+    counters = counted([TEXTS["en"]] * 400 + [TEXTS["ru"]] * 40, "ru").counters
+    (sentence,) = warnings_of(counters, "ru")
+    assert sentence.startswith("89% of 4,271 letters")
+    assert "are not in the script of Russian (--language ru), most of these paragraphs begin in Latin" in sentence
+    assert warnings_of(counted([TEXTS["ru"]] * 400, "ru").counters, "ru") == []
+    assert warnings_of(counted([TEXTS["ru"]] * 400, "xx").counters, "xx") == []
+
+
+def test_much_mojibake_and_many_broken_characters_are_said() -> None:
+    bent = TEXTS["fr"].encode().decode("cp1252", "ignore")
+    few = counted([bent] + ["plain"] * 200).counters
+    assert warnings_of(few, "fr") == []
+    many = counted([bent, "a\ufffd", "b\x93"] + ["plain"] * 30).counters
+    assert [sentence[:6] for sentence in warnings_of(many, "fr")] == ["1 of 3"]
+    broken = counted(["a\ufffd\ufffd", "b\x93\x94"] * 15).counters
+    assert [sentence[:13] for sentence in warnings_of(broken, "fr")] == ["30 characters", "30 characters"]
