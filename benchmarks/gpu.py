@@ -814,6 +814,7 @@ def finetuning(bench: Bench) -> None:
 
     from finetuning.kinds.batches import collate
     from finetuning.kinds.encoding.layout import EncodedSplit
+    from finetuning.kinds.encoding.truncation import cut_of
     from finetuning.kinds.model import TaskModel
     from finetuning.kinds.registry import kind_named
     from pretraining.model.bert import BertModel
@@ -826,6 +827,7 @@ def finetuning(bench: Bench) -> None:
         np.full(count, length // 2, np.int32),
         np.arange(count),
         random.integers(0, 2, count),
+        cut_of(np.zeros(count, np.int64), count * length, length, length),
     )
     torch.manual_seed(1)
     kind = kind_named("classification")

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from finetuning.errors import FinetuningError, ended_by
+from finetuning.errors import FinetuningError, ended_by, show_log
 from finetuning.run.result import Result
-from finetuning.run.specification import RunSpec
+from finetuning.run.specification import RunSpec, add_length
 from preprocessing.arguments import OptionParser, build_model
 
 
@@ -40,6 +40,7 @@ def option_parser() -> OptionParser:
         "--epochs", type=float, default=10, metavar="N", help="passes over the training sentences, whole ones"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the first weights and of the order")
+    add_length(parser, "the task's own")
     parser.add_argument("--limit-train", type=int, metavar="N", help="only the first N training sentences")
     parser.add_argument("--limit-dev", type=int, metavar="N", help="only the first N sentences of every other split")
     parser.add_argument("--device", default="auto", help="where it runs: auto, cpu, cuda, cuda:1, …")
@@ -48,6 +49,7 @@ def option_parser() -> OptionParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
+    show_log()
     try:
         options = option_parser().parse_args(argv)
         width, dropout = options.width, options.dropout

@@ -1,6 +1,7 @@
-"""Errors a user can mend, and the exit codes that a launcher reads."""
+"""Errors a user can mend, the exit codes that a launcher reads, and what else a command says."""
 
 import errno
+import logging
 import sys
 
 EXIT_USER_ERROR = 2
@@ -50,3 +51,9 @@ def ended_by(error: FinetuningError | OSError, program: str = "error") -> int:
     known = from_system(error) if isinstance(error, OSError) else error
     print(f"{program}: {known}", file=sys.stderr)
     return known.exit_code
+
+
+def show_log() -> None:
+    """A command's log on standard error: what this package says, and warnings of others."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger("finetuning").setLevel(logging.INFO)

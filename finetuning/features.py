@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from finetuning.errors import FinetuningError, ended_by
-from finetuning.run.specification import RunSpec
+from finetuning.errors import FinetuningError, ended_by, show_log
+from finetuning.run.specification import RunSpec, add_length
 from preprocessing.arguments import OptionParser, build_model
 
 
@@ -35,6 +35,7 @@ def option_parser() -> OptionParser:
         default="cls",
         help="one vector for a text ([CLS] or the mean of its pieces), or one for each word",
     )
+    add_length(parser, "the task's own")
     parser.add_argument("--output", type=Path, required=True, help="the Arrow file to write")
     parser.add_argument("--device", default="auto", help="where the encoder runs: auto, cpu, cuda, cuda:1, …")
     return parser
@@ -42,6 +43,7 @@ def option_parser() -> OptionParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
+    show_log()
     try:
         options = option_parser().parse_args(argv)
         spec = build_model(RunSpec, options, FinetuningError)
@@ -52,13 +54,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         from finetuning.run.start import load_start
 
         task = load_task(options.task)
-        rows = list(read_rows(task, options.input, options.data, options.split))
+        split = read_rows(task, options.input, options.data, options.split)
         ranks = start_ranks(spec)
         start = load_start(spec, task)
-        width = write_features(options.output, rows, start, task, options.layers, options.level, ranks.device)
+        made = write_features(
+            options.output,
+            split,
+            start,
+            task,
+            options.layers,
+            options.level,
+            ranks.device,
+            spec.sequence_length,
+        )
     except (FinetuningError, OSError) as error:
         return ended_by(error)
-    print(f"{len(rows)} rows, vectors of {width} in {options.output}")
+    print(f"{made.rows} rows, vectors of {made.width} in {options.output}; {made.truncation.truncated_rows} rows cut")
     return 0
 
 

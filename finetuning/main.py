@@ -16,10 +16,9 @@ if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import argparse
-import logging
 from collections.abc import Sequence
 
-from finetuning.errors import FinetuningError, ended_by
+from finetuning.errors import FinetuningError, ended_by, show_log
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 from finetuning.tasks.task import task_names
@@ -47,7 +46,7 @@ def parse_spec(argv: Sequence[str] | None = None) -> RunSpec:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run and print one line with the score; returns the exit code."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    show_log()
     try:
         spec = parse_spec(argv)
         Result.refuse_finished(spec.output)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from finetuning.errors import FinetuningError, ended_by
-from finetuning.run.specification import RunSpec
+from finetuning.errors import FinetuningError, ended_by, show_log
+from finetuning.run.specification import RunSpec, add_length
 from preprocessing.arguments import OptionParser, build_model
 
 
@@ -26,6 +25,7 @@ def option_parser() -> OptionParser:
     parser.add_argument("--task", help="instead of --input: a task's name or .toml file, whose splits are answered")
     parser.add_argument("--data", type=Path, help="with --task: folder of its files; left out: the Hugging Face hub")
     parser.add_argument("--output", type=Path, required=True, help="JSONL file to write; with --task a folder")
+    add_length(parser, "that of training")
     parser.add_argument("--device", default="auto", help="where the model runs: auto, cpu, cuda, cuda:1, …")
     parser.add_argument(
         "--threads", type=int, metavar="N", help="threads of torch on the CPU; left out: torch's own choice"
@@ -35,13 +35,14 @@ def option_parser() -> OptionParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    show_log()
     try:
         options = option_parser().parse_args(argv)
         if (options.input is None) == (options.task is None):
             raise FinetuningError("give either --input FILE or --task NAME")
         asked = {"task": options.task or "", "model": str(options.model), "output": options.output}
         asked |= {"device": options.device, "threads": options.threads}
+        asked |= {"sequence_length": options.sequence_length} if "sequence_length" in options else {}
         spec = build_model(RunSpec, argparse.Namespace(**asked), FinetuningError)
         # Late: the help and a wrong option need no torch.
         from finetuning.run.answers import answer_file, answer_task

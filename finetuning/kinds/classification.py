@@ -37,9 +37,12 @@ class Classification(OneAnswer[TextRow], TextKind[TextRow]):
         text_b = second_text(record)
         label = _label(record.get("label")) if labelled else None
         if label is not None and label not in task.labels:
-            raise FinetuningError(
-                f"{record.place}: label {label!r} is unknown; {task.name} knows {', '.join(map(repr, task.labels))}"
-            )
+            known = ", ".join(map(repr, task.labels))
+            if not label:
+                raise FinetuningError(f"{record.place}: label is empty; write one of {known}")
+            number = label.isdecimal() and label.isascii() and len(label) < 9 and int(label) < len(task.labels)
+            hint = ', or set labels = ["0", "1", …] in the task if the file has class numbers' if number else ""
+            raise FinetuningError(f"{record.place}: label {label!r} is unknown; {task.name} knows {known}{hint}")
         return TextRow(record.id, record.place, record.text("text_a"), text_b, label)
 
     def classes_in(self, row: TextRow) -> Sequence[str]:
@@ -85,7 +88,7 @@ class Classification(OneAnswer[TextRow], TextKind[TextRow]):
 def _label(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return "" if value is None else str(value)
 
 
 KIND = Classification()

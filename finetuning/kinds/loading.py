@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def _checked(task: Task, where: str) -> Task:
         able = [name for name in KINDS if task.format in kind_named(name).formats]
         raise FinetuningError(f"{where}: format {task.format!r} holds {' and '.join(able)} tasks, not {kind.name}")
     allowed = kind.required | kind.optional
-    if task.format in ("tsv", "jsonl"):
+    if task.is_table or task.format == "jsonl":
         if missing := sorted(kind.required - set(task.columns)):
             raise FinetuningError(f"{where}: columns: {', '.join(missing)} missing for a {kind.name} task")
         if unknown := sorted(set(task.columns) - allowed):
@@ -80,11 +81,11 @@ def read_split(task: Task, name: str, data: Path | None, limit: int | None = Non
         raise FinetuningError(
             f"{data or task.home or task.name}: the {name} split of {task.name} is empty; it needs at least one row"
         )
-    return SplitRows(name, rows, labelled, found.notes)
+    return SplitRows(name, rows, labelled, found.notes + _same_ids(kind_of(task), rows, found.source))
 
 
-def read_new(task: Task, path: Path) -> tuple[Row, ...]:
-    """Rows without labels from a `.txt`, `.jsonl`, `.tsv`, `.csv` (SWAG) or `.json` (SQuAD) file, else CoNLL.
+def read_new(task: Task, path: Path) -> SplitRows:
+    """Rows without labels from a `.txt`, `.jsonl`, `.tsv`, `.csv` or `.json` (SQuAD) file, else CoNLL.
 
     Raises:
         FinetuningError: the file is empty, does not fit the task's kind, or lacks a column that it needs.
@@ -94,7 +95,7 @@ def read_new(task: Task, path: Path) -> tuple[Row, ...]:
     rows = _rows(task, found, labelled=False)
     if not rows:
         raise FinetuningError(f"{path}: holds no rows to answer")
-    return rows
+    return SplitRows(path.name, rows, labelled=False, notes=found.notes + _same_ids(kind, rows, found.source))
 
 
 def _rows(task: Task, found: Found, labelled: bool, limit: int | None = None) -> tuple[Row, ...]:
@@ -104,3 +105,17 @@ def _rows(task: Task, found: Found, labelled: bool, limit: int | None = None) ->
         kind.row(task, Record(place, values, columns, number), labelled)
         for number, (place, values) in enumerate(islice(found.records, limit))
     )
+
+
+def _same_ids(kind: Kind[Any], rows: Sequence[Row], source: str) -> tuple[str, ...]:
+    """A note where rows have the same id; FinetuningError where the kind's answers are found again by it."""
+    count = len(rows) - len({row.id for row in rows})
+    if not count:
+        return ()
+    seen: set[str] = set()
+    row = next(row for row in rows if row.id in seen or seen.add(row.id))  # type: ignore[func-returns-value]
+    if kind.unique_ids:
+        raise FinetuningError(
+            f"{row.place}: the id {row.id!r} stands there twice; a {kind.name} task needs an id a row"
+        )
+    return (f"{Path(source).name}: {count} rows have the id of another, the first {row.id!r}",)

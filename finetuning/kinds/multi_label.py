@@ -50,8 +50,10 @@ class MultiLabel(TextKind[LabelsRow]):
     def check(self, task: Task) -> None:
         if len(task.labels) < 2:
             raise ValueError("labels: a multi_label task names at least two")
-        if task.format == "tsv" and (broken := [label for label in task.labels if "," in label]):
-            raise ValueError(f"labels: {broken[0]!r} has a comma, which separates the labels of a row in a TSV file")
+        if task.is_table and (broken := [label for label in task.labels if "," in label]):
+            raise ValueError(
+                f"labels: {broken[0]!r} has a comma, which separates the labels of a row in a TSV or CSV file"
+            )
 
     def row(self, task: Task, record: Record, labelled: bool) -> LabelsRow:
         text_b = second_text(record)
@@ -175,8 +177,8 @@ def _indicators(rows: Sequence[Labels], labels: Labels) -> NDArray[np.bool_]:
 
 
 def _labels(task: Task, record: Record) -> tuple[str, ...]:
-    """A list of texts, or in a TSV file one text with commas; an empty one has no labels."""
-    given = _split(record.text("labels")) if task.format == "tsv" else record.texts("labels")
+    """A list of texts, or in a table one text with commas; an empty one has no labels."""
+    given = _split(record.text("labels")) if task.is_table else record.texts("labels")
     for place, label in enumerate(given):
         if label not in task.labels:
             raise FinetuningError(

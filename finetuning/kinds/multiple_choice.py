@@ -28,7 +28,7 @@ class MultipleChoice(OneAnswer[ChoiceRow]):
     """One of some endings. Logits: [i, choices]; labels: [i] int64."""
 
     name = "choice"
-    formats = ("jsonl", "swag")
+    formats = ("jsonl", "swag", "csv", "tsv")
     optional = frozenset({"id", "text_a", "text_b", "endings", "label"})
     new_roles = ("text_a", "endings")
     further_roles = ("text_b", "id")
@@ -36,9 +36,7 @@ class MultipleChoice(OneAnswer[ChoiceRow]):
     metrics = ("accuracy",)
 
     def row(self, task: Task, record: Record, labelled: bool) -> ChoiceRow:
-        names = str(record.columns.get("endings", "endings")).split()
-        # SWAG has a column for each ending; a user's own task has one column with a list.
-        endings = tuple(record.cell(name) for name in names) if len(names) > 1 else record.texts("endings")
+        endings = _endings(record)
         if len(endings) != task.choices:
             raise FinetuningError(
                 f"{record.place}: {len(endings)} endings where {task.name} has choices = {task.choices}"
@@ -97,6 +95,19 @@ class MultipleChoice(OneAnswer[ChoiceRow]):
 
     def score(self, task: Task, rows: Sequence[ChoiceRow], predictions: Sequence[Prediction]) -> dict[str, float]:
         return {"accuracy": accuracy([p.label for p in predictions], [p.prediction for p in predictions])}
+
+
+def _endings(record: Record) -> tuple[str, ...]:
+    """Of a column for each ending, as SWAG and tables have them, or of one column with a list of texts."""
+    column = record.columns.get("endings", "endings")
+    # On the hub a column is one name, and several stand in it with blanks between.
+    names = column if isinstance(column, tuple) else tuple(str(column).split())
+    if len(names) < 2:
+        return record.texts("endings")
+    endings = tuple(record.cell(str(name)) for name in names)
+    if wrong := [ending for ending in endings if not isinstance(ending, str)]:
+        raise FinetuningError(f"{record.place}: an ending is {wrong[0]!r:.60}, not a text; write a string")
+    return endings
 
 
 KIND = MultipleChoice()

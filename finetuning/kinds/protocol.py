@@ -43,6 +43,8 @@ class Kind(ABC, Generic[AnyRow]):
     """Columns that a TSV or JSONL task must name."""
     optional: ClassVar[frozenset[str]] = frozenset()
     """Columns that it may name."""
+    unique_ids: ClassVar[bool] = False
+    """Whether answers are found again by their ids, as SQuAD's scorer does."""
     default_columns: ClassVar[Columns] = {}
     """The columns of data that name none."""
     class_role: ClassVar[str | None] = None
@@ -83,6 +85,10 @@ class Kind(ABC, Generic[AnyRow]):
 
     def classes(self, task: Task, splits: Mapping[str, Sequence[AnyRow]]) -> tuple[str, ...]:
         """The classes in the order of the logits, `train` among `splits`; none for a kind without classes."""
+        return ()
+
+    def remarks(self, task: Task, labels: Sequence[str]) -> tuple[str, ...]:
+        """What is remarkable about the classes, in words."""
         return ()
 
     @abstractmethod

@@ -31,7 +31,7 @@ class Regression(TextKind[TextRow]):
 
     def row(self, task: Task, record: Record, labelled: bool) -> TextRow:
         text_b = second_text(record)
-        label = _number(record) if labelled else None
+        label = _number(task, record) if labelled else None
         return TextRow(record.id, record.place, record.text("text_a"), text_b, label)
 
     def targets(self, rows: Sequence[TextRow], labels: Sequence[str]) -> NDArray[np.float32]:
@@ -94,14 +94,20 @@ class Regression(TextKind[TextRow]):
         return None if label == given else (badness, label, given)
 
 
-def _number(record: Record) -> float:
+def _number(task: Task, record: Record) -> float:
     value = record.get("label")
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        # Python would read "1_5" as 15, and true as 1.
+        number = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise FinetuningError(f"{record.place}: label {value!r} is not a finite number, as regression needs")
+        raise FinetuningError(f"{record.place}: label {value!r:.60} is not a finite number, as regression needs")
+    low, high = _bounds(task)
+    if not low <= number <= high:
+        raise FinetuningError(
+            f"{record.place}: label {number:g} is outside {low:g} to {high:g}, the task's score_range; correct either"
+        )
     return number
 
 

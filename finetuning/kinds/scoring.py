@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,15 +46,17 @@ def labels_of(task: Task, splits: Mapping[str, SplitRows]) -> tuple[tuple[str, .
     kind = kind_of(task)
     labels = kind.classes(task, {name: split.rows for name, split in splits.items()})
     seen = {label for row in splits["train"].rows for label in kind.classes_in(row)}
-    notes = []
+    notes = list(kind.remarks(task, labels))
     for name in task.dev:
-        counts = Counter(label for row in splits[name].rows for label in kind.classes_in(row))
-        for label, rows in sorted(counts.items()):
-            if label not in seen:
-                notes.append(
-                    f"label {label!r} occurs in the {name} split ({rows} times), but never in training: it can hardly "
-                    "be predicted, and counts as wrong"
-                )
+        places = [
+            (label, row.place) for row in splits[name].rows for label in kind.classes_in(row) if label not in seen
+        ]
+        first = dict(reversed(places))
+        for label, rows in sorted(Counter(label for label, _ in places).items()):
+            notes.append(
+                f"label {label!r} occurs in the {name} split ({rows} times), but never in training: it can hardly be "
+                f"predicted, and counts as wrong; first in {first[label]}"
+            )
     return labels, tuple(notes)
 
 
@@ -65,7 +68,13 @@ def decode(
     Logits that are not finite count as 0: a model that diverged answers like a constant, and is scored so.
     """
     finite = np.nan_to_num(logits.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    return kind_of(task).decode(task, labels, rows, split, finite)
+    return with_losses(kind_of(task).decode(task, labels, rows, split, finite), split)
+
+
+def with_losses(answers: Sequence[Prediction], split: EncodedSplit) -> list[Prediction]:
+    """The answers to all rows of a split, each with the tokens that its row lost."""
+    lost = split.cut.lost_r.tolist()
+    return [replace(item, lost_tokens=count) if count else item for item, count in zip(answers, lost, strict=True)]
 
 
 def majority_score(task: Task, train: Sequence[Row], dev: Sequence[Row]) -> float:

@@ -36,6 +36,7 @@ class Span(Kind[SpanRow]):
     name = "span"
     formats = ("jsonl", "squad")
     optional = frozenset({"id", "question", "context", "answers"})
+    unique_ids = True
     default_columns: ClassVar[Columns] = {role: role for role in ("id", "question", "context", "answers")}
     new_roles = ("question", "context")
     architecture = "BertForQuestionAnswering"
@@ -49,12 +50,17 @@ class Span(Kind[SpanRow]):
         where = f"{record.place}: question {record.id}"
         try:
             answers = _answers(given, context)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise FinetuningError(
                 f'{record.place}: answers are not understood; write [{{"text": …, "answer_start": …}}]'
             ) from None
+        if labelled and not answers and not task.unanswerable:
+            raise FinetuningError(
+                f"{where}: it has no answer, and to {task.name} every question has one; remove it, or set "
+                "unanswerable = true in the task"
+            )
         for text, start in answers:
-            if not text or start < 0 or start + len(text) > len(context):
+            if not text.strip() or start < 0 or start + len(text) > len(context):
                 raise FinetuningError(
                     f"{where}: the answer {text!r} at character {start} is empty or outside the context of "
                     f"{len(context)} characters; correct it"
@@ -165,7 +171,9 @@ def _answers(given: Any, context: str) -> tuple[tuple[str, int], ...]:
         pairs = list(zip(given["text"], given["answer_start"], strict=True))
     else:
         pairs = [(answer["text"], answer["answer_start"]) for answer in given]
-    return tuple((str(text), _place(context, str(text), int(start))) for text, start in pairs)
+    if not all(isinstance(text, str) for text, _ in pairs):
+        raise TypeError("text")
+    return tuple((text, _place(context, text, int(start))) for text, start in pairs)
 
 
 def _place(context: str, text: str, start: int) -> int:

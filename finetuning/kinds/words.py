@@ -57,10 +57,14 @@ class Words(Kind[TokenRow]):
     def classes(self, task: Task, splits: Mapping[str, Sequence[TokenRow]]) -> tuple[str, ...]:
         """Those that the task names, or else those of the training split, `O` first, the others sorted.
 
-        FinetuningError where a tag is not among the labels that the task names.
+        FinetuningError where a tag is not among the labels that the task names, or none is there to learn.
         """
         if not task.labels:
             seen = {tag for row in splits["train"] for tag in row.tags or ()}
+            if not seen:
+                raise FinetuningError(
+                    f"{splits['train'][0].place}: no word of the train split has a tag; correct the file"
+                )
             return tuple(sorted(seen, key=lambda tag: (tag != "O", tag)))
         for rows in splits.values():
             for row in rows:
@@ -69,6 +73,15 @@ class Words(Kind[TokenRow]):
                         f"{row.place}: tag {min(unknown)!r} is unknown; {task.name} knows {', '.join(task.labels)}"
                     )
         return task.labels
+
+    def remarks(self, task: Task, labels: Sequence[str]) -> tuple[str, ...]:
+        """Whole entities are read from `B-` and `I-` (of IOBES also `E-` and `S-`); other tags make none, or others."""
+        if not task.metric.startswith("entity_"):
+            return ()
+        odd = [label for label in labels if label != "O" and label[:2] not in ("B-", "I-", "E-", "S-")]
+        if not odd:
+            return ()
+        return (f'tag {odd[0]!r} is not IOB2, so {task.metric} counts runs of equal tags; set metric = "accuracy"',)
 
     def encode(
         self,

@@ -77,6 +77,8 @@ def _setting(runs: Sequence[FinishedRun], method: IntervalMethod) -> dict[str, A
         "expected_best": {str(tries): expected_best(scores, tries) for tries in (1, 2, 5, 10) if tries <= len(scores)},
         "failed": len(scores) - len(sound),
         "stopped_early": sum(run.result.stopped_early for run in runs),
+        # Seeds change neither rows nor tokens. Empty in results of earlier versions.
+        "truncation": {name: asdict(counts) for name, counts in runs[0].result.truncation.items()},
         "metrics": {name: _mean([run.result.metrics[name] for run in runs]) for name in runs[0].result.metrics},
         "seconds_per_epoch": _mean([run.result.seconds_per_epoch for run in runs]),
     }

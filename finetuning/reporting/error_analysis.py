@@ -51,7 +51,14 @@ def analyse(run: FinishedRun, count: int = WORST) -> ErrorAnalysis:
     answers = predictions(run, split)
     texts, note = _texts(task, split, run)
     labels, confusion = confusion_matrix(task, answers)
-    errors = [error for answer in answers if (error := _error(task, answer, texts)) is not None]
+    # One answer for each row, in their order: ids need not tell rows apart, unless the file has changed since.
+    by_id = dict(texts)
+    by_place = [text for _, text in texts] if len(texts) == len(answers) else None
+    errors = []
+    for place, answer in enumerate(answers):
+        text = by_id.get(str(answer["id"]), "") if by_place is None else by_place[place]
+        if (error := _error(task, answer, text)) is not None:
+            errors.append(error)
     errors.sort(key=lambda error: (-error.badness, error.id))
     return ErrorAnalysis(
         task=task.name,
@@ -78,21 +85,23 @@ def confusion_matrix(
     return labels, tuple(tuple(pairs[right, given] for given in labels) for right in labels)
 
 
-def _error(task: Task, answer: Mapping[str, Any], texts: Mapping[str, str]) -> WorstError | None:
+def _error(task: Task, answer: Mapping[str, Any], text: str) -> WorstError | None:
     error = kind_of(task).error(answer)
     if error is None:
         return None
     badness, label, given = error
-    identifier = str(answer["id"])
-    return WorstError(identifier, texts.get(identifier, ""), label, given, badness)
+    return WorstError(str(answer["id"]), text, label, given, badness)
 
 
-def _texts(task: Task, split: str, run: FinishedRun) -> tuple[dict[str, str], str]:
+def _texts(task: Task, split: str, run: FinishedRun) -> tuple[list[tuple[str, str]], str]:
+    """Id and text of each row, in order; and a note where there are none."""
     spec = run.result.spec
+    if spec.skip_malformed:
+        task = task.model_copy(update={"malformed": "skip"})
     if spec.data is None and task.home is None:
-        return {}, "The data came from the hub; texts are shown for local files only."
+        return [], "The data came from the hub; texts are shown for local files only."
     try:
         rows = read_split(task, split, spec.data, spec.limit_dev)
     except FinetuningError as error:
-        return {}, f"The texts cannot be read any more: {error}"
-    return {row.id: row.shown for row in rows.rows} if rows is not None else {}, ""
+        return [], f"The texts cannot be read any more: {error}"
+    return [(row.id, row.shown) for row in rows.rows] if rows is not None else [], ""

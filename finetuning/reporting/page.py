@@ -18,7 +18,7 @@ def render(report: Mapping[str, Any], template: str) -> str:
     environment = jinja2.Environment(
         autoescape=template.endswith(".html"), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"percent": _percent, "summary": _summary_text, "cell": _cell}
+    environment.filters |= {"percent": _percent, "summary": _summary_text, "cell": _cell, "cut": _cut}
     drawn: dict[str, Any] = {}
     if template.endswith(".html"):
         for task in report["tasks"]:
@@ -52,6 +52,15 @@ def _summary_text(summary: Mapping[str, Any]) -> str:
     text = f"{_percent(summary['mean'])} ± {_percent(summary['standard_deviation'])}"
     interval = summary["interval"]
     return f"{text} [{_percent(interval['low'])}, {_percent(interval['high'])}]" if interval else text
+
+
+def _cut(setting: Mapping[str, Any]) -> str:
+    """Share of rows that lost tokens in each split, or that none did."""
+    truncation = setting["truncation"]
+    if not truncation:
+        return "–"
+    cut = {name: counts["truncated_share"] for name, counts in truncation.items() if counts["truncated_rows"]}
+    return ", ".join(f"{name} {100 * share:.2g} %" for name, share in cut.items()) or "none"
 
 
 def _cell(text: str) -> str:

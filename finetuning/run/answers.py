@@ -2,45 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from finetuning.atomic_file import write_json
 from finetuning.errors import FinetuningError
 from finetuning.kinds.answers.predictions import Prediction, write_predictions
+from finetuning.kinds.encoding.truncation import Truncation
 from finetuning.kinds.loading import kind_of, load_task, read_new, read_split
-from finetuning.kinds.rows import Row
+from finetuning.kinds.rows import SplitRows
 from finetuning.kinds.scoring import decode
 from finetuning.run.checkpoint import FineTuned, load_fine_tuned
+from finetuning.run.length import log_truncation, max_length
 from finetuning.run.loop import predict
 from finetuning.run.ranks import Ranks, start_ranks
 from finetuning.run.specification import RunSpec
 
+logger = logging.getLogger(__name__)
 
-def answer(fine_tuned: FineTuned, rows: Sequence[Row], ranks: Ranks, spec: RunSpec) -> list[Prediction]:
-    """Answers to rows of the model's task, one for each, in order."""
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers to some rows, one for each, in order; and what of the rows the model has not seen."""
+
+    predictions: list[Prediction]
+    truncation: Truncation
+    notes: tuple[str, ...]
+    """What is remarkable, in words."""
+
+
+def answer(fine_tuned: FineTuned, split: SplitRows, ranks: Ranks, spec: RunSpec) -> Answers:
+    """Answers to rows of the model's task."""
     task, labels = fine_tuned.task, fine_tuned.labels
-    encoded = kind_of(task).encode(task, rows, fine_tuned.tokenizer, labels, fine_tuned.sequence_length)
+    positions = fine_tuned.model.encoder.config.max_position_embeddings
+    length, _ = max_length(spec.sequence_length, fine_tuned.sequence_length, positions, "training")
+    encoded = kind_of(task).encode(task, split.rows, fine_tuned.tokenizer, labels, length)
+    notes = split.notes + log_truncation({split.name: encoded.cut.counts})
     logits = predict(fine_tuned.model.to(ranks.device), encoded, spec, ranks)
-    return decode(task, labels, rows, encoded, logits)
+    return Answers(decode(task, labels, split.rows, encoded, logits), encoded.cut.counts, notes)
 
 
 def answer_file(model: Path, source: Path, output: Path, spec: RunSpec | None = None) -> int:
     """Answer every row of a file and write one JSON object per row; returns the number of rows.
 
-    The file: the task's own format, JSONL or TSV with its column names (or `text_a`, `text_b`, `words`, `question`,
-    `context`, …), or `.txt` with one text per line, the two texts of a pair separated by a tab.
+    The file: the task's own format, JSONL, TSV or CSV with its column names (or `text_a`, `text_b`, `words`,
+    `question`, `context`, …), or `.txt` with one text per line, the two texts of a pair separated by a tab. An answer
+    to a row that was cut says how many tokens it lost (`lost_tokens`).
 
-    `spec`: device and threads.
+    `spec`: device, threads and length; left out, the length is that of training.
 
     Raises:
         FinetuningError: no fine-tuned model there, or the file does not fit its task.
     """
     fine_tuned = load_fine_tuned(model)
     spec = spec or RunSpec(task="", model=str(model), output=output)
-    rows = read_new(fine_tuned.task, source)
-    write_predictions(output, answer(fine_tuned, rows, start_ranks(spec), spec))
-    return len(rows)
+    answers = answer(fine_tuned, read_new(fine_tuned.task, source), start_ranks(spec), spec)
+    write_predictions(output, answers.predictions)
+    _say(answers)
+    return len(answers.predictions)
 
 
 def answer_task(
@@ -48,7 +69,8 @@ def answer_task(
 ) -> dict[str, dict[str, float]]:
     """Answer the dev and test splits of a task with a model that may have been trained on another (AX by MNLI).
 
-    Writes `predictions-SPLIT.jsonl`, the benchmark's own files, and `scores.json`; returns the scores by split.
+    Writes `predictions-SPLIT.jsonl`, the benchmark's own files, `truncation.json` (for each split what was cut), and
+    `scores.json`; returns the scores by split.
 
     Raises:
         FinetuningError: the model's kind or labels are not the task's, or no split is there.
@@ -63,18 +85,25 @@ def answer_task(
             f"and cannot answer {task.name} ({task.kind}: {', '.join(task.labels)})"
         )
     scores: dict[str, dict[str, float]] = {}
-    answered = False
+    truncation: dict[str, Any] = {}
     for split_name in (*task.dev, *task.test):
         split = read_split(task, split_name, data)
         if split is None:
             continue
-        predictions = answer(fine_tuned, split.rows, start_ranks(spec), spec)
+        answers = answer(fine_tuned, split, start_ranks(spec), spec)
+        predictions, truncation[split_name] = answers.predictions, asdict(answers.truncation)
+        _say(answers)
         write_predictions(output / f"predictions-{split_name}.jsonl", predictions)
         kind.write_benchmark_files(output, task, split_name, predictions)
         if split.labelled:
             scores[split_name] = kind.score(task, split.rows, predictions)
-        answered = True
-    if not answered:
+    if not truncation:
         raise FinetuningError(f"{data}: holds no split of {task.name}; set --data to the folder that has its files")
+    write_json(output / "truncation.json", truncation)
     write_json(output / "scores.json", scores)
     return scores
+
+
+def _say(answers: Answers) -> None:
+    for note in answers.notes:
+        logger.warning("%s", note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -19,8 +20,9 @@ from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.encoding.layout import UNLABELLED
 from finetuning.kinds.loading import kind_of, load_task
 from finetuning.kinds.rows import SplitRows, TokenRow
-from finetuning.kinds.scoring import labels_of
+from finetuning.kinds.scoring import labels_of, with_losses
 from finetuning.run.features import extract
+from finetuning.run.length import log_truncation, max_length
 from finetuning.run.loop import Trained
 from finetuning.run.outcome import majority_of, result_of, score_splits
 from finetuning.run.ranks import start_ranks
@@ -28,6 +30,8 @@ from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 from finetuning.run.splits import read_splits
 from finetuning.run.start import load_start
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,16 +96,19 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
     labels, notes = labels_of(task, splits)
     torch.manual_seed(spec.seed)
     start = load_start(spec, task)
-    length = min(spec.sequence_length or task.sequence_length, start.encoder.config.max_position_embeddings)
-    sentences: dict[str, list[NDArray[np.float32]]] = {}
-    for name, split in splits.items():
-        encoded = kind.encode(task, split.rows, start.tokenizer, labels, length)
-        sentences[name] = extract(start.encoder, encoded, split.rows, options.layers, "word", ranks.device)
+    positions = start.encoder.config.max_position_embeddings
+    length, shorter = max_length(spec.sequence_length, task.sequence_length, positions, task.name)
+    encoded = {name: kind.encode(task, split.rows, start.tokenizer, labels, length) for name, split in splits.items()}
+    cut = log_truncation({name: split.cut.counts for name, split in encoded.items()})
+    sentences = {
+        name: extract(start.encoder, encoded[name], split.rows, options.layers, "word", ranks.device)
+        for name, split in splits.items()
+    }
     tagger = BiLstmTagger(sentences["train"][0].shape[1], len(labels), options).to(ranks.device)
     trained = _train(tagger, sentences["train"], splits["train"], labels, spec, ranks.device)
 
     def predicted(name: str) -> list[Prediction]:
-        return _predict(tagger, sentences[name], splits[name], labels, ranks.device)
+        return with_losses(_predict(tagger, sentences[name], splits[name], labels, ranks.device), encoded[name])
 
     description = f"two-layer BiLSTM on frozen features ({options.text})"
     result = result_of(
@@ -113,11 +120,14 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
         trained,
         majority=majority_of(task, splits),
         model=tagger,
-        train_sequences=len(sentences["train"]),
+        encoded=encoded,
         seconds=time.perf_counter() - began,
-        notes=(description, *notes),
+        notes=(description, *notes, *shorter, *cut),
         name=f"{task.name}-features ({options.text})",
     )
+    for note in result.notes:
+        if note != description:
+            logger.warning("%s", note)
     result.write(spec.output)
     return result
 

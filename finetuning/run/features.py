@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -17,11 +19,15 @@ from finetuning.atomic_file import replacing
 from finetuning.errors import FinetuningError
 from finetuning.kinds.batches import collate, prediction_batches
 from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.encoding.truncation import Truncation, together
 from finetuning.kinds.loading import kind_of, read_new, read_split
-from finetuning.kinds.rows import Row, TokenRow
+from finetuning.kinds.rows import Row, SplitRows, TokenRow
+from finetuning.run.length import log_truncation, max_length
 from finetuning.run.start import Start
 from finetuning.tasks.task import Task
 from pretraining.model.bert import BertModel
+
+logger = logging.getLogger(__name__)
 
 Level = Literal["cls", "mean", "word"]
 LAYERS = ("embeddings", "second-to-last", "last", "sum-last-four", "concat-last-four", "sum-all", "layer:N")
@@ -94,25 +100,45 @@ def extract(
     return [vector[0] / max(weight, 1) for vector, weight in zip(features, weights, strict=True)]
 
 
+@dataclass(frozen=True)
+class Features:
+    """What an Arrow file of features holds."""
+
+    rows: int
+    width: int
+    truncation: Truncation
+
+
 def write_features(
-    path: Path, rows: Sequence[Row], start: Start, task: Task, layers: str, level: Level, device: torch.device
-) -> int:
+    path: Path,
+    split: SplitRows,
+    start: Start,
+    task: Task,
+    layers: str,
+    level: Level,
+    device: torch.device,
+    length: int | None = None,
+) -> Features:
     """Write an Arrow IPC file with the columns `id` and `features` (float32), and `words` and `tags` at word level.
 
-    `features` is list<float32> of the width, or list<list<float32>> with one vector per word. Rows are encoded and
-    written in runs, so that the vectors never lie in memory all at once. Returns the vectors' width.
+    `features` is list<float32> of the width, or list<list<float32>> with one vector per word; `lost_tokens` (int64) is
+    how many tokens of the row did not fit into `length` (left out: the task's, or the model's positions). Rows are
+    encoded and written in runs, so that the vectors never lie in memory all at once.
     """
-    kind = kind_of(task)
+    kind, rows = kind_of(task), split.rows
     if level == "word" and not kind.has_words:
         raise FinetuningError(f"--level word needs a token task, {task.name} is a {task.kind} task; use cls or mean")
-    layer_mix(layers, start.encoder.config.num_hidden_layers)
-    width = start.encoder.config.hidden_size * (4 if layers == "concat-last-four" else 1)
+    config = start.encoder.config
+    layer_mix(layers, config.num_hidden_layers)
+    length, notes = max_length(length, task.sequence_length, config.max_position_embeddings, task.name)
+    width = config.hidden_size * (4 if layers == "concat-last-four" else 1)
     vector = pa.list_(pa.float32(), width)
     fields = [pa.field("id", pa.string()), pa.field("features", pa.list_(vector) if level == "word" else vector)]
     if level == "word":
         fields += [pa.field("words", pa.list_(pa.string())), pa.field("tags", pa.list_(pa.string()))]
+    fields.append(pa.field("lost_tokens", pa.int64()))
     schema = pa.schema(fields, metadata={"layers": layers, "level": level, "model": start.fingerprint})
-    length = min(task.sequence_length, start.encoder.config.max_position_embeddings)
+    truncations: list[Truncation] = []
     with (
         replacing(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
@@ -121,15 +147,20 @@ def write_features(
         for low in range(0, len(rows), CHUNK_ROWS):
             chunk = rows[low : low + CHUNK_ROWS]
             # Labels play no part in features: any one class lets unlabelled rows through.
-            split = kind.encode(task, chunk, start.tokenizer, task.labels, length)
-            features = extract(start.encoder, split, chunk, layers, level, device)
+            encoded = kind.encode(task, chunk, start.tokenizer, task.labels, length)
+            truncations.append(encoded.cut.counts)
+            features = extract(start.encoder, encoded, chunk, layers, level, device)
             columns = [pa.array([row.id for row in chunk]), _vectors(features, width, level)]
             if level == "word":
                 tokens = [row for row in chunk if isinstance(row, TokenRow)]
                 columns += [pa.array([list(row.words) for row in tokens], pa.list_(pa.string()))]
                 columns += [pa.array([list(row.tags or ()) for row in tokens], pa.list_(pa.string()))]
+            columns.append(pa.array(encoded.cut.lost_r, pa.int64()))
             writer.write_batch(pa.record_batch(columns, schema=schema))
-    return width
+    truncation = together(truncations)
+    for note in (*split.notes, *notes, *log_truncation({split.name: truncation})):
+        logger.warning("%s", note)
+    return Features(len(rows), width, truncation)
 
 
 def _vectors(features: Sequence[NDArray[np.float32]], width: int, level: Level) -> pa.Array:
@@ -141,14 +172,13 @@ def _vectors(features: Sequence[NDArray[np.float32]], width: int, level: Level) 
     return pa.ListArray.from_arrays(pa.array(offsets), vectors)
 
 
-def read_rows(task: Task, source: Path | None, data: Path | None, split: str) -> Iterator[Row]:
+def read_rows(task: Task, source: Path | None, data: Path | None, split: str) -> SplitRows:
     """Rows of a file with new text, or of a task's split."""
     if source is not None:
-        yield from read_new(task, source)
-        return
+        return read_new(task, source)
     if split not in task.splits:
         raise FinetuningError(f"--split {split}: {task.name} has {', '.join(task.splits)}")
     found = read_split(task, split, data)
     if found is None:
         raise FinetuningError(f"{data}: the {split} split of {task.name} is not there")
-    yield from found.rows
+    return found

@@ -13,14 +13,14 @@ from finetuning.kinds.loading import kind_of, load_task
 from finetuning.kinds.model import TaskModel
 from finetuning.kinds.scoring import check_metrics, decode, labels_of
 from finetuning.run.checkpoint import FineTuned, save_fine_tuned
+from finetuning.run.length import log_truncation, max_length
 from finetuning.run.loop import predict, train
 from finetuning.run.outcome import majority_of, result_of, score_splits
 from finetuning.run.ranks import start_ranks
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 from finetuning.run.splits import read_splits
-from finetuning.run.start import Start, load_start, set_dropout
-from finetuning.tasks.task import Task
+from finetuning.run.start import load_start, set_dropout
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ def run(spec: RunSpec) -> Result:
     labels, notes = labels_of(task, splits)
     torch.manual_seed(spec.seed)
     start = load_start(spec, task)
-    sequence_length = _sequence_length(task, spec, start)
+    positions = start.encoder.config.max_position_embeddings
+    sequence_length, shorter = max_length(spec.sequence_length, task.sequence_length, positions, task.name)
     kind = kind_of(task)
     model = TaskModel(start.encoder, kind, len(labels))
     if spec.dropout is not None:
@@ -55,6 +56,10 @@ def run(spec: RunSpec) -> Result:
     encoded = {
         name: kind.encode(task, split.rows, start.tokenizer, labels, sequence_length) for name, split in splits.items()
     }
+
+    if not encoded["train"].items:
+        raise FinetuningError(f"{splits['train'].rows[0].place}: no row of the train split has a token to learn from")
+    cut = log_truncation({name: split.cut.counts for name, split in encoded.items()} if ranks.is_first else {})
 
     def predicted(name: str) -> list[Prediction]:
         return decode(task, labels, splits[name].rows, encoded[name], predict(model, encoded[name], spec, ranks))
@@ -77,23 +82,12 @@ def run(spec: RunSpec) -> Result:
         trained,
         majority=majority,
         model=model,
-        train_sequences=len(encoded["train"].offsets_s) - 1,
+        encoded=encoded,
         seconds=time.perf_counter() - began,
-        notes=notes,
+        notes=notes + shorter + cut,
     )
-    for note in result.notes:
-        logger.warning("%s", note)
     if ranks.is_first:
+        for note in result.notes:
+            logger.warning("%s", note)
         result.write(spec.output)
     return result
-
-
-def _sequence_length(task: Task, spec: RunSpec, start: Start) -> int:
-    length = spec.sequence_length or task.sequence_length
-    positions = start.encoder.config.max_position_embeddings
-    if length > positions:
-        raise FinetuningError(
-            f"sequence_length {length} is more than the model's {positions} positions; "
-            f"pass --sequence-length {positions}"
-        )
-    return length

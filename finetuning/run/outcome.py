@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from finetuning.kinds.answers.predictions import Prediction, write_predictions
+from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.loading import kind_of
 from finetuning.kinds.rows import SplitRows
 from finetuning.kinds.scoring import majority_score
@@ -62,7 +63,7 @@ def result_of(
     *,
     majority: float,
     model: nn.Module,
-    train_sequences: int,
+    encoded: Mapping[str, EncodedSplit],
     seconds: float,
     notes: tuple[str, ...],
     name: str | None = None,
@@ -88,7 +89,8 @@ def result_of(
         train_loss=trained.train_loss if not trained.diverged else -1.0,
         train_rows=len(splits["train"].rows),
         dev_rows=len(splits[task.dev[0]].rows),
-        train_sequences=train_sequences,
+        train_sequences=len(encoded["train"].offsets_s) - 1,
+        truncation={name: split.cut.counts for name, split in encoded.items()},
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         seconds=seconds,
         seconds_per_epoch=trained.seconds_per_epoch,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finetuning.atomic_file import write_json
 from finetuning.errors import FinetuningError
+from finetuning.kinds.encoding.truncation import Truncation
 from finetuning.run.specification import RunSpec
 
 RESULT_FILE = "result.json"
@@ -47,6 +48,8 @@ class Result(BaseModel):
     dev_rows: int
     train_sequences: int
     """Encoded sequences: more than rows where documents are cut into windows or rows have choices."""
+    truncation: dict[str, Truncation] = Field(default_factory=dict)
+    """For each split what did not fit into its sequences; empty in results of earlier versions."""
     parameters: int
     seconds: float
     """The whole run."""

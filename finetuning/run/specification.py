@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Literal
 
@@ -35,8 +36,9 @@ class RunSpec(BaseModel):
     """Passes over the training rows; a part of one is allowed."""
     seed: int = Field(default=1, ge=0)
     """Seed of the head, of dropout and of the order of examples."""
-    sequence_length: int | None = Field(default=None, ge=8)
-    """Pieces per sequence, special pieces included; left out: the task's own."""
+    sequence_length: int | None = Field(default=None, ge=8, json_schema_extra={"also": "max_length"})
+    """Most pieces per sequence, special pieces included; left out: the task's own, or the model's positions where
+    these are fewer. What does not fit is cut, and counted in the result."""
     warmup_share: float = Field(default=0.1, ge=0, le=1)
     """Share of all steps in which the learning rate rises linearly to its peak; then linear decay to zero."""
     weight_decay: float = Field(default=0.01, ge=0)
@@ -64,7 +66,8 @@ class RunSpec(BaseModel):
     threads: int | None = Field(default=None, ge=1)
     """Threads of torch on the CPU; left out: torch's own choice."""
     skip_malformed: bool = False
-    """TSV: pass over lines with a wrong number of fields (counted and noted in the result) instead of refusing."""
+    """TSV and CSV: pass over lines with a wrong number of fields (counted and noted in the result) instead of refusing;
+    those of splits without labels are refused all the same."""
     limit_train: int | None = Field(default=None, ge=1)
     """Only the first N training rows."""
     limit_dev: int | None = Field(default=None, ge=1)
@@ -79,3 +82,16 @@ class RunSpec(BaseModel):
     """Keep the fine-tuned model in `OUTPUT/model`."""
     zero_stage: int = Field(default=0, ge=0, le=2)
     """ZeRO stage when several ranks run under DeepSpeed."""
+
+
+def add_length(parser: argparse.ArgumentParser, usual: str) -> None:
+    """The option `--max-length` of a command that does not take all of `RunSpec`; `usual`: where it is left out."""
+    parser.add_argument(
+        "--max-length",
+        "--sequence-length",
+        dest="sequence_length",
+        type=int,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help=f"most pieces per sequence, special ones too; what does not fit is cut and counted (left out: {usual})",
+    )

@@ -16,6 +16,7 @@ PAPER_TASKS = ("cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte")
 """GLUE as the paper reports it: without WNLI."""
 
 Positive = Annotated[int, Field(ge=1)]
+Length = Annotated[int, Field(ge=8)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Epochs = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0)]
@@ -29,7 +30,10 @@ def _underscored(options: Any) -> Any:
     """Names as `RunSpec` has them; what is no table is left for the validation to refuse."""
     if not isinstance(options, Mapping):
         return options
-    return {key.replace("-", "_"): value for key, value in options.items()}
+    names = [key.replace("-", "_") for key in options]
+    if {"max_length", "sequence_length"} <= set(names):
+        raise ValueError("max_length and sequence_length are the same; write one of them")
+    return {"sequence_length" if n == "max_length" else n: v for n, v in zip(names, options.values(), strict=True)}
 
 
 def _several(value: Any) -> Any:
@@ -83,6 +87,8 @@ class SweepConfig(_Frozen):
     """… and with each of these seeds."""
     start_from_mnli: tuple[str, ...] = Field(default=(), json_schema_extra={"separator": ","})
     """Tasks that start from the best MNLI run of the same model (usual for RTE, MRPC and STS-B)."""
+    sequence_length: Length | None = Field(default=None, json_schema_extra={"also": "max_length"})
+    """Most pieces per sequence in all tasks; left out: each task's own. An option of a run goes before it."""
     retries: Annotated[int, Field(ge=0)] = 1
     """How often a run that crashed is started again before it is reported as failed."""
     first_seeds: Positive | None = None

@@ -91,7 +91,10 @@ def plan_runs(config: SweepConfig) -> list[PlannedRun]:
         for task in config.tasks:
             name = task_name(task)
             override = config.task.get(name, TaskOverride())
-            options = _options(config.options) | _options(override.options)
+            options: dict[str, Option] = (
+                {} if config.sequence_length is None else {"sequence_length": config.sequence_length}
+            )
+            options |= _options(config.options) | _options(override.options)
             if name == TRANSFER_SOURCE and config.start_from_mnli:
                 options["save_model"] = True
             data = override.data or config.data

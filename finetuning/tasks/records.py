@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from finetuning.errors import FinetuningError
 
-Columns: TypeAlias = Mapping[str, str | int]
-"""The column of each role: `{"text_a": "sentence1", "label": 3}`."""
+Column: TypeAlias = str | int | tuple[str | int, ...]
+Columns: TypeAlias = Mapping[str, Column]
+"""The column of each role, or its columns: `{"text_a": "sentence1", "endings": ("ending0", "ending1"), "label": 3}`."""
+
+
+def names_in(column: Column) -> tuple[str | int, ...]:
+    """The columns of a role, one or several."""
+    return column if isinstance(column, tuple) else (column,)
+
+
+def first_twice(names: Iterable[str]) -> str | None:
+    """The first name that stands there for the second time."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +42,13 @@ class Record:
 
     @property
     def id(self) -> str:
-        """What names the record in predictions."""
-        return str(self.get("id")) if "id" in self.columns else str(self.number)
+        """What names the record in predictions; FinetuningError where its column has neither text nor number."""
+        if "id" not in self.columns:
+            return str(self.number)
+        value = self.get("id")
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise FinetuningError(f"{self.place}: id is {value!r:.60}, neither a text nor a number; write one")
+        return str(value)
 
     def get(self, role: str) -> Any:
         """The value of a role; FinetuningError, naming the nearest column, where it is missing."""

@@ -9,15 +9,30 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from finetuning.errors import FinetuningError
+from finetuning.tasks.records import Column
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
-Format = Literal["tsv", "jsonl", "conll", "squad", "swag"]
+Format = Literal["tsv", "csv", "jsonl", "conll", "squad", "swag"]
+SUFFIXES: dict[str, Format] = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".conll": "conll"}
+"""The format of a task whose file says none, by the suffix of its splits."""
+OTHER_NAMES = {"max_length": "sequence_length"}
+"""Keys that may be called otherwise."""
+
+
+def _named_classes(labels: Any) -> Any:
+    """Class numbers as the texts that a file has: `labels = [0, 1]` for `["0", "1"]`."""
+    if not isinstance(labels, list | tuple):
+        return labels
+    return tuple(str(label) if isinstance(label, int) and not isinstance(label, bool) else label for label in labels)
+
+
+Labels = Annotated[tuple[str, ...], BeforeValidator(_named_classes)]
 
 
 class _Frozen(BaseModel):
@@ -36,7 +51,7 @@ class Split(_Frozen):
     hub_split: str | None = None
     """Name of the split on the hub; None: not there."""
     hub_config: str | None = None
-    columns: dict[str, str | int] | None = None
+    columns: dict[str, Column] | None = None
     header: bool | None = None
     labelled: bool = True
     optional: bool = False
@@ -67,12 +82,18 @@ class Task(_Frozen):
     folder: str | None = None
     """Folder of the task below the benchmark's root (`CoLA`); `--data` may name the root or the folder."""
     header: bool = True
-    """TSV: the first line names the columns; otherwise columns are numbered from 0."""
-    columns: dict[str, str | int] = Field(default_factory=dict)
-    labels: tuple[str, ...] = ()
+    """TSV and CSV: the first line names the columns; otherwise columns are numbered from 0."""
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    """TSV and CSV: what separates the fields, one character; None: a tab in TSV, a comma in CSV."""
+    quoted: bool | None = None
+    """TSV and CSV: fields may stand in quotation marks, doubled inside; None: only in CSV. GLUE's TSV has none."""
+    columns: dict[str, Column] = Field(default_factory=dict)
+    """The column of each role, by its name or by its position from 0 (negative: from the end), or a list of columns."""
+    labels: Labels = ()
     """Classes in the order of the logits; token tasks may leave them out: taken from the training split."""
     malformed: Literal["refuse", "skip"] = "refuse"
-    """TSV: what to do with a line whose number of fields is wrong; skipped lines are counted and reported."""
+    """TSV and CSV: what to do with a line whose number of fields is wrong. Skipped lines are counted and reported; in
+    a split without labels they are refused all the same, for an answer is owed to every row."""
     metric: str
     """The main metric."""
     metrics: tuple[str, ...] = ()
@@ -82,6 +103,7 @@ class Task(_Frozen):
     score_range: tuple[float, float] | None = None
     """Regression: predictions are clipped to it in benchmark submissions."""
     sequence_length: int = Field(default=128, ge=8)
+    """Most pieces of a sequence, special pieces included; a task file may call it `max_length`."""
     max_query_length: int = Field(default=64, ge=1)
     document_stride: int = Field(default=128, ge=1)
     """Span tasks: pieces between the starts of two windows."""
@@ -105,15 +127,36 @@ class Task(_Frozen):
     def _consistent(self) -> Task:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise ValueError(f"name {self.name!r}: use letters, digits, '.', '_' and '-' only")
+        if bad := [name for name in self.splits if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)]:
+            raise ValueError(f"splits: {bad[0]!r} names files; use letters, digits, '.', '_' and '-' only")
+        written = [split.submission for split in self.splits.values() if split.submission is not None]
+        if bad := [name for name in written if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)]:
+            raise ValueError(f"submission {bad[0]!r}: a file's name only; use letters, digits, '.', '_' and '-'")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels: a label stands there twice")
         if self.positive_label is not None and self.positive_label not in self.labels:
             raise ValueError(f"positive_label {self.positive_label!r} is not among the labels")
         if absent := [name for name in (*self.dev, *self.test) if name not in self.splits]:
             raise ValueError(f"splits: {', '.join(absent)} named in dev or test, but not defined")
+        if self.format not in ("tsv", "csv") and (self.delimiter is not None or self.quoted is not None):
+            raise ValueError(f"delimiter and quoted are for format tsv and csv, not {self.format}")
+        if self.delimiter in ('"', "\n", "\r", "\0"):
+            raise ValueError(f"delimiter {self.delimiter!r} cannot separate fields; choose another character")
+        if self.delimiter is None and (files := self._of_the_other_suffix()):
+            raise ValueError(f"format {self.format!r}, but {files} is named otherwise; set delimiter to say how it is")
         if not self.dev and self.trained_by is None:
             raise ValueError("dev: name at least one split to score")
         return self
+
+    def _of_the_other_suffix(self) -> str | None:
+        """A file that is named as the other kind of table."""
+        other = {"tsv": ".csv", "csv": ".tsv"}.get(self.format, "")
+        return next((split.file for split in self.splits.values() if other and split.file.endswith(other)), None)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the values of its records are texts in columns."""
+        return self.format in ("tsv", "csv")
 
     @property
     def is_pair(self) -> bool:
@@ -150,6 +193,7 @@ def read_task(name_or_path: str | Path) -> tuple[Task, str]:
         raise FinetuningError(f"{path}: not a TOML file: {error}") from None
     if own:
         content["home"] = path.resolve().parent
+        content.setdefault("name", path.stem)
     return parse_table(content, str(path)), str(path)
 
 
@@ -162,6 +206,13 @@ def parse_table(content: dict[str, Any], where: str) -> Task:
         content["splits"] = {
             name: {"file": split} if isinstance(split, str) else split for name, split in splits.items()
         }
+        if "format" not in content and (found := _format(content["splits"])):
+            content["format"] = found
+    for other, key in OTHER_NAMES.items():
+        if other in content and key in content:
+            raise FinetuningError(f"{where}: {other} and {key} are the same; write one of them")
+        if other in content:
+            content[key] = content.pop(other)
     try:
         return Task.model_validate(content)
     except ValidationError as error:
@@ -169,13 +220,22 @@ def parse_table(content: dict[str, Any], where: str) -> Task:
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
+        if key == "format" and first["type"] == "missing":
+            message = f"the files of the splits do not say it alike by {', '.join(SUFFIXES)}; write format = …"
         if first["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(first["loc"][-1]), _known_keys(first["loc"]), 1, 0.5)
             message = f"unknown key{f'; did you mean {near[0]!r}?' if near else ''}"
         raise FinetuningError(f"{where}: {f'{key}: ' if key else ''}{message}") from None
 
 
+def _format(splits: dict[str, Any]) -> Format | None:
+    """The format that the suffix of every split's file says; None where they say none, or not the same."""
+    files = [split.get("file") if isinstance(split, dict) else None for split in splits.values()]
+    found = {SUFFIXES.get(Path(file).suffix) if isinstance(file, str) else None for file in files}
+    return found.pop() if len(found) == 1 else None
+
+
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     if len(location) > 1:
         return list(Hub.model_fields if location[0] == "hub" else Split.model_fields)
-    return list(Task.model_fields)
+    return [*Task.model_fields, *OTHER_NAMES]

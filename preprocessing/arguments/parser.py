@@ -20,8 +20,9 @@ METAVARS: dict[Any, str] = {int: "N", float: "X", Path: "PATH", location: "PATH"
 class OptionParser(argparse.ArgumentParser):
     """Raises `error_class` instead of leaving the process; never guesses abbreviations.
 
-    `--a_b` is taken for `--a-b`. `keys` and `tables` are filled by `add_models`: the keys that a `--config` file may
-    set, and those among them that hold a free table (`--table.any.key VALUE`). With `remote` the command reads and
+    `--a_b` is taken for `--a-b`. `keys`, `tables` and `other_names` are filled by `add_models`: the keys that a
+    `--config` file may set, those among them that hold a free table (`--table.any.key VALUE`), and the key that each
+    other name stands for. With `remote` the command reads and
     writes remote files where an option's declaration says so (`remote_names.py`); elsewhere addresses are refused.
     """
 
@@ -38,6 +39,7 @@ class OptionParser(argparse.ArgumentParser):
         self.error_class = error_class
         self.keys: set[str] = set()
         self.tables: set[str] = set()
+        self.other_names: dict[str, str] = {}
         self.remote = remote
         self.remote_keys: set[str] = set()
 
@@ -100,6 +102,11 @@ class OptionParser(argparse.ArgumentParser):
         values, unknown = flatten(read_table(path, self.error_class), self.keys)
         if unknown:
             raise self.error_class(f"{path}: unknown key {unknown[0]!r}; {hint(unknown[0], sorted(self.keys))}")
+        for other, key in self.other_names.items():
+            if other in values and key in values:
+                raise self.error_class(f"{path}: {other} and {key} are the same; write one of them.")
+            if other in values:
+                values[key] = values.pop(other)
         given = vars(known)
         for table in self.tables & values.keys() & given.keys():
             values[table] = _merged(values[table], given[table])

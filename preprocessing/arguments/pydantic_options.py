@@ -27,8 +27,9 @@ def add_models(parser: OptionParser, models: Sequence[type[BaseModel]], *, confi
     A nested field is called `--section.field`, and also `--field` where no other has that name. Fields of the same
     name on the top level of two models are one option. The help is the field's description, its default and, over
     each section, the first line of the nested model's docstring. A field that is a dictionary is a free table:
-    `--table.any.key VALUE`. A tuple of texts takes several words, or one with commas where the field has
-    `json_schema_extra={"separator": ","}`; any other tuple takes one word with commas.
+    `--table.any.key VALUE`. With `json_schema_extra={"also": NAME}` a field is called NAME as well. A tuple of
+    texts takes several words, or one with commas where the field has `json_schema_extra={"separator": ","}`; any
+    other tuple takes one word with commas.
     """
     if config is not None:
         text = f"TOML file with {config}; its keys are the options below, which override it where given"
@@ -47,8 +48,12 @@ def add_models(parser: OptionParser, models: Sequence[type[BaseModel]], *, confi
     for path, field in leaves.items():
         section, _, last = path.rpartition(".")
         options = [f"--{path}"] + ([f"--{last}"] if section and names[last] == 1 else [])
+        if also := _extra(field).get("also"):
+            other = f"{section}.{also}" if section else str(also)
+            parser.other_names[other] = path
+            options.append(f"--{other}")
         _add_option(parser, groups[section], [option.replace("_", "-") for option in options], path, field)
-    parser.keys |= leaves.keys()
+    parser.keys |= leaves.keys() | parser.other_names.keys()
     # Every option once more, before anything is said about one, would fill the first screen.
     parser.usage = f"%(prog)s {'[--config FILE] ' if config else ''}[--option VALUE ...]"
 
@@ -93,14 +98,16 @@ def build_model(
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise error_class(_sentence(error, namespace)) from error
+        raise error_class(_sentence(error, namespace, model)) from error
 
 
-def _sentence(error: ValidationError, namespace: argparse.Namespace) -> str:
+def _sentence(error: ValidationError, namespace: argparse.Namespace, model: type[BaseModel]) -> str:
     first = error.errors()[0]
     parts = [str(part) for part in first["loc"] if not isinstance(part, int)]
     key = ".".join(parts)
     option, config = f"--{key.replace('_', '-')}", getattr(namespace, "config", None)
+    if also := next((_extra(field).get("also") for path, field, _ in _leaves(model) if path == key), None):
+        option += f" (--{str(also).replace('_', '-')})"
     if first["type"] == "missing":
         return f"{option} is missing; see --help." if config is None else f"{config}: {key} is missing; set it there."
     message = first["msg"].removeprefix("Value error, ")

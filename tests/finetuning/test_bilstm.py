@@ -1,5 +1,6 @@
 """The BiLSTM on features of a frozen encoder."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,21 @@ def test_bilstm_learns_from_frozen_features(model_folder: Path, benchmark_data: 
     assert result.metrics.keys() >= {"entity_f1", "test/entity_f1"}
     assert bilstm.main([*arguments, "--output", str(tmp_path / "again")]) == 0
     assert Result.read(tmp_path / "again").train_loss == result.train_loss
+
+
+def test_bilstm_counts_the_ends_of_words_that_do_not_fit(
+    model_folder: Path, write_lines: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = write_lines("train.txt", "he PRP B-NP", "ran VBD B-VP", "", "it PRP B-NP", "").parent
+    write_lines("test.txt", "xyzxyzxyz NN B-NP", "", "he PRP B-NP", "")
+    arguments = ["--task", "conll2000", "--model", str(model_folder), "--data", str(data), "--width", "8"]
+    assert bilstm.main([*arguments, "--epochs", "1", "--max-length", "8", "--output", str(tmp_path / "run")]) == 0
+    result = Result.read(tmp_path / "run")
+    assert (result.truncation["dev"].truncated_rows, result.truncation["dev"].lost_tokens) == (1, 3)
+    (note,) = [note for note in result.notes if note.startswith("dev: 1 of 2 rows (50 %) are cut at max_length 8")]
+    assert note in [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    answers = (tmp_path / "run" / "predictions-dev.jsonl").read_text().splitlines()
+    assert [json.loads(line).get("lost_tokens") for line in answers] == [3, None]
 
 
 def test_bilstm_refuses_other_kinds(

@@ -280,3 +280,36 @@ def test_what_is_wrong_is_one_sentence(sweep: Path, tmp_path: Path, capsys, brea
     assert main(arguments) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (sweep / "report.html").exists()
+
+
+def test_the_share_of_rows_that_were_cut_stands_beside_the_score(tmp_path: Path, write_result: Callable[..., Path]):
+    cut = {"rows": 1000, "tokens": 9000, "limit": 128, "longest": 300}
+    train = {**cut, "truncated_rows": 15, "truncated_share": 0.015, "lost_tokens": 99}
+    none = {**cut, "truncated_rows": 0, "truncated_share": 0.0, "lost_tokens": 0}
+    for seed, truncation in ((1, {"train": train, "dev": none}), (2, {"train": none, "dev": none}), (3, {})):
+        folder = tmp_path / str(seed)
+        answer(write_result(folder / "run", truncation=truncation, seed=seed))
+        report = build([folder])
+        assert model(report, "a")["best_setting"]["truncation"].keys() == truncation.keys()
+        cell = {1: "train 1.5 %", 2: "none", 3: "–"}[seed]
+        lines = render(report, "report.md").splitlines()
+        rows = [[part.strip() for part in line.split("|")] for line in lines if line.startswith("| cola")]
+        headers = [[part.strip() for part in line.split("|")] for line in lines if line.startswith("| task")]
+        assert [row[header.index("rows cut")] for header, row in zip(headers, rows, strict=True)] == [cell, cell]
+        assert f"<td>{cell}</td>" in render(report, "report.html")
+
+
+def test_texts_of_errors_are_found_by_position(tmp_path: Path, write_result: Callable[..., Path]):
+    """Where ids do not tell rows apart, and where malformed lines were passed over as in the run."""
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'kind = "classification"\nlabels = ["no", "yes"]\nmetric = "accuracy"\n'
+        'columns = { text_a = "text", label = "label", id = "id" }\nsplits = { train = "d.csv", dev = "d.csv" }\n'
+    )
+    (tmp_path / "d.csv").write_text("id,text,label\n0,first,no\nbroken\n0,second,no\n")
+    run = write_result(tmp_path / "run", task="own", spec={"task": str(own), "skip_malformed": True})
+    line = json.dumps({"id": "0", "label": "no", "prediction": "yes", "scores": {"yes": 0.9}})
+    (run / "predictions-dev.jsonl").write_text(f"{line}\n{line}\n")
+    errors = model(build([run]), "a")["errors"]
+    assert [error["text"] for error in errors["worst"]] == ["first", "second"]
+    assert errors["note"] == ""

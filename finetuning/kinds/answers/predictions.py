@@ -28,15 +28,19 @@ class Prediction:
     null_odds: float | None = None
     """Span tasks: score of no answer minus score of the best span."""
     best_span: str | None = None
+    lost_tokens: int = 0
+    """Tokens of the row that did not fit, and that the model has not seen."""
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> Path:
-    """Write one JSON object per row: id, label, prediction, scores (and null_odds), renamed when complete."""
+    """Write one JSON object per row: id, label, prediction, scores (null_odds, lost_tokens); renamed when complete."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for item in predictions:
             record = {"id": item.id, "label": item.label, "prediction": item.prediction, "scores": item.scores}
             if item.null_odds is not None:
                 record["null_odds"] = item.null_odds
+            if item.lost_tokens:
+                record["lost_tokens"] = item.lost_tokens
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
     return path
 

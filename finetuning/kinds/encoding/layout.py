@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from finetuning.kinds.encoding.truncation import Cut
+
 UNLABELLED = -100
 """Label of what has none; no loss is taken there."""
 
@@ -27,6 +29,8 @@ class EncodedSplit:
     """The row that an item belongs to."""
     labels: NDArray[np.int64] | NDArray[np.float32]
     """[i, …] what is right for each item, as the kind's loss takes it; [w] for each word where there are `words`."""
+    cut: Cut
+    """What did not fit."""
     group: int = 1
     words: WordMap | None = None
     """Where labels and predictions belong to words."""

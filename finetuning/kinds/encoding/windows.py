@@ -12,6 +12,7 @@ from finetuning.errors import FinetuningError
 from finetuning.kinds.encoding.layout import ContextMap, EncodedSplit
 from finetuning.kinds.encoding.pieces import assemble, pieces
 from finetuning.kinds.encoding.ragged import ragged, starts_of
+from finetuning.kinds.encoding.truncation import cut_of
 from finetuning.kinds.rows import SpanRow
 from finetuning.tasks.task import Task
 
@@ -27,8 +28,8 @@ def encode_windows(task: Task, rows: Sequence[SpanRow], tokenizer: Tokenizer, se
     """
     if sequence_length - 3 <= task.max_query_length:
         raise FinetuningError(
-            f"sequence_length {sequence_length} leaves no room for the paragraph beside a question of "
-            f"{task.max_query_length} pieces; raise sequence_length or lower max_query_length in the task"
+            f"max_length {sequence_length} leaves no room for the paragraph beside a question of "
+            f"{task.max_query_length} pieces; raise --max-length or lower max_query_length in the task"
         )
     numbers: dict[str, int] = {}
     context_r = np.fromiter((numbers.setdefault(row.context, len(numbers)) for row in rows), np.int64, len(rows))
@@ -37,11 +38,14 @@ def encode_windows(task: Task, rows: Sequence[SpanRow], tokenizer: Tokenizer, se
     keep_r = np.minimum(questions.lengths, task.max_query_length)
 
     row_s, start_s, keep_s, labels = [], [], [], []
+    reached = np.array([not row.answers for row in rows], bool)
     best: list[NDArray[np.bool_]] = []
+    too_long = 0
     for number, row in enumerate(rows):
         low, high = offsets_c[context_r[number]], offsets_c[context_r[number] + 1]
         windows = window_starts(int(high - low), int(sequence_length - 3 - keep_r[number]), task.document_stride)
         answer = _answer_pieces(row, chars_c[low:high])
+        too_long += answer is not None and answer[1] - answer[0] >= task.max_answer_length
         best.extend(best_context(windows))
         for start, length in windows:
             row_s.append(number)
@@ -49,6 +53,7 @@ def encode_windows(task: Task, rows: Sequence[SpanRow], tokenizer: Tokenizer, se
             keep_s.append(length)
             inside = answer is not None and start <= answer[0] and answer[1] < start + length
             shift = int(keep_r[number]) + 2 - start
+            reached[number] |= inside
             labels.append((answer[0] + shift, answer[1] + shift) if inside and answer else (0, 0))
 
     rows_of_s = np.array(row_s, np.int64)
@@ -61,9 +66,32 @@ def encode_windows(task: Task, rows: Sequence[SpanRow], tokenizer: Tokenizer, se
     chars[places] = chars_c[ragged(first_c, keep)]
     is_best = np.zeros(len(ids), bool)
     is_best[places] = np.concatenate(best)
-    return EncodedSplit(
-        ids, offsets, first, rows_of_s, np.array(labels, np.int64), context=ContextMap(first, chars, is_best)
+    lengths_r = questions.lengths + np.diff(offsets_c)[context_r]
+    cut = cut_of(
+        questions.lengths - keep_r,
+        int(lengths_r.sum()),
+        int(questions.lengths.max(initial=0)),
+        task.max_query_length,
+        "max_query_length",
+        rows_in_parts=int((np.bincount(rows_of_s, minlength=len(rows)) > 1).sum()),
+        empty_rows=int(((questions.lengths == 0) | (np.diff(offsets_c)[context_r] == 0)).sum()),
+        unreached_answers=int((~reached).sum()),
+        too_long_answers=too_long,
+        unknown_tokens=int(
+            (questions.ids == tokenizer.unk_id).sum() + _unknown(ids_c, offsets_c, context_r, tokenizer)
+        ),
     )
+    return EncodedSplit(
+        ids, offsets, first, rows_of_s, np.array(labels, np.int64), cut, context=ContextMap(first, chars, is_best)
+    )
+
+
+def _unknown(
+    ids_c: NDArray[np.int32], offsets_c: NDArray[np.int64], context_r: NDArray[np.int64], tokenizer: Tokenizer
+) -> int:
+    """[UNK] in the paragraphs of all rows, a paragraph as often as it has questions."""
+    before = starts_of((ids_c == tokenizer.unk_id).astype(np.int64))
+    return int((before[offsets_c[1:]] - before[offsets_c[:-1]])[context_r].sum())
 
 
 def window_starts(length: int, room: int, stride: int) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ import numpy as np
 from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit, WordMap
 from finetuning.kinds.encoding.pieces import assemble, pieces
 from finetuning.kinds.encoding.ragged import ragged, starts_of
+from finetuning.kinds.encoding.truncation import cut_of
 from finetuning.kinds.rows import TokenRow
 
 if TYPE_CHECKING:
@@ -55,12 +56,27 @@ def encode_words(
     tags = [number.get(tag, UNLABELLED) for row in rows for tag in (row.tags or ("",) * len(row.words))]
     word_of_row = np.arange(len(kept_w)) - np.repeat(first_word[:-1], np.diff(first_word))
     per_sequence = np.bincount(sequence_w[has_piece], minlength=len(first_s))
+    # A row whose words have no tokens at all is in no sequence.
+    sequences_r = np.bincount(row_s, minlength=len(rows))
+    row_w = np.repeat(np.arange(len(rows)), np.diff(first_word))
+    tokens_r = np.bincount(row_w, words.lengths, len(rows)).astype(np.int64)
+    cut = cut_of(
+        np.bincount(row_w, words.lengths - kept_w, len(rows)).astype(np.int64),
+        int(words.lengths.sum()),
+        int(tokens_r.max(initial=0)) + 2,
+        sequence_length,
+        rows_in_parts=int((sequences_r > 1).sum()),
+        empty_rows=int((tokens_r == 0).sum()),
+        words_without_tokens=int((~has_piece).sum()),
+        unknown_tokens=int((ids == tokenizer.unk_id).sum()),
+    )
     return EncodedSplit(
         ids,
         offsets,
         starts,
         row_s,
         np.array(tags, np.int64)[has_piece],
+        cut,
         words=WordMap(
             starts_of(per_sequence),
             position_w[has_piece].astype(np.int32),

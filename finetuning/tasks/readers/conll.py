@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from finetuning.errors import FinetuningError
-from finetuning.tasks.readers.tsv import lines
+from finetuning.tasks.readers.lines import lines
 from finetuning.tasks.records import Columns
 
 CONLL_COLUMNS: Columns = {"words": "words", "tags": "tags"}
@@ -35,12 +35,15 @@ def conll_records(path: Path, columns: Columns, labelled: bool) -> Iterator[tupl
 
     `columns` are numbers, negative ones from the end; by default 0 and -1.
 
-    `-DOCSTART-` lines are passed over.
+    `-DOCSTART-` lines are passed over. Every line of a labelled file must have as many columns as its first: where a
+    tag is missing, the last column is another one.
 
     Raises:
-        FinetuningError: a line has fewer columns than needed.
+        FinetuningError: a column is not there, a line has another number of them, or `columns` are no numbers.
     """
-    word_column, tag_column = int(columns.get("words", 0)), int(columns.get("tags", -1))
+    word_column, tag_column = _number(path, columns, "words", 0), _number(path, columns, "tags", -1)
+    first: tuple[int, int] | None = None
+    """Number and columns of the first line."""
     words: list[str] = []
     tags: list[str] = []
     first_line = 1
@@ -59,6 +62,12 @@ def conll_records(path: Path, columns: Columns, labelled: bool) -> Iterator[tupl
             continue
         if not words:
             first_line = number
+        first = first or (number, len(fields))
+        if labelled and len(fields) != first[1]:
+            raise FinetuningError(
+                f"{path}: line {number} has {len(fields)} columns, line {first[0]} has {first[1]}, so a word or a tag "
+                "is missing or has a blank in it; correct the line"
+            )
         try:
             words.append(fields[word_column])
             if labelled:
@@ -72,3 +81,12 @@ def conll_records(path: Path, columns: Columns, labelled: bool) -> Iterator[tupl
             ) from None
     if words:
         yield sentence()
+
+
+def _number(path: Path, columns: Columns, role: str, default: int) -> int:
+    column = columns.get(role, default)
+    if not isinstance(column, int):
+        raise FinetuningError(
+            f"{path}: column {column!r} ({role}) has no name in a CoNLL file; give its number, from 0"
+        )
+    return column

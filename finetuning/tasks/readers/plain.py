@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 from finetuning.errors import FinetuningError
 from finetuning.tasks.readers.conll import CONLL_COLUMNS, conll_records
 from finetuning.tasks.readers.jsonl import jsonl_records
-from finetuning.tasks.readers.splits import Found
+from finetuning.tasks.readers.lines import lines
+from finetuning.tasks.readers.remarks import Remarks
+from finetuning.tasks.readers.splits import Found, layout_of
 from finetuning.tasks.readers.squad_json import SQUAD_COLUMNS, squad_records
 from finetuning.tasks.readers.swag_csv import SWAG_COLUMNS, swag_records
-from finetuning.tasks.readers.tsv import lines, tsv_records
+from finetuning.tasks.readers.tables import Layout, table_records
+from finetuning.tasks.records import Column, names_in
 from finetuning.tasks.task import Task
 
 
@@ -25,7 +29,10 @@ def find_new(
     further: Sequence[str],
     line_roles: Sequence[str],
 ) -> Found:
-    """The records of a `.txt`, `.jsonl`, `.tsv`, `.csv` (SWAG) or `.json` (SQuAD) file, else CoNLL.
+    """The records of a `.txt`, `.jsonl`, `.tsv`, `.csv` or `.json` (SQuAD) file, else CoNLL.
+
+    A table is written as those of the task where it has the same format, else as its suffix says: `.csv` with commas
+    and quoting, `.tsv` with tabs and none; its first line names the columns.
 
     Args:
         task: a task whose own column names may be used beside the names of the roles.
@@ -38,17 +45,22 @@ def find_new(
     Raises:
         FinetuningError: the kind has no such file.
     """
-    suffix = path.suffix.lower()
+    suffix, remarks = path.suffix.lower(), Remarks()
     if suffix == ".json" and "squad" in formats:
-        return Found(squad_records(path, labelled=False), SQUAD_COLUMNS, str(path))
-    if suffix == ".csv" and "swag" in formats:
-        return Found(swag_records(path, labelled=False), SWAG_COLUMNS, str(path))
+        return Found(squad_records(path, labelled=False, remarks=remarks), SQUAD_COLUMNS, str(path), remarks)
+    if suffix == ".csv" and task.format == "swag":
+        return Found(swag_records(path, labelled=False, remarks=remarks), SWAG_COLUMNS, str(path), remarks)
     if suffix == ".txt" and line_roles:
         return Found(_text_records(path, line_roles), {role: role for role in line_roles}, str(path))
     if suffix == ".jsonl":
-        return _named(jsonl_records(path), task, roles, further, str(path))
-    if suffix == ".tsv":
-        return _named(tsv_records(path, {}, header=True), task, roles, further, str(path))
+        return _named(jsonl_records(path, remarks), task, roles, further, str(path), remarks)
+    if suffix in (".tsv", ".csv") and suffix[1:] in formats:
+        layout = Layout(",", quoted=True) if suffix == ".csv" else Layout()
+        if task.format == suffix[1:]:
+            layout = replace(layout_of(task), header=True)
+        names = {str(name) for role in (*roles, *further) for name in (role, *names_in(task.columns.get(role, role)))}
+        records = table_records(path, {}, layout, remarks, also=names)
+        return _named(records, task, roles, further, str(path), remarks)
     if "conll" in formats:
         return Found(conll_records(path, task.columns, labelled=False), CONLL_COLUMNS, str(path))
     raise FinetuningError(f"{path}: {suffix or 'a file without extension'} does not fit a {task.kind} task; use .jsonl")
@@ -72,18 +84,21 @@ def _named(
     roles: Sequence[str],
     further: Sequence[str],
     source: str,
+    remarks: Remarks,
 ) -> Found:
     """A column may be called by its role or as in the task's own files; the first record tells which."""
     iterator = iter(records)
     first = next(iterator, None)
     if first is None:
         return Found((), {}, source)
-    columns: dict[str, str | int] = {}
+    columns: dict[str, Column] = {}
     for role in (*roles, *further):
-        named = task.columns.get(role, role)
-        own = named if isinstance(named, str) else role
-        if role in first[1] or own in first[1] or (role != "id" and role in task.columns):
+        own = task.columns.get(role, role)
+        if any(isinstance(name, int) for name in names_in(own)):
+            own = role
+        is_there = all(name in first[1] for name in names_in(own))
+        if role in first[1] or is_there or (role != "id" and role in task.columns):
             columns[role] = role if role in first[1] else own
         elif role in roles:
             columns[role] = role
-    return Found(chain([first], iterator), columns, source)
+    return Found(chain([first], iterator), columns, source, remarks)

@@ -11,11 +11,15 @@ from finetuning.errors import FinetuningError
 from finetuning.tasks.readers.conll import CONLL_COLUMNS, conll_records
 from finetuning.tasks.readers.hub import hub_records
 from finetuning.tasks.readers.jsonl import jsonl_records
+from finetuning.tasks.readers.remarks import Remarks
 from finetuning.tasks.readers.squad_json import SQUAD_COLUMNS, squad_records
 from finetuning.tasks.readers.swag_csv import SWAG_COLUMNS, swag_records
-from finetuning.tasks.readers.tsv import tsv_records
+from finetuning.tasks.readers.tables import Layout, table_records
 from finetuning.tasks.records import Columns
 from finetuning.tasks.task import Split, Task
+
+LABEL_ROLES = ("label", "labels")
+"""What a table without labels need not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +31,28 @@ class Found:
     columns: Columns
     source: str
     """Where they come from, for messages."""
-    skipped: list[str] = field(default_factory=list)
-    """The places that were passed over, once all is read."""
+    remarks: Remarks = field(default_factory=Remarks)
+    """What was passed over, once all is read."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was passed over, in words."""
-        if not self.skipped:
-            return ()
-        name = Path(self.source).name
-        return (f"{name}: {len(self.skipped)} malformed lines passed over, the first at {self.skipped[0]}",)
+        return self.remarks.notes(Path(self.source).name)
+
+
+def layout_of(task: Task, split: Split | None = None) -> Layout:
+    """How a table of the task is written.
+
+    A line may be passed over only where its row is trained on or scored: an answer is owed to every row of the others.
+    """
+    is_csv = task.format == "csv"
+    header = task.header if split is None or split.header is None else split.header
+    return Layout(
+        delimiter=task.delimiter or ("," if is_csv else "\t"),
+        quoted=is_csv if task.quoted is None else task.quoted,
+        header=header,
+        malformed=task.malformed if split is not None and split.labelled else "refuse",
+    )
 
 
 def find_file(task: Task, split: Split, data: Path) -> Path | None:
@@ -89,14 +105,14 @@ def find_split(
 def records_of_file(task: Task, path: Path, split: Split) -> Found:
     """The records of one file in the task's format."""
     columns: Columns = split.columns if split.columns is not None else task.columns
+    remarks, source = Remarks(), str(path)
     if task.format == "conll":
-        return Found(conll_records(path, columns, split.labelled), CONLL_COLUMNS, str(path))
+        return Found(conll_records(path, columns, split.labelled), CONLL_COLUMNS, source)
     if task.format == "squad":
-        return Found(squad_records(path, split.labelled), SQUAD_COLUMNS, str(path))
+        return Found(squad_records(path, split.labelled, remarks), SQUAD_COLUMNS, source, remarks)
     if task.format == "swag":
-        return Found(swag_records(path, split.labelled), SWAG_COLUMNS, str(path))
+        return Found(swag_records(path, split.labelled, remarks), SWAG_COLUMNS, source, remarks)
     if task.format == "jsonl":
-        return Found(jsonl_records(path), columns, str(path))
-    header = split.header if split.header is not None else task.header
-    skipped: list[str] = []
-    return Found(tsv_records(path, columns, header, task.malformed, skipped), columns, str(path), skipped)
+        return Found(jsonl_records(path, remarks), columns, source, remarks)
+    wanted = {role: column for role, column in columns.items() if split.labelled or role not in LABEL_ROLES}
+    return Found(table_records(path, wanted, layout_of(task, split), remarks), columns, source, remarks)

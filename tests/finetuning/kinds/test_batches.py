@@ -8,6 +8,7 @@ from finetuning.kinds import words
 from finetuning.kinds.batches import collate, micro_batches, prediction_batches, training_batches
 from finetuning.kinds.encoding.layout import EncodedSplit, WordMap
 from finetuning.kinds.encoding.ragged import starts_of
+from finetuning.kinds.encoding.truncation import cut_of
 from pretraining.model.packing import PackedBatch
 
 
@@ -27,7 +28,16 @@ def random_split(items: int = 37, group: int = 1, has_words: bool = False) -> En
         word_map = WordMap(starts_of(counts), positions.astype(np.int32), positions.astype(np.int32))
         labels = draw.integers(0, 3, counts.sum())
         labels[::4] = -100
-    return EncodedSplit(ids, offsets, starts, np.arange(items), labels, group=group, words=word_map)
+    return EncodedSplit(
+        ids,
+        offsets,
+        starts,
+        np.arange(items),
+        labels,
+        cut_of(np.zeros(items, np.int64), 0, 0, 128),
+        group=group,
+        words=word_map,
+    )
 
 
 @pytest.mark.parametrize("group", [1, 4])

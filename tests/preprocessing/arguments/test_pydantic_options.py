@@ -222,3 +222,31 @@ def test_subcommands_have_the_same_manners(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit):
         parser.parse_args(["sub", "--help"])
     assert "a number (default: 3)" in capsys.readouterr().out
+
+
+class Size(BaseModel):
+    most_rows: int = Field(10, gt=0, json_schema_extra={"also": "rows"})
+
+
+class Sizes(BaseModel):
+    length: int | None = Field(None, ge=8, json_schema_extra={"also": "max_length"})
+    part: Size = Size()
+
+
+def test_a_field_of_two_names(tmp_path: Path) -> None:
+    def parse_sizes(*argv: str) -> Sizes:
+        parser = OptionParser()
+        add_models(parser, (Sizes,), config="sizes")
+        return build_model(Sizes, parser.parse_args(argv))
+
+    assert parse_sizes("--max-length", "9", "--part.rows", "3") == Sizes(length=9, part=Size(most_rows=3))
+    assert parse_sizes("--length", "9", "--most-rows", "3") == Sizes(length=9, part=Size(most_rows=3))
+    path = tmp_path / "sizes.toml"
+    path.write_text("max_length = 9\n[part]\nrows = 3\n")
+    assert parse_sizes("--config", str(path)) == Sizes(length=9, part=Size(most_rows=3))
+    assert parse_sizes("--config", str(path), "--length", "12").length == 12
+    with pytest.raises(PreprocessingError, match=r"--length \(--max-length\) 7: input should be greater"):
+        parse_sizes("--max-length", "7")
+    path.write_text("max_length = 9\nlength = 9\n")
+    with pytest.raises(PreprocessingError, match="max_length and length are the same; write one of them"):
+        parse_sizes("--config", str(path))
