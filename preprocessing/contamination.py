@@ -30,6 +30,7 @@ import xxhash
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import make_folder, replacing, write_text
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
+from preprocessing.documents.bad_share import BadShare, BadShareOptions
 from preprocessing.documents.contamination import (
     CONTAMINATED,
     ContaminationJob,
@@ -80,7 +81,11 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def find_contaminated(
-    splits: Sequence[Split], source: DocumentOptions, output: Location, pipeline_options: "PipelineOptions"
+    splits: Sequence[Split],
+    source: DocumentOptions,
+    output: Location,
+    pipeline_options: "PipelineOptions",
+    max_bad_share: float | None = None,
 ) -> Tally:
     """Runs the Beam job, writes `contaminated.jsonl` and `report.json` into `output`. Raises PreprocessingError."""
     # They import Beam: seconds, and only if there is work.
@@ -102,17 +107,19 @@ def find_contaminated(
         with BuildWatch(job.folder, (Phase("compare", sizes, re.compile(r"([0-9a-f]{32})\.json")),)):
             run_steps(pipeline_options, contamination_steps(job))
         raise_failures(job.folder)
-        return _write(splits, job, output)
+        return _write(splits, job, output, max_bad_share)
 
 
-def _write(splits: Sequence[Split], job: ContaminationJob, output: Location) -> Tally:
+def _write(splits: Sequence[Split], job: ContaminationJob, output: Location, max_bad_share: float | None) -> Tally:
     """All splits' lines, in the order of the input, and what was counted."""
-    tally = Tally()
+    tally, bad_share = Tally(), BadShare()
     with replacing(output / "contaminated.jsonl") as temporary, temporary.open("w", encoding="utf-8") as stream:
         for split in splits:
             lines, counted = read_contaminated(split, job)
             stream.writelines(f"{line}\n" for line in lines)
             tally.merge(counted)
+            bad_share.add(split, counted)
+        bad_share.enforce(max_bad_share)
     report: dict[str, object] = {
         "options": job.source.decontamination.model_dump(mode="json", exclude={"files", "action"}),
         "documents": tally.documents_out,
@@ -125,7 +132,7 @@ def _write(splits: Sequence[Split], job: ContaminationJob, output: Location) -> 
 
 def _find(argv: Sequence[str]) -> Tally:
     parser = OptionParser("beam run preprocessing/contamination.py", __doc__.split("\n")[0], remote=True)
-    add_models(parser, (InputOptions, DocumentOptions), config="options of a build's inputs")
+    add_models(parser, (InputOptions, DocumentOptions, BadShareOptions), config="options of a build's inputs")
     text = "folder for contaminated.jsonl and report.json, on a disk that every worker sees (default: print the lines)"
     parser.add_argument("--output", type=location, help=text)
     parser.add_argument(
@@ -136,13 +143,19 @@ def _find(argv: Sequence[str]) -> Tally:
     pipeline_options = _beam_options(beam_arguments, known, parser)
     source = with_absolute_files(document_options(known))
     evaluation_ngrams(source)  # what is wrong with the evaluation files is said before anything else is read
-    splits = [with_absolute_paths(s) for s in plan_splits(build_model(InputOptions, known), known.split_bytes)]
+    planned = plan_splits(build_model(InputOptions, known), known.split_bytes, records=source.records)
+    splits = [with_absolute_paths(split) for split in planned]
+    max_bad_share = build_model(BadShareOptions, known).max_bad_share
     if pipeline_options is not None:
-        return find_contaminated(splits, source, known.output.absolute(), pipeline_options)
-    tally = Tally()
+        return find_contaminated(splits, source, known.output.absolute(), pipeline_options, max_bad_share)
+    tally, bad_share = Tally(), BadShare()
     for split in splits:
-        for found in contaminated_documents(split, source, tally):
+        counted = Tally()
+        for found in contaminated_documents(split, source, counted):
             print(in_one_line(found))
+        tally.merge(counted)
+        bad_share.add(split, counted)
+    bad_share.enforce(max_bad_share)
     return tally
 
 

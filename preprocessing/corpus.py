@@ -24,6 +24,7 @@ from preprocessing.build.corpus import folder as corpus_folder
 from preprocessing.build.corpus.folder import ParseJob
 from preprocessing.build.folder import with_absolute_paths
 from preprocessing.build.idle_options import idle_options
+from preprocessing.documents.bad_share import BadShareOptions
 from preprocessing.documents.identity import with_template_map
 from preprocessing.documents.options import DocumentOptions, ParseOptions
 from preprocessing.errors import PreprocessingError
@@ -71,17 +72,17 @@ def run(argv: Sequence[str] | None = None) -> int:
 def parse(argv: Sequence[str]) -> str:
     """The same, but raises PreprocessingError; returns what there is to say about the corpus."""
     parser = OptionParser("beam run preprocessing/corpus.py", __doc__.split("\n")[0], remote=True)
-    add_models(parser, (RawInputOptions, RunOptions, ParseOptions), config="options of a corpus")
+    add_models(parser, (RawInputOptions, RunOptions, ParseOptions, BadShareOptions), config="options of a corpus")
     add_runner_options(parser)
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
-    options = build_model(RunOptions, known)
+    options, max_bad_share = build_model(RunOptions, known), build_model(BadShareOptions, known).max_bad_share
     source = with_template_map(build_model(DocumentOptions, known))
     job = ParseJob(location(options.output).absolute(), source)
     for sentence in idle_options(known):
         print(f"corpus: {sentence}.", file=sys.stderr)
     known_before = corpus_folder.known_inputs(job.folder, options.split_bytes) if options.trust_times else None
-    found = plan_splits(build_model(InputOptions, known), options.split_bytes, known_before)
+    found = plan_splits(build_model(InputOptions, known), options.split_bytes, known_before, source.records)
     if warning := language_warning(found, source.language):
         print(f"corpus: {warning}.", file=sys.stderr)
     splits = [with_absolute_paths(split) for split in found]
@@ -96,7 +97,7 @@ def parse(argv: Sequence[str]) -> str:
                 with corpus_folder.watch(job, splits):
                     run_steps(pipeline_options, parse_steps(len(splits), job))
                 raise_failures(job.intermediate)
-                return f"{job.folder}: {_summary(corpus_folder.finish(job, splits))}"
+                return f"{job.folder}: {_summary(corpus_folder.finish(job, splits, max_bad_share))}"
     return f"{job.folder} is complete already: nothing to do."
 
 

@@ -166,8 +166,9 @@ def find_from_arguments(argv: Sequence[str]) -> Path:
     add_runner_options(parser)
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
-    splits = [with_absolute_paths(s) for s in plan_splits(build_model(InputOptions, known), known.split_bytes)]
     source = with_absolute_files(document_options(known))
+    found = plan_splits(build_model(InputOptions, known), known.split_bytes, records=source.records)
+    splits = [with_absolute_paths(split) for split in found]
     options = build_model(NearDuplicateOptions, known)
     return find_near_duplicates(splits, source, options, known.output.absolute(), pipeline_options)
 

@@ -24,6 +24,7 @@ from preprocessing.arguments import REMOTE, OptionParser, add_models, build_mode
 from preprocessing.build import folder as build_folder
 from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
 from preprocessing.build.idle_options import idle_options
+from preprocessing.documents.bad_share import BadShareOptions
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
 from preprocessing.documents.text_checks import warnings_of
@@ -81,7 +82,7 @@ def build(argv: Sequence[str]) -> None:
     parser = OptionParser("beam run preprocessing/pipeline.py", __doc__.split("\n")[0], remote=True)
     add_models(
         parser,
-        (InputOptions, RunOptions, ExampleOptions, ThresholdOptions, DocumentOptions),
+        (InputOptions, RunOptions, BadShareOptions, ExampleOptions, ThresholdOptions, DocumentOptions),
         config="options of a build",
     )
     add_runner_options(parser)
@@ -94,7 +95,7 @@ def build(argv: Sequence[str]) -> None:
     source = build_folder.with_absolute_files(document_options(known))
     for sentence in idle_options(known):
         print(f"preprocessing: {sentence}.", file=sys.stderr)
-    splits = plan_splits(build_model(InputOptions, known), options.split_bytes, inputs_before)
+    splits = plan_splits(build_model(InputOptions, known), options.split_bytes, inputs_before, source.records)
     if warning := language_warning(splits, source.language):
         print(f"preprocessing: {warning}.", file=sys.stderr)
     splits = [build_folder.with_absolute_paths(split) for split in splits]
@@ -138,7 +139,14 @@ def prepare(
         buckets=count_buckets(splits, options.bucket_bytes),
     )
     folder = location(options.output).absolute()
-    return Job(folder, configuration, configuration.hash, inputs_hash(splits)), tokenizer
+    job = Job(
+        folder,
+        configuration,
+        configuration.hash,
+        inputs_hash(splits),
+        max_bad_share=build_model(BadShareOptions, known).max_bad_share,
+    )
+    return job, tokenizer
 
 
 if __name__ == "__main__":

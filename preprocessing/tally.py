@@ -11,6 +11,9 @@ from typing import Any
 DOCUMENTS_IN = "documents_in"
 DOCUMENTS_OUT = "documents_out"
 DROPPED = "dropped."
+DAMAGED = "damaged."
+"""Begins the counters of parts of records, or of rows, that could not be read: each weighs as a bad record where
+`documents/bad_share.py` judges an input."""
 SAMPLE_SIZE = 100
 LOST_TEMPLATES_KEPT = 1000
 OTHER_TEMPLATES = "(other)"
@@ -21,14 +24,14 @@ PLACES_KEPT = 3
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rejection:
-    """A record that could not be read: where it is, and why it was refused."""
+    """A record, or a part of one, that could not be read: where it is, and why it was refused."""
 
     locator: str
     reason: str
 
 
 class Tally:
-    """Named counters, bounded samples of rejected records and of notes, and the characters lost by template name.
+    """Named counters; bounded samples of rejected records, damage and notes; the characters lost by template name.
 
     Merging is commutative and associative as long as no single tally saw more than `LOST_TEMPLATES_KEPT`
     template names, so totals do not depend on the order in which splits finish.
@@ -38,6 +41,7 @@ class Tally:
         self.counters: Counter[str] = Counter()
         self.rejections: list[Rejection] = []
         self.notes: list[Rejection] = []
+        self.damage: list[Rejection] = []
         self.lost_templates: Counter[str] = Counter()
         self.inline_templates: Counter[str] = Counter()
         self.template_places: dict[str, list[str]] = {}
@@ -49,12 +53,17 @@ class Tally:
     def reject(self, locator: str, reason: str, kind: str = "malformed") -> None:
         """Count a record under `dropped.<kind>` and keep it in the sample (the first ones by locator)."""
         self.counters[DROPPED + kind] += 1
-        self.rejections = _smallest(self.rejections, [Rejection(locator, reason)])
+        self.rejections = _smallest([*self.rejections, Rejection(locator, reason)])
+
+    def lose_part(self, locator: str, reason: str, counter: str, amount: int = 1) -> None:
+        """Count what a record that stays has lost (a chapter of a book), and keep its place in a sample of its own."""
+        self.counters[counter] += amount
+        self.damage = _smallest([*self.damage, Rejection(locator, reason)])
 
     def note(self, locator: str, reason: str, counter: str) -> None:
         """Count `counter` for what is kept but worth a look, and keep its place in the sample of notes."""
         self.counters[counter] += 1
-        self.notes = _smallest(self.notes, [Rejection(locator, reason)])
+        self.notes = _smallest([*self.notes, Rejection(locator, reason)])
 
     def lose_template(self, name: str, characters: int, inline: int = 0, place: str = "") -> None:
         """Count `characters` of wikitext that went with a template of this name.
@@ -96,8 +105,9 @@ class Tally:
         self.inline_templates.update(other.inline_templates)
         for name, places in other.template_places.items():
             self._keep_places(name, places)
-        self.rejections = _smallest(self.rejections, other.rejections)
-        self.notes = _smallest(self.notes, other.notes)
+        self.rejections = _smallest([*self.rejections, *other.rejections])
+        self.damage = _smallest([*self.damage, *other.damage])
+        self.notes = _smallest([*self.notes, *other.notes])
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with sorted keys; only the templates that lost most are named, the rest is summed."""
@@ -109,6 +119,7 @@ class Tally:
         return {
             "counters": dict(sorted(self.counters.items())),
             "rejections": [asdict(rejection) for rejection in self.rejections],
+            "damage": [asdict(place) for place in self.damage],
             "lost_templates": lost,
             **self._inline_to_json(),
             **({"notes": [asdict(note) for note in self.notes]} if self.notes else {}),
@@ -133,8 +144,9 @@ class Tally:
         tally.inline_templates.update(data.get("inline_templates", {}))
         for name, places in data.get("template_places", {}).items():
             tally._keep_places(name, places)
-        tally.rejections = _smallest([], (Rejection(**rejection) for rejection in data["rejections"]))
-        tally.notes = _smallest([], (Rejection(**note) for note in data.get("notes", ())))
+        tally.rejections = _smallest(Rejection(**rejection) for rejection in data["rejections"])
+        tally.damage = _smallest(Rejection(**place) for place in data.get("damage", ()))  # not in older folders
+        tally.notes = _smallest(Rejection(**note) for note in data.get("notes", ()))
         return tally
 
     def _keep_places(self, name: str, places: Iterable[str]) -> None:
@@ -142,6 +154,6 @@ class Tally:
         kept[:] = sorted({*kept, *places})[:PLACES_KEPT]
 
 
-def _smallest(kept: list[Rejection], more: Iterable[Rejection]) -> list[Rejection]:
-    # The smallest ones, not the first to arrive: the sample must not depend on the order of the splits.
-    return sorted([*kept, *more])[:SAMPLE_SIZE]
+def _smallest(places: Iterable[Rejection]) -> list[Rejection]:
+    # Not the first to arrive: the sample must not depend on the order of the splits.
+    return sorted(places)[:SAMPLE_SIZE]

@@ -26,6 +26,7 @@ from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.configuration import estimated_text_bytes
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
 from preprocessing.build.passes.word_counts import WORDS_KEPT, CountJob, count_steps, prune
+from preprocessing.documents.bad_share import BadShare, BadShareOptions
 from preprocessing.documents.identity import source_identity
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _MARKER, _LOCK = "vocabulary.json", "vocabulary.lock"
-_INTERMEDIATE = r"words-[0-9a-f]{16}\.json|splits\.arrow"
+_INTERMEDIATE = r"counts-[0-9a-f]{16}\.json|splits\.arrow"
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -70,19 +71,21 @@ def run(argv: Sequence[str] | None = None) -> int:
 def train(argv: Sequence[str]) -> tuple[Tokenizer, Location]:
     """The same, but raises PreprocessingError; returns the tokenizer and its folder."""
     parser = OptionParser("beam run preprocessing/vocabulary.py", __doc__.split("\n")[0], remote=True)
-    add_models(parser, (InputOptions, VocabularyOptions, DocumentOptions), config="options of a vocabulary")
+    add_models(
+        parser, (InputOptions, VocabularyOptions, DocumentOptions, BadShareOptions), config="options of a vocabulary"
+    )
     add_runner_options(parser)
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
     options = build_model(VocabularyOptions, known)
+    max_bad_share = build_model(BadShareOptions, known).max_bad_share
     source = with_absolute_files(document_options(known))
     untrained = build_tokenizer({"[UNK]": 0}, lowercase=not options.cased, accents=options.keep_accents)
     warned = lost_marks(untrained, source.language)
     for sentence in warned:
         print(f"vocabulary: {sentence}.", file=sys.stderr)
-    splits = [
-        with_absolute_paths(split) for split in plan_splits(build_model(InputOptions, known), options.split_bytes)
-    ]
+    found = plan_splits(build_model(InputOptions, known), options.split_bytes, records=source.records)
+    splits = [with_absolute_paths(split) for split in found]
     job = CountJob(
         folder=location(options.output).absolute(),
         source=source,
@@ -91,14 +94,16 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Location]:
         source_identity=json.dumps(source_identity(source), sort_keys=True),
     )
     with held_folder(job.folder, _MARKER, _LOCK):
-        tokenizer = _train(job, splits, pipeline_options)
+        tokenizer = _train(job, splits, pipeline_options, max_bad_share)
     for sentence in lost_marks(tokenizer, source.language):
         if sentence not in warned:  # the text is of another script than --language says
             print(f"vocabulary: {sentence}.", file=sys.stderr)
     return tokenizer, job.folder
 
 
-def _train(job: CountJob, splits: list[Split], pipeline_options: "PipelineOptions") -> Tokenizer:
+def _train(
+    job: CountJob, splits: list[Split], pipeline_options: "PipelineOptions", max_bad_share: float | None
+) -> Tokenizer:
     from preprocessing.jobs.steps import run_steps  # imports Beam: seconds, and only if there is work
 
     settings = job.options.model_dump(exclude={"output"})
@@ -108,16 +113,20 @@ def _train(job: CountJob, splits: list[Split], pipeline_options: "PipelineOption
     remove_own(job.intermediate, _INTERMEDIATE, temporary_only=True)
     write_splits(job.splits_path, splits)
     sizes = {job.counts_path(split).name: split.size for split in splits}
-    with BuildWatch(job.intermediate, (Phase("count words", sizes, re.compile(r"(words-[0-9a-f]{16}\.json)")),)):
+    with BuildWatch(job.intermediate, (Phase("count words", sizes, re.compile(r"(counts-[0-9a-f]{16}\.json)")),)):
         run_steps(pipeline_options, count_steps(len(splits), job))
     raise_failures(job.intermediate)
     counts: Counter[str] = Counter()
+    bad_share = BadShare()
     for split in splits:
         path = job.counts_path(split)
         if not path.is_file():
             raise PreprocessingError(f"The runner lost the split of {split.file}; run the same command again.")
-        counts.update(json.loads(path.read_text(encoding="utf-8")))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        counts.update(found["words"])
+        bad_share.add_plain(found["bad"])
         prune(counts, 2 * WORDS_KEPT)
+    bad_share.enforce(max_bad_share)
     tokenizer = train_wordpiece(counts, job.options)
     tokenizer.save(job.folder)
     summary = {"complete": True, "fingerprint": tokenizer.fingerprint, "sampled_share": job.share, "words": len(counts)}

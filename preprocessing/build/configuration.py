@@ -23,7 +23,7 @@ from preprocessing.tokens.word_segmentation import segmenter_identity
 ALGORITHM_VERSION = 1
 
 # Goes up with every change of the intermediate files, so that a build never goes on from another program's.
-INTERMEDIATE_VERSION = 2
+INTERMEDIATE_VERSION = 3
 
 # Bytes of clean text for each stored byte, roughly: it only decides how many buckets there are.
 _TEXT_SHARE = {"wikipedia": 0.25, "parquet": PARQUET_EXPANSION}
@@ -70,6 +70,8 @@ class Job:
     """`inputs_hash` of all splits."""
     storage: StorageOptions = field(default_factory=current_options)
     """How remote files are reached."""
+    max_bad_share: float | None = None
+    """As `BadShareOptions` says; no part of the configuration, as it changes no byte."""
 
     @property
     def tokenizer_path(self) -> Location:

@@ -15,6 +15,7 @@ from preprocessing.build.configuration import Job
 from preprocessing.build.exact_duplicates import content_key
 from preprocessing.build.partitions import deal, held
 from preprocessing.build.references import read_sidecar, write_sidecar
+from preprocessing.documents.bad_share import BadShare
 from preprocessing.documents.document import Document
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
@@ -46,7 +47,7 @@ def extract_split(split: Split, job: Job) -> Tally:
     tokenizer = loaded_tokenizer(job)
     documents = read_documents(split, job.configuration.source, tally)
     dealt = write_batches(documents, target, tokenizer, job, tally)
-    write_sidecar(sidecar, dealt, split=split.key, tally=tally.to_json())
+    write_sidecar(sidecar, dealt, split=split.key, tally=tally.to_json(), bad=BadShare.plain(split, tally))
     return tally
 
 

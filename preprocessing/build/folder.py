@@ -14,6 +14,7 @@ from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.buckets import BucketResult, all_in_place, read_result
 from preprocessing.build.configuration import Job, differences
 from preprocessing.build.references import documents_by_number, read_sidecar
+from preprocessing.documents.bad_share import BadShare
 from preprocessing.documents.drop_lists import refuse_idle_lists
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.text_checks import warnings_of
@@ -147,16 +148,19 @@ def watch(job: Job, splits: Sequence[Split]) -> BuildWatch:
 
 
 def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: ThresholdOptions) -> Manifest:
-    """Checks that nothing was lost and that the examples are fit to train on, then writes report and manifest."""
-    tally = Tally()
+    """Checks that nothing was lost and that inputs and examples are fit to train on; writes report and manifest."""
+    tally, bad_share = Tally(), BadShare()
     partitions = job.partitions
     expected = np.zeros(partitions.count, np.int64)
     contents = in_threads(read_sidecar, [job.split_path(split.key, ".json") for split in splits])
     for split, content in zip(splits, contents, strict=True):
         if content is None:
             raise PreprocessingError(f"The runner lost the split of {split.file}; run the same command again.")
-        tally.merge(Tally.from_json(content["tally"]))
+        counted = Tally.from_json(content["tally"])
+        tally.merge(counted)
+        bad_share.add(split, counted)
         expected += documents_by_number(content, partitions.count)
+    bad_share.enforce(job.max_bad_share)
     if not partitions.direct:
         expected = _gathered(job, expected)
     corpus = CorpusStatistics()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 _RAW = ("wikipedia", "books", "jsonlines", "parquet", "dataset", "sentences")
 # The beginning of an option's name → what has to be given for it to do anything.
 _NEEDS = {
-    **dict.fromkeys(("skip_bad_files", "split_bytes", "trust_times"), _RAW),
+    **dict.fromkeys(("skip_bad_files", "max_bad_share", "split_bytes", "trust_times"), _RAW),
     "wikitext.": ("wikipedia",),
     "template_map": ("wikipedia",),
     "books.": ("books",),

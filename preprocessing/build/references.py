@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from preprocessing.atomic_file import write_text
 from preprocessing.build.configuration import Job
+from preprocessing.documents.bad_share import BadShare
 from preprocessing.errors import PreprocessingError, TransientError, of_system
 from preprocessing.jobs.splits import count_splits
 from preprocessing.sources.threads import in_threads
@@ -57,8 +58,9 @@ def documents_by_number(content: dict[str, Any], count: int) -> Array:
 
 
 def references_of_partition(partition: int, job: Job) -> list[BatchReference]:
-    """Of all splits of the build, by file."""
+    """Of all splits of the build, by file. Raises PreprocessingError where too much of the input is bad."""
     index = _index(job.splits_path, job.mark, job.inputs_hash)
+    index.bad_share.enforce(job.max_bad_share)  # before hours are spent on what is left
     places = np.flatnonzero(index.numbers == partition)
     if not len(places):
         return []
@@ -107,6 +109,8 @@ class _Index:
     """int64, files + 1: where each file's batches begin in `numbers`"""
     numbers: Array
     """uint16: the partition of every batch of every file"""
+    bad_share: BadShare
+    """what of the inputs could not be read"""
 
 
 @functools.lru_cache(maxsize=1)
@@ -117,7 +121,11 @@ def _index(splits_path: Location, mark: str, inputs: str) -> _Index:
     """
     name = re.compile(rf"split-[0-9a-f]{{32}}-{mark}\.json")
     paths = sorted(path for path in splits_path.parent.iterdir() if name.fullmatch(path.name))
-    numbers = list(in_threads(_numbers_of, paths))
+    bad_share = BadShare()
+    numbers = []
+    for found, bad in in_threads(_numbers_and_bad, paths):
+        numbers.append(found)
+        bad_share.add_plain(bad)
     splits = count_splits(splits_path)
     if len(paths) != splits:
         raise TransientError(f"{splits_path.parent} shows {len(paths)} of {splits} finished splits; try again.")
@@ -125,6 +133,7 @@ def _index(splits_path: Location, mark: str, inputs: str) -> _Index:
         [path.with_suffix(".arrow").name for path in paths],
         offsets_of(np.array([len(found) for found in numbers], np.int64)),
         np.concatenate([np.empty(0, np.uint16), *(found.astype(np.uint16) for found in numbers)]),
+        bad_share,
     )
 
 
@@ -134,7 +143,11 @@ def _numbers(sidecar: Location, inputs: str) -> Array:
 
 
 def _numbers_of(sidecar: Location) -> Array:
+    return _numbers_and_bad(sidecar)[0]
+
+
+def _numbers_and_bad(sidecar: Location) -> tuple[Array, dict[str, Any]]:
     content = read_sidecar(sidecar)
     if content is None:
         raise PreprocessingError(f"{sidecar} is missing or damaged; remove it and run the command again.")
-    return np.array(content["numbers"], np.uint32)
+    return np.array(content["numbers"], np.uint32), content.get("bad", {})

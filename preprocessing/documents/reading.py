@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from preprocessing.documents.bad_share import UNREAD_BYTES
 from preprocessing.documents.cleaning import Cleaner
 from preprocessing.documents.decontamination import Decontaminator
 from preprocessing.documents.document import Document
@@ -36,6 +37,7 @@ def read_documents(split: Split, options: DocumentOptions, tally: Tally) -> Iter
                 yield parsed
         return
     for piece in split.pieces():
+        before = tally.documents_in
         try:
             if piece.start == piece.end:
                 check_file(piece.source, piece.path, piece.file)
@@ -53,6 +55,8 @@ def read_documents(split: Split, options: DocumentOptions, tally: Tally) -> Iter
             fault = unreadable(piece.source, piece.path, error) if isinstance(error, OSError) else error
             if not options.skip_bad_files or isinstance(fault, TransientError):
                 raise fault from error
+            if tally.documents_in == before:
+                tally.count(UNREAD_BYTES, piece.size)
             tally.count(DOCUMENTS_IN)
             tally.reject(piece.file, str(fault), kind="bad_file")
             continue

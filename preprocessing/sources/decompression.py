@@ -5,8 +5,9 @@ from typing import BinaryIO, cast
 
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.seeking.opening import BZIP2_BLOCKS, Piece, open_stream
-from preprocessing.sources.stored_stream import PlainStream, StoredStream, TruncatedInputError
+from preprocessing.sources.stored_stream import PlainStream, StoredStream, TruncatedInputError, damaged
 from preprocessing.storage import open_file
+from preprocessing.tally import Tally
 
 _MAGIC = (
     (b"BZh", "bz2"),
@@ -16,6 +17,9 @@ _MAGIC = (
     *((bytes([first]) + b"\x2a\x4d\x18", "zstd") for first in range(0x50, 0x60)),  # as pzstd begins
 )
 _BUFFER_BYTES = 1 << 20
+
+TRAILING_BYTES = "warnings.trailing_bytes"
+"""Stored bytes behind the last stream of a compressed file, as `gzip` and `bzip2` leave them unread."""
 
 # Bytes of text for each stored byte, roughly.
 EXPANSION = {"": 1.0, "bz2": 4.0, BZIP2_BLOCKS: 4.0, "gzip": 3.0, "xz": 4.0, "zstd": 3.5}
@@ -37,19 +41,30 @@ def open_range(path: str, name: str, compression: str, start: int = 0, end: int 
     return _buffered(StoredStream(path, name, compression, start, end), compression)
 
 
-def open_piece(piece: Piece) -> BinaryIO:
-    """The same for a piece of a split, whatever its range counts."""
-    return _buffered(open_stream(piece), piece.compression)
+def open_piece(piece: Piece, tally: Tally | None = None) -> BinaryIO:
+    """The same for a piece of a split, whatever its range counts.
+
+    A few bytes behind the last compressed stream are counted in `tally`; without one they are damage.
+    """
+    return _buffered(open_stream(piece), piece.compression, tally)
 
 
-def _buffered(stream: PlainStream, compression: str) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(_PlainBytes(stream, compression), _BUFFER_BYTES))
+def note_ignored(stream: PlainStream, tally: Tally) -> None:
+    """Counts what lies behind the last compressed stream and was not read: for whoever has read to the end."""
+    if stream.ignored:
+        reason = f"{stream.ignored:,} bytes behind the end of its compressed data were not read"
+        tally.lose_part(stream.name, reason, TRAILING_BYTES, stream.ignored)
+
+
+def _buffered(stream: PlainStream, compression: str, tally: Tally | None = None) -> BinaryIO:
+    return cast(BinaryIO, io.BufferedReader(_PlainBytes(stream, compression, tally), _BUFFER_BYTES))
 
 
 class _PlainBytes(io.RawIOBase):
-    def __init__(self, stream: PlainStream, compression: str) -> None:
+    def __init__(self, stream: PlainStream, compression: str, tally: Tally | None) -> None:
         self._stream = stream
         self._compression = compression
+        self._tally = tally
         self._pending = memoryview(b"")
 
     def readable(self) -> bool:
@@ -71,6 +86,12 @@ class _PlainBytes(io.RawIOBase):
                 f"{self._stream.name} ends inside its {self._compression} data at byte "
                 f"{self._stream.offset:,}; fetch it again or leave it out."
             ) from error
+        if not piece and self._stream.ignored:
+            if self._tally is None:
+                offset = self._stream.offset - self._stream.ignored
+                raise damaged(self._stream.name, self._compression, offset, "its data ends, its bytes do not")
+            note_ignored(self._stream, self._tally)
+            self._tally = Tally()  # once
         return b"" if self._stream.beyond else piece
 
     def close(self) -> None:

@@ -6,16 +6,18 @@ from typing import TextIO
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.decompression import open_piece
 from preprocessing.sources.split import Split
+from preprocessing.storage import status
+from preprocessing.tally import Tally
 
 
-def binary_lines(piece: Split, limit_bytes: int) -> Iterator[tuple[int, bytes | None]]:
+def binary_lines(piece: Split, limit_bytes: int, tally: Tally | None = None) -> Iterator[tuple[int, bytes | None]]:
     """(offset, line without its end) for each line of the piece; None stands for a line above the limit.
 
     Offsets count plain bytes from the start of the file (of the decompressed stream where it is compressed).
-    Raises PreprocessingError for a broken compressed stream.
+    `tally` is that of `open_piece`. Raises PreprocessingError for a broken compressed stream.
     """
     offset = piece.start
-    with open_piece(piece) as stream:
+    with open_piece(piece, tally) as stream:
         while line := stream.readline(limit_bytes + 1):
             begin = offset
             offset += len(line)
@@ -26,6 +28,11 @@ def binary_lines(piece: Split, limit_bytes: int) -> Iterator[tuple[int, bytes | 
                 line = stream.readline(1 << 20)
                 offset += len(line)
             yield begin, None
+
+
+def is_whole_file(piece: Split) -> bool:
+    """Whether the piece is all of its file: only then what the piece lacks is lacking in the file."""
+    return piece.start == 0 and not piece.seek and piece.end >= status(piece.path).st_size
 
 
 def text_lines(stream: TextIO, name: str, limit_characters: int) -> Iterator[str]:

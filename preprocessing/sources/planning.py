@@ -25,7 +25,7 @@ from preprocessing.errors import PreprocessingError, TransientError, printable, 
 from preprocessing.sources.decompression import detect_compression
 from preprocessing.sources.identity import KnownInputs, with_content
 from preprocessing.sources.input_files import InputFile, find_input_files, unreadable
-from preprocessing.sources.options import InputOptions
+from preprocessing.sources.options import InputOptions, RecordOptions
 from preprocessing.sources.parsed_corpus import plan_corpora
 from preprocessing.sources.seeking.cutting import cut_dump, cut_lines
 from preprocessing.sources.seeking.seek_points import NotSeekableError
@@ -41,13 +41,19 @@ _LARGE_SPLITS = 4
 _BOUNDARIES = {"jsonlines": (b"\n",), "sentences": (b"\n\n", b"\n\r\n")}
 
 
-def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES, known: KnownInputs | None = None) -> list[Split]:
+def plan_splits(
+    inputs: InputOptions,
+    split_bytes: int = SPLIT_BYTES,
+    known: KnownInputs | None = None,
+    records: RecordOptions | None = None,
+) -> list[Split]:
     """Every input as splits, by source, then file name, then position; those of parsed corpora last.
 
     All of every input is read once, for its hash, and large compressed files once more, to find where they can be cut,
     apart from files that `known` has with their size and time. A large file that cannot be cut is named on stderr.
     Raises PreprocessingError for inputs that are missing, empty, folders, unreadable or named like another (all files
-    that are bad are named at once), and when there is no input at all.
+    that are bad are named at once), and when there is no input at all. With `records` the columns of Parquet files are
+    looked at too.
     """
     if split_bytes < 1:
         raise PreprocessingError(f"--split-bytes {split_bytes}: must be at least 1.")
@@ -61,7 +67,7 @@ def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES, known: Kno
 
     def cut(item: tuple[str, InputFile]) -> list[Split] | PreprocessingError:
         try:
-            return (known.pieces(*item) if known else None) or _cut(*item, split_bytes)
+            return (known.pieces(*item) if known else None) or _cut(*item, split_bytes, records)
         except PreprocessingError as fault:
             return fault
 
@@ -96,12 +102,12 @@ def plan_splits(inputs: InputOptions, split_bytes: int = SPLIT_BYTES, known: Kno
     return splits
 
 
-def _cut(source: str, file: InputFile, split_bytes: int) -> list[Split]:
+def _cut(source: str, file: InputFile, split_bytes: int, records: RecordOptions | None) -> list[Split]:
     try:
         compression = detect_compression(file.path) if file.size else ""
         whole = Split(source, file.path, file.name, 0, file.size, compression, modified=file.modified)
         if source == "parquet":
-            return _row_groups(whole, split_bytes)
+            return _row_groups(whole, split_bytes, records)
         if compression and file.size > split_bytes and source in ("wikipedia", *_BOUNDARIES):
             return _stream_ranges(whole, split_bytes)
         return [replace(whole, start=start, end=end) for start, end in _ranges(whole, split_bytes)]
@@ -109,10 +115,10 @@ def _cut(source: str, file: InputFile, split_bytes: int) -> list[Split]:
         raise unreadable(source, file.path, error) from error
 
 
-def _row_groups(whole: Split, split_bytes: int) -> list[Split]:
+def _row_groups(whole: Split, split_bytes: int, records: RecordOptions | None) -> list[Split]:
     from preprocessing.sources.records.parquet import row_group_ranges
 
-    ranges = list(row_group_ranges(whole.path, whole.file, split_bytes))
+    ranges = list(row_group_ranges(whole.path, whole.file, split_bytes, records))
     ends = [whole.end * number // len(ranges) for number in range(1, len(ranges) + 1)]
     sizes = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     return [replace(whole, start=a, end=b, bytes=size) for (a, b), size in zip(ranges, sizes, strict=True)]

@@ -6,6 +6,7 @@ Memory is bounded whatever the file holds: pieces have a fixed size, and a decom
 
 import bz2
 import lzma
+import re
 import zlib
 from typing import Any, BinaryIO, Protocol
 
@@ -18,7 +19,23 @@ PIECE_BYTES = 1 << 20
 _STORED_BYTES = 1 << 18
 # A Zstandard decompressor has no output limit; run-length blocks grow 30,000 times, so it is fed little by little.
 _ZSTD_STORED_BYTES = 1 << 9
+# What an xz stream may ask for: its dictionary has at most 1.5 GiB where `xz` wrote it.
+_XZ_MEMORY_BYTES = 1 << 31
 _DAMAGED = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+
+# How a further stream of each format begins. Behind the last one `gzip` passes over zeros, `xz` over zeros by four;
+# `gzip` and `bzip2` say that there is something else, and keep what they have decoded. A few bytes are that; more of
+# them, or what looks like a stream whose first bytes are damaged, are not.
+_NEXT = {
+    "bz2": re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
+    "gzip": re.compile(rb"\x1f\x8b"),
+    "xz": re.compile(rb"\xfd7zXZ\x00"),
+    "zstd": re.compile(rb"(?:\x28\xb5|[\x50-\x5f]\x2a)(?:\x2f\xfd|\x4d\x18)"),
+}
+_LIKE_A_STREAM = {"bz2": re.compile(rb"BZh|1AY&SY|\x17rE8P\x90"), "gzip": re.compile(rb"\x1f\x8b|\x8b\x08|\A\x1f.\x08")}
+_HEAD_BYTES = 10
+_PADDED = ("gzip", "xz")
+_IGNORED_BYTES = 1 << 16
 
 
 class TruncatedInputError(PreprocessingError):
@@ -31,6 +48,7 @@ class PlainStream(Protocol):
     name: str
     start: int
     beyond: bool
+    ignored: int
 
     @property
     def offset(self) -> int: ...
@@ -66,7 +84,8 @@ class StoredStream:
 
     `compression` is "", "bz2", "gzip", "xz" or "zstd"; a range of a compressed file begins where a stream begins, or
     inside one, of which `decoder` then decodes the rest: with the methods and attributes of `bz2.BZ2Decompressor`.
-    `beyond` is true when the piece read last lies behind `end`. `offset` counts stored bytes from the file's start.
+    `beyond` is true when the piece read last lies behind `end`. `offset` counts stored bytes from the file's start,
+    `ignored` those of the range, behind the last stream, that belong to none: whoever has read them must say so.
     """
 
     def __init__(
@@ -82,6 +101,10 @@ class StoredStream:
         self._decoder: Any = decoder
         self._stored = b""
         self._failure: PreprocessingError | None = None
+        self.ignored = 0
+        self._streams = 0  # that have ended
+        self._began_beyond = False  # the one that is decoded, or what follows the last
+        self._padding = 0  # zeros behind the last one
 
     def __enter__(self) -> "StoredStream":
         return self
@@ -95,9 +118,11 @@ class StoredStream:
     def read(self) -> bytes:
         """The next piece of at most about 1 MiB; b"" at the end of the file.
 
-        Raises TruncatedInputError when the file ends inside a compressed stream, PreprocessingError when it is damaged.
+        Raises TruncatedInputError when the file ends inside a compressed stream, PreprocessingError when it is damaged;
+        `beyond` then says whether that stream began behind the range, so that it is another range's.
         """
         if self._failure is not None:
+            self.beyond = self._began_beyond
             raise self._failure
         if not self.compression:
             return self._read_stored(PIECE_BYTES)
@@ -110,9 +135,10 @@ class StoredStream:
                 pieces.append(piece)
                 size += len(piece)
         except PreprocessingError as failure:
-            if not pieces:
-                raise
             self._failure = failure
+            if not pieces:
+                self.beyond = self._began_beyond
+                raise
         return b"".join(pieces)
 
     def _read_decoded(self, *, may_cross: bool) -> bytes:
@@ -123,14 +149,50 @@ class StoredStream:
                     return b""
                 self._stored = self._read_stored()
                 if not self._stored and self._decoder is None:
+                    self._end_padding()
                     return b""
                 if not self._stored:
                     raise truncated(self.name, self.compression, self.offset)
             if self._decoder is None:
+                self._began_beyond = self.beyond
+                if self._streams and not self._find_stream():
+                    continue
                 self._decoder = _DECODERS[self.compression]()
             piece = self._decode()
             if piece:
                 return piece
+
+    def _find_stream(self) -> bool:
+        """Passes over what may lie between two streams; False when no further one has begun yet."""
+        if self.compression in _PADDED:
+            rest = self._stored.lstrip(b"\0")
+            self._padding += len(self._stored) - len(rest)
+            self._stored = rest
+            if not rest:
+                return False
+        while len(self._stored) < _HEAD_BYTES and (more := self._read_on()):
+            self._stored += more
+        if _NEXT[self.compression].match(self._stored):
+            self._end_padding()
+            return True
+        if self.compression not in _LIKE_A_STREAM:
+            raise damaged(self.name, self.compression, self.offset, "what follows its last stream is none")
+        while len(self._stored) <= _IGNORED_BYTES and (more := self._read_on()):
+            self._stored += more
+        if len(self._stored) > _IGNORED_BYTES or _LIKE_A_STREAM[self.compression].search(self._stored):
+            raise damaged(self.name, self.compression, self.offset, "a stream does not begin as one")
+        self.ignored, self._stored = 0 if self._began_beyond else len(self._stored), b""
+        return False
+
+    def _read_on(self) -> bytes:
+        """More of what has begun, but nothing from behind a range in which it began."""
+        at_end = self._end is not None and self.offset >= self._end and not self._began_beyond
+        return b"" if at_end else self._read_stored()
+
+    def _end_padding(self) -> None:
+        padding, self._padding = self._padding, 0
+        if self.compression == "xz" and padding % 4:
+            raise damaged(self.name, "xz", self.offset, f"{padding} zero bytes behind a stream, not a multiple of four")
 
     def _decode(self) -> bytes:
         stored, self._stored = self._stored, b""
@@ -141,6 +203,7 @@ class StoredStream:
         if self._decoder.eof:
             self._stored = self._decoder.unused_data
             self._decoder = None
+            self._streams += 1
         return piece
 
     def _read_stored(self, size: int | None = None) -> bytes:
@@ -198,7 +261,7 @@ class _Zstandard:
 
 _DECODERS: dict[str, Any] = {
     "bz2": bz2.BZ2Decompressor,
-    "xz": lzma.LZMADecompressor,
+    "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES),
     "gzip": _Gzip,
     "zstd": _Zstandard,
 }

@@ -18,6 +18,7 @@ from typing import Any
 
 from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.configuration import differences, inputs_hash
+from preprocessing.documents.bad_share import BadShare
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_documents import read_sidecar, sidecar_hash
 from preprocessing.documents.parsed_options import parsed_identity
@@ -127,17 +128,20 @@ def watch(job: ParseJob, splits: Sequence[Split]) -> BuildWatch:
     )
 
 
-def finish(job: ParseJob, splits: Sequence[Split]) -> ParsedCorpus:
-    """Checks that nothing was lost, then writes `corpus.json`."""
-    tally = Tally()
+def finish(job: ParseJob, splits: Sequence[Split], max_bad_share: float | None = None) -> ParsedCorpus:
+    """Checks that nothing was lost, and of no source more than `max_bad_share`; then writes `corpus.json`."""
+    tally, bad_share = Tally(), BadShare()
     records = []
     for split in splits:
         content = job.read_counters(split)
         if content is None:
             raise PreprocessingError(f"The runner lost the split of {split.file}; run the same command again.")
         sidecar = job.path(split).with_suffix(".json").read_bytes()
-        tally.merge(Tally.from_json(content["tally"]))
+        counted = Tally.from_json(content["tally"])
+        tally.merge(counted)
+        bad_share.add(split, counted)
         records.append(SplitRecord.of(split, content["documents"], content["bytes"], sidecar_hash(sidecar)))
+    bad_share.enforce(max_bad_share)
     written = sum(record.documents for record in records)
     if tally.unaccounted or written != tally.documents_out:
         raise PreprocessingError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from preprocessing.atomic_file import write_text
+from preprocessing.documents.bad_share import BadShare
 from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import faults_in, read_documents
@@ -55,7 +56,7 @@ class CountJob:
 
     def counts_path(self, split: Split) -> Location:
         identity = f"{CORPUS_VERSION} {split.key} {self.source_identity} {self.share} {self.normaliser()}"
-        return self.intermediate / f"words-{xxhash.xxh3_64_hexdigest(identity.encode())}.json"
+        return self.intermediate / f"counts-{xxhash.xxh3_64_hexdigest(identity.encode())}.json"
 
     def normaliser(self) -> tuple[bool, bool, bool | None]:
         return not self.options.cased, self.options.separate_chinese, self.options.keep_accents
@@ -103,8 +104,10 @@ def _count(number: int, job: CountJob) -> int:
     path = job.counts_path(split)
 
     def count() -> None:
-        counts = count_words(read_documents(split, job.source, Tally()), job)
-        write_text(path, json.dumps(counts, sort_keys=True, ensure_ascii=False))
+        tally = Tally()
+        counts = count_words(read_documents(split, job.source, tally), job)
+        found = {"words": counts, "bad": BadShare.plain(split, tally)}
+        write_text(path, json.dumps(found, sort_keys=True, ensure_ascii=False))
 
     if not path.is_file():
         unless_failed(job.intermediate, count, lambda: faults_in(split, job.source))

@@ -11,19 +11,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import datasets
+import pyarrow as pa
 import xxhash
 
-from preprocessing.errors import PreprocessingError
+from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.sources.decompression import EXPANSION, PARQUET_EXPANSION
 from preprocessing.sources.identity import content_hash
-from preprocessing.sources.options import InputOptions, ReaderOptions
+from preprocessing.sources.options import InputOptions, ReaderOptions, RecordOptions
 from preprocessing.sources.raw_document import RawDocument
-from preprocessing.sources.records.record_text import paragraphs_of_record
+from preprocessing.sources.records.record_text import RecordError, TextReader
+from preprocessing.sources.records.text_columns import holds_text, values_of
 from preprocessing.sources.split import Split
 from preprocessing.storage import is_address
 from preprocessing.tally import DOCUMENTS_IN, Tally
 
 SOURCE = "huggingface"
+_ROWS_AT_A_TIME = 256
+_SHOWN = 160  # characters of a message of the library
 UNKNOWN_SHARD_BYTES = 256 << 20
 """Taken for the size of a shard on the hub that tells none."""
 _EXPANSION = {
@@ -139,34 +143,106 @@ def _expansion(file: str) -> float:
 
 
 def read_dataset(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
-    """The rows of one shard; a row without text is rejected under `dropped.malformed`."""
+    """The rows of one shard; a row without text, or whose text is not UTF-8, is rejected under `dropped.malformed`.
+
+    Raises PreprocessingError without a column of text, and where the library cannot go on: then in words that say what
+    can, since the same again would stop at the same row.
+    """
     stream = load(json.loads(piece.path))
-    records = options.records
+    reader = TextReader(options, tally)
     for shard in range(piece.start, piece.end):
         rows = stream.shard(stream.num_shards, shard) if stream.num_shards > 1 else stream
-        for number, row in enumerate(_rows(rows, piece.file)):
-            if number == 0 and records.text_field not in row:
-                raise PreprocessingError(
-                    f"--dataset {piece.file} has no column {records.text_field!r} but "
-                    f"{', '.join(map(repr, list(row)[:20]))}; name the one that holds the text by --records.text-field."
-                )
-            tally.count(DOCUMENTS_IN)
-            locator = f"shard={shard};row={number}"
-            text, title = row.get(records.text_field), row.get(records.title_field)
-            if not isinstance(text, str):
-                tally.reject(f"{piece.file} {locator}", f"no text in column {records.text_field!r}")
-                continue
-            yield RawDocument(locator, title if isinstance(title, str) else "", paragraphs_of_record(text))
+        number = 0
+        for table in _tables(rows, piece, shard):
+            for text, title in _texts_and_titles(table, piece.file, options.records):
+                tally.count(DOCUMENTS_IN)
+                locator = f"shard={shard};row={number}"
+                number += 1
+                try:
+                    document = reader.document(locator, text, title)
+                except RecordError as error:
+                    tally.reject(f"{piece.file} {locator}", str(error))
+                    continue
+                yield document
 
 
-def _rows(rows: datasets.IterableDataset, name: str) -> Iterator[dict[str, Any]]:
-    try:
-        yield from rows
-    except Exception as error:
+def _texts_and_titles(table: pa.Table, name: str, records: RecordOptions) -> Iterator[tuple[object, object]]:
+    if records.text_field not in table.column_names:
         raise PreprocessingError(
-            f"--dataset {name} stopped in the middle ({_first_line(error)}); run the same command again, "
-            "what is complete is kept."
-        ) from error
+            f"--dataset {name} has no column {records.text_field!r} but "
+            f"{', '.join(map(repr, table.column_names[:20]))}; name the one that holds the text by "
+            "--records.text-field."
+        )
+    kind = table.schema.field(records.text_field).type
+    if not (holds_text(kind) or pa.types.is_null(kind)):
+        raise PreprocessingError(
+            f"--dataset {name}: column {records.text_field!r} holds {kind}, not text; name another by "
+            "--records.text-field."
+        )
+    texts = _values(table, records.text_field)
+    titles = _values(table, records.title_field) if records.title_field in table.column_names else [None] * len(texts)
+    return zip(texts, titles, strict=True)
+
+
+def _values(table: pa.Table, name: str) -> list[object]:
+    column = table.column(name)
+    if not holds_text(column.type):
+        return [None] * len(column)
+    values = [value for chunk in column.chunks for value in values_of(chunk)]
+    is_mixed = getattr(column.type, "extension_name", "") == "arrow.json"  # of several types: each value is JSON
+    return [_of_json(value) for value in values] if is_mixed else values
+
+
+def _of_json(value: object) -> object:
+    try:
+        return json.loads(value) if isinstance(value, str | bytes) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _tables(rows: datasets.IterableDataset, piece: Split, shard: int) -> Iterator[pa.Table]:
+    """The rows as they are stored: the library would decode many at once, and fail by one that is no UTF-8."""
+    read = 0
+    failure: Exception | None = None
+    # Of the rows that make no whole batch before a failure the library says nothing: they are asked for one by one.
+    for rows_at_a_time in (_ROWS_AT_A_TIME, 1):
+        try:
+            for table in rows.with_format("arrow").skip(read).iter(rows_at_a_time):
+                yield table
+                read += table.num_rows
+            return
+        except PreprocessingError:
+            raise
+        except Exception as error:  # the library's own, pyarrow's, the hub client's and plain ones alike
+            failure = error
+            if _is_transient(error):
+                raise TransientError(
+                    f"--dataset {piece.file}, shard {shard}, stopped behind row {read} ({_in_one_line(error)}); run "
+                    "the same command again."
+                ) from error
+    if failure is not None:
+        raise PreprocessingError(
+            f"--dataset {piece.file}, shard {shard}, behind row {read}: the library `datasets` cannot read on "
+            f"({_in_one_line(failure)}); {_another_way(piece)}mend it, or pass --skip-bad-files, which keeps the rows "
+            "before it."
+        ) from failure
+
+
+def _another_way(piece: Split) -> str:
+    """Readers of our own count a bad row and go on, where they know the format."""
+    path = json.loads(piece.path)["path"]
+    if os.path.isfile(path):
+        option = {"json": "--jsonlines", "parquet": "--parquet"}.get(_BUILDERS.get(os.path.splitext(path)[1], ""))
+        return f"read it by {option}, which counts a bad row and goes on, " if option else ""
+    return "give its files by --jsonlines or --parquet, which count a bad row and go on, "
+
+
+def _is_transient(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ConnectionError | TimeoutError):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _was_saved_to_disk(folder: str) -> bool:
@@ -190,3 +266,9 @@ def _unreachable(path: str, error: Exception) -> PreprocessingError:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0].rstrip(".") or type(error).__name__
+
+
+def _in_one_line(error: Exception) -> str:
+    """The message, as the library spreads it over lines."""
+    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -1,6 +1,6 @@
 """Parquet: one row, one document; read by row groups, a few rows at a time.
 
-Locator: `row=N`, counted from 0 in the file.
+Locator: `row=N`, counted from 0 in the file. Text is what is called a string, or bytes: older writers say no more.
 """
 
 from collections.abc import Iterator
@@ -8,88 +8,160 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from preprocessing.errors import PreprocessingError
-from preprocessing.sources.options import ReaderOptions
+from preprocessing.errors import PreprocessingError, of_system
+from preprocessing.sources.options import ReaderOptions, RecordOptions
 from preprocessing.sources.raw_document import RawDocument
-from preprocessing.sources.records.record_text import paragraphs_of_record
+from preprocessing.sources.records.record_text import NO_RECORDS, RecordError, TextReader
+from preprocessing.sources.records.text_columns import holds_text, values_of
 from preprocessing.sources.split import Split
-from preprocessing.storage import is_remote, open_file
-from preprocessing.tally import DOCUMENTS_IN, Tally
+from preprocessing.storage import is_remote, open_file, status
+from preprocessing.tally import DAMAGED, DOCUMENTS_IN, Tally
 
+LOST_ROWS = f"{DAMAGED}parquet_rows"
+"""Rows of row groups that could not be decoded."""
 _ROWS_AT_A_TIME = 256
+_BYTES_AT_A_TIME = 64 << 20
 
 
-def row_group_ranges(path: str, name: str, split_bytes: int) -> Iterator[tuple[int, int]]:
-    """Ranges of row groups of about `split_bytes` as stored, at least one row group each."""
-    metadata = _open(path, name).metadata
-    start = stored = 0
-    for group in range(metadata.num_row_groups):
-        columns = metadata.row_group(group)
-        size = sum(columns.column(index).total_compressed_size for index in range(columns.num_columns))
-        if group > start and stored + size > split_bytes:
-            yield start, group
-            start, stored = group, 0
-        stored += size
-    if metadata.num_row_groups:
-        yield start, metadata.num_row_groups
+def row_group_ranges(
+    path: str, name: str, split_bytes: int, records: RecordOptions | None = None
+) -> Iterator[tuple[int, int]]:
+    """Ranges of row groups of about `split_bytes` as stored, at least one row group each; one for a file without any.
+
+    Raises PreprocessingError where the file is damaged, or has no column of text as `records` asks.
+    """
+    file = _open(path, name)
+    try:
+        if records is not None:
+            _check_columns(file, name, records)
+        metadata = file.metadata
+        # Of a column's metadata that is damaged pyarrow 25 ends the process (its `ColumnChunk` is declared as one that
+        # throws nothing), so what a row group takes of the file is told by its share of the decoded bytes.
+        groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+        decoded = [max(group.total_byte_size, 1) for group in groups]
+        file_bytes = status(path).st_size
+        whole, start, stored = sum(decoded), 0, 0
+        for group, share in enumerate(decoded):
+            size = file_bytes * share // whole
+            if group > start and stored + size > split_bytes:
+                yield start, group
+                start, stored = group, 0
+            stored += size
+        yield start, max(metadata.num_row_groups, 1)
+    except PreprocessingError:
+        raise
+    except Exception as error:  # damaged metadata: pyarrow raises what comes of it
+        raise _unreadable(name, error) from error
 
 
 def read_parquet(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
-    """Rows with text; a null is rejected under `dropped.malformed`. Raises PreprocessingError without a text column."""
+    """Rows with text; a null, or bytes that are no UTF-8, is rejected under `dropped.malformed`.
+
+    Of a damaged row group the rows before the damage are read, and then all other row groups, before PreprocessingError
+    is raised; it is at once without a column of text.
+    """
     file = _open(piece.path, piece.file)
-    records = options.records
-    _check_text_column(file, piece.file, records.text_field)
-    columns = [records.text_field]
-    has_title = records.title_field in file.schema_arrow.names
-    if has_title and records.title_field != records.text_field:
-        columns.append(records.title_field)
-    row = sum(file.metadata.row_group(group).num_rows for group in range(piece.start))
-    groups = list(range(piece.start, piece.end))
-    try:
-        for batch in file.iter_batches(_ROWS_AT_A_TIME, row_groups=groups, columns=columns):
-            texts = batch.column(records.text_field)
-            titles = batch.column(records.title_field) if has_title else None
-            for index in range(batch.num_rows):
+    _check_columns(file, piece.file, options.records)
+    metadata = file.metadata
+    first = sum(metadata.row_group(group).num_rows for group in range(piece.start))
+    reader = TextReader(options, tally)
+    if piece.start == 0 and not metadata.num_rows:
+        tally.lose_part(piece.file, "no rows", NO_RECORDS)
+    faults: list[PreprocessingError] = []
+    for group in range(piece.start, min(piece.end, metadata.num_row_groups)):
+        rows = metadata.row_group(group).num_rows
+        row = first
+        try:
+            for text, title in _rows(file, group, options.records):
                 tally.count(DOCUMENTS_IN)
-                text = texts[index].as_py()
                 locator = f"row={row}"
                 row += 1
-                if text is None:
-                    tally.reject(f"{piece.file} {locator}", f"null in column {records.text_field!r}")
-                    continue
-                title = titles[index].as_py() if titles is not None else None
-                yield RawDocument(locator, title if isinstance(title, str) else "", paragraphs_of_record(text))
-    except (pa.ArrowException, OSError) as error:
-        raise PreprocessingError(
-            f"{piece.file} is damaged near row {row} ({_first_line(error)}); fetch it again or leave it out."
-        ) from error
+                try:
+                    yield reader.document(locator, text, title)
+                except RecordError as error:
+                    tally.reject(f"{piece.file} {locator}", str(error))
+            if row != first + rows:
+                raise pa.ArrowInvalid(f"it has {row - first:,} rows and declares {rows:,}")
+        except PreprocessingError:
+            raise
+        except Exception as error:  # pyarrow raises its own, and what they are derived from
+            lost = f"{piece.file} row={row} to row={max(row, first + rows - 1)}"
+            tally.lose_part(
+                lost, f"row group {group} is damaged ({_first_line(error)})", LOST_ROWS, max(1, first + rows - row)
+            )
+            faults.append(
+                _of(
+                    error,
+                    f"{piece.file} is damaged near row {row} (row group {group}: {_first_line(error)}); fetch it again "
+                    "or leave it out, or pass --skip-bad-files, which keeps its other row groups.",
+                )
+            )
+        first += rows
+    if faults:
+        raise faults[0]
+
+
+def _first_line(error: Exception) -> str:
+    """What a library says, for a sentence."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") or type(error).__name__
+
+
+def _rows(file: pq.ParquetFile, group: int, records: RecordOptions) -> Iterator[tuple[object, object]]:
+    """Text and title of every row of a group: None, str, or bytes where one of some rows is not UTF-8."""
+    names = file.schema_arrow.names
+    has_title = names.count(records.title_field) == 1 and holds_text(file.schema_arrow.field(records.title_field).type)
+    columns = [records.text_field, *([records.title_field] if has_title else [])]
+    for batch in file.iter_batches(
+        _rows_at_a_time(file, group), row_groups=[group], columns=list(dict.fromkeys(columns))
+    ):
+        texts = values_of(batch.column(records.text_field))
+        titles = values_of(batch.column(records.title_field)) if has_title else [None] * batch.num_rows
+        yield from zip(texts, titles, strict=True)
+
+
+def _rows_at_a_time(file: pq.ParquetFile, group: int) -> int:
+    metadata = file.metadata.row_group(group)
+    rows = max(metadata.num_rows, 1)
+    return max(1, min(_ROWS_AT_A_TIME, _BYTES_AT_A_TIME * rows // max(metadata.total_byte_size, 1)))
 
 
 def _open(path: str, name: str) -> pq.ParquetFile:
     try:
         source = open_file(path) if is_remote(path) else path  # pyarrow reads a local file faster than Python does
         return pq.ParquetFile(source, memory_map=False, pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
-        raise PreprocessingError(
-            f"{name} is not a readable Parquet file ({_first_line(error)}); fetch it again or leave it out."
-        ) from error
+    except PreprocessingError:
+        raise
+    except Exception as error:
+        raise _unreadable(name, error) from error
 
 
-def _check_text_column(file: pq.ParquetFile, name: str, column: str) -> None:
-    schema = file.schema_arrow
-    if column not in schema.names:
-        raise PreprocessingError(
-            f"{name} has no column {column!r} but {', '.join(map(repr, schema.names[:20]))}; "
-            "name the one that holds the text by --records.text-field."
-        )
-    kind = schema.field(column).type
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+def _check_columns(file: pq.ParquetFile, name: str, records: RecordOptions) -> None:
+    """Raises PreprocessingError where there is not one column of text."""
+    try:
+        schema = file.schema_arrow
+        names, column = schema.names, records.text_field
+        if names.count(column) > 1:
+            raise PreprocessingError(
+                f"{name} has {names.count(column)} columns named {column!r}; write it with one of them, or name "
+                "another by --records.text-field."
+            )
+        if column not in names:
+            raise PreprocessingError(
+                f"{name} has no column {column!r} but {', '.join(map(repr, names[:20]))}; "
+                "name the one that holds the text by --records.text-field."
+            )
+        kind = schema.field(column).type
+    except UnicodeDecodeError as error:
+        raise _unreadable(name, error) from error
+    if not (holds_text(kind) or pa.types.is_null(kind)):  # a part without any text may have no type for it
         raise PreprocessingError(
             f"{name}: column {column!r} holds {kind}, not text; name another by --records.text-field."
         )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+def _unreadable(name: str, error: Exception) -> PreprocessingError:
+    return _of(error, f"{name} is not a readable Parquet file ({_first_line(error)}); fetch it again or leave it out.")
+
+
+def _of(error: Exception, sentence: str) -> PreprocessingError:
+    return of_system(error, sentence) if isinstance(error, OSError) and error.errno else PreprocessingError(sentence)

@@ -39,6 +39,7 @@ class Bzip2BlockStream:
         self.name = name
         self.start = start
         self.beyond = False
+        self.ignored = 0  # what lies behind the last stream is damage here: planning cuts no such file
         self._end = end
         self._file = open_stored(path, name)
         self._position = start  # the next block, header or end, in bits of the file
@@ -72,8 +73,8 @@ class Bzip2BlockStream:
         Raises TruncatedInputError when the file ends inside a stream, PreprocessingError when it is damaged.
         """
         while True:
+            self.beyond = self._end is not None and self._position >= self._end
             if self._between_streams and not self._begin_stream():
-                self.beyond = self._end is not None and self._position >= self._end
                 return b""
             begin = self._position
             mark = self._bits(MARK_BITS)

@@ -63,6 +63,7 @@ class _GzipScan:
         while self._size - self._position() > 0:
             self._skip_header()
             self._read_member()
+            self._skip_padding()
         return self._points
 
     def _position(self) -> int:
@@ -102,6 +103,12 @@ class _GzipScan:
         for field in (PHASE, IS_LAST, LEFT):
             self._state[field] = 0
         self._state[HISTORY] = self._state[OUT]
+
+    def _skip_padding(self) -> None:
+        """Zeros behind a member, as tapes and some servers leave them."""
+        while self._bytes(1) == b"\0":
+            zeros = self._bytes(_NAMES_LIMIT)
+            self._state[BIT] += 8 * (len(zeros) - len(zeros.lstrip(b"\0")))
 
     def _read_member(self) -> None:
         start = self._plain + int(self._state[OUT]) - self._taken

@@ -65,6 +65,7 @@ class PlainRangeStream:
         self.name = piece.file
         self.start = piece.start
         self.beyond = False
+        self.ignored = 0  # planning cuts no file with bytes behind its end
         self._end = piece.end
         self._checksum = plain_range.checksum
         self._found = 0
@@ -89,6 +90,7 @@ class PlainRangeStream:
     def read(self) -> bytes:
         """The next piece; b"" at the end of the file. Raises what the file's own stream raises."""
         while True:
+            self.beyond = self._position > self._end  # of a failure: at the very end it may be a checksum's, so ours
             piece = self._pending or self._stream.read()
             self._pending = b""
             self.beyond = self._position >= self._end

@@ -16,6 +16,7 @@ _MAGIC = b"\xfd7zXZ\x00"
 _FOOTER_MAGIC = b"YZ"
 _FRAME_BYTES = 12  # header and footer of a stream have the same size
 _INDEX_LIMIT = 64 << 20
+_MEMORY_BYTES = 1 << 31
 
 
 def xz_points(stream: BinaryIO, size: int) -> list[SeekPoint]:
@@ -23,6 +24,9 @@ def xz_points(stream: BinaryIO, size: int) -> list[SeekPoint]:
     streams: list[list[SeekPoint]] = []
     end = size
     while end > 0:
+        if _at(stream, end - 4, 4) == bytes(4):  # padding behind a stream
+            end -= 4
+            continue
         points, end = _blocks_of_stream(stream, end)
         streams.append(points)
     found: list[SeekPoint] = []
@@ -102,7 +106,7 @@ class XzFromPoint:
 
     def __init__(self, point: SeekPoint) -> None:
         flags, index_start, end = json.loads(point.state)
-        self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        self._decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY_BYTES)
         self._decoder.decompress(_header(bytes.fromhex(flags)))
         self._blocks_left = index_start - point.bit // 8
         self._passed_over = end - index_start

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 
+from preprocessing.sources.decompression import note_ignored
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.seeking.opening import Piece, open_head, open_stream
 from preprocessing.sources.stored_stream import TruncatedInputError
@@ -32,7 +33,8 @@ def read_articles(split: Piece, options: WikitextOptions, tally: Tally, language
     Templates mean what they mean in the language that the dump declares, or else in `language`.
 
     Every page counts as `documents_in`; what is no article is counted by reason: `dropped.namespace`, `.redirect`,
-    `.not_wikitext`, `.disambiguation`, `.empty`, `.malformed`. Raises PreprocessingError when the file is no dump,
+    `.not_wikitext`, `.deleted`, `.disambiguation`, `.empty`, `.malformed`; of a page with several revisions the last
+    is read, and `wikipedia.earlier_revisions` counts the others. Raises PreprocessingError when the file is no dump,
     is damaged, or ends early (after every complete page; with `options.accept_truncated` it is counted instead).
     """
     with closing(open_stream(split)) as stream:
@@ -51,6 +53,7 @@ def read_articles(split: Piece, options: WikitextOptions, tally: Tally, language
                     if language and plain_language(site.language) != plain_language(language):
                         tally.count(OTHER_LANGUAGE)
                     yield article
+            note_ignored(stream, tally)
         except TruncatedInputError:
             if not options.accept_truncated:
                 raise
@@ -58,6 +61,8 @@ def read_articles(split: Piece, options: WikitextOptions, tally: Tally, language
 
 
 def _article(page: Page, split: Piece, options: WikitextOptions, site: Site, tally: Tally) -> RawDocument | None:
+    if page.earlier_revisions:
+        tally.count("wikipedia.earlier_revisions", page.earlier_revisions)
     reason = _no_article(page, site)
     if reason:
         tally.count(f"dropped.{reason}")
@@ -89,7 +94,9 @@ def _no_article(page: Page, site: Site) -> str:
         return "namespace"
     if page.is_redirect:
         return "redirect"
-    return "" if page.model == "wikitext" else "not_wikitext"
+    if page.model != "wikitext":
+        return "not_wikitext"
+    return "deleted" if page.is_deleted else ""
 
 
 def _read_site(split: Piece, options: WikitextOptions, language: str) -> Site:

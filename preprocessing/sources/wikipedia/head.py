@@ -12,7 +12,7 @@ _HEAD_LIMIT = 1 << 20
 _LANGUAGE = re.compile(rb"""<mediawiki\b[^<>]*?\sxml:lang=["']([A-Za-z][A-Za-z0-9-]{0,31})["']""")
 _DATABASE = re.compile(rb"<dbname>([a-z][a-z_]{0,31}?)wiki</dbname>")
 _BASE = re.compile(rb"<base>https?://([a-z][a-z-]{0,31})\.(?:m\.)?wikipedia\.org/")
-_NAMESPACE = re.compile(rb'<namespace\s[^<>]*?key="(-?\d+)"[^<>]*?>([^<]*)</namespace>')
+_NAMESPACE = re.compile(rb'<namespace\s[^<>]*?key="(-?[0-9]{1,9})"[^<>]*?>([^<]*)</namespace>')
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,24 @@
 """The pages of a MediaWiki XML dump, found by scanning for `<page>` and `</page>`.
 
-A dump escapes every `<` inside its texts, so these tags cannot occur in content. No XML parser means no entity
-expansion: the five predefined entities and character numbers are the only ones that exist here.
+A dump escapes every `<` inside its texts, so these tags cannot occur in content; in comments they are taken as tags,
+so that nothing depends on what stands before. No XML parser means no entity expansion: the five predefined entities
+and character numbers are the only ones that exist here.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NoReturn
 
-from preprocessing.sources.stored_stream import PlainStream, TruncatedInputError
-from preprocessing.sources.wikipedia.xml_text import MalformedTextError, decode_text
+from preprocessing.sources.stored_stream import PlainStream
+from preprocessing.sources.wikipedia.page_window import CLOSE, Window
+from preprocessing.sources.wikipedia.xml_text import MalformedTextError, decode_text, without_comments
 
-_OPEN, _CLOSE, _END = b"<page>", b"</page>", b"</mediawiki>"
-_OVERLAP = len(_END)
 _KEPT_BYTES = 4096
+_ID_DIGITS = 20
+# Values of attributes may hold a ">".
+_TEXT = re.compile(rb"""<text((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(/?)>""")
+_DELETED = re.compile(rb"""\sdeleted\s*=\s*["']deleted["']""")
+_BYTES = re.compile(rb"""\sbytes\s*=\s*["']0*([1-9][0-9]{0,17})["']""")
 
 
 class MalformedPageError(Exception):
@@ -27,14 +32,18 @@ class MalformedPageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page; `text` is the wikitext of its last revision. `namespace` is None in dumps without `<ns>`."""
+    """One page; `text` is the wikitext of the last of its revisions. `namespace` is None in dumps without `<ns>`."""
 
     locator: str
     title: str
     namespace: int | None
     is_redirect: bool
+    is_deleted: bool
+    """Its text was hidden by an administrator, so the dump does not hold it."""
     model: str
     raw_text: bytes
+    earlier_revisions: int
+    """As a dump of whole histories has them."""
 
     def text(self) -> str:
         """The wikitext. Raises MalformedPageError: not UTF-8, an undefined entity, a NUL byte, a stray `<`."""
@@ -47,7 +56,8 @@ class Page:
 def read_pages(stream: PlainStream, page_limit_bytes: int) -> Iterator[Page | MalformedPageError]:
     """Every page that begins inside the stream's range, in order.
 
-    Raises TruncatedInputError, after the last complete page, when the file ends before `</mediawiki>`.
+    Raises TruncatedInputError, after the last complete page, when the file ends before `</mediawiki>`. What is wrong
+    behind the range, where others read, is left to them: of a page that reaches into it only that page is lost.
     """
     for blob in _blobs(stream, page_limit_bytes):
         if isinstance(blob, MalformedPageError):
@@ -60,153 +70,133 @@ def read_pages(stream: PlainStream, page_limit_bytes: int) -> Iterator[Page | Ma
 
 
 def _blobs(stream: PlainStream, limit: int) -> Iterator[bytes | MalformedPageError]:
-    """The bytes between `<page>` and `</page>`; at most one page and one piece are held."""
-    window = _Window(stream)
-    while window.find_page():
+    """The bytes between `<page>` and `</page>`; at most one page and one piece are held.
+
+    A page ends at its `</page>`, or where the next one begins, so what becomes of it depends on nothing before it: cut
+    a dump anywhere, and its ranges hold the same pages. A range answers for what follows its last page, up to the
+    next one.
+    """
+    window = Window(stream)
+    while True:
+        for _ in range(window.find_page()):
+            yield MalformedPageError("", "a </page> without its <page>")
+        if window.fault is not None:
+            raise window.fault
+        if window.is_done:
+            return
         is_oversized = False
-        while (close := window.find_close()) < 0:
+        while not window.find_end():
             if window.held > limit:
                 is_oversized = True
                 window.drop_middle()
             if not window.read():
-                yield MalformedPageError(_page_id(window.content()), "the file ends inside it")
-                window.stop()
-        blob = window.take(close)
-        nested = blob.rfind(_OPEN)
-        if nested >= 0:  # the page before has lost its end
-            yield MalformedPageError(_page_id(blob[:nested]), "it has no </page>")
-            blob = blob[nested + len(_OPEN) :]
-        if is_oversized or len(blob) > limit:
+                break
+        blob = window.take()
+        if window.end_tag != CLOSE:
+            yield MalformedPageError(_page_id(blob), window.why_open())
+        elif is_oversized or len(blob) > limit:
             yield MalformedPageError(_page_id(blob), f"its XML is larger than {limit:,} bytes")
         else:
             yield blob
 
 
-class _Window:
-    """The part of the stream in memory: `buffer[start:]` is unread, `buffer[:in_range]` belongs to the range."""
-
-    def __init__(self, stream: PlainStream) -> None:
-        self.stream = stream
-        self.buffer = b""
-        self.start = self.searched = self.in_range = 0
-        self.bytes_read = 0
-        self.failure: TruncatedInputError | None = None
-
-    @property
-    def held(self) -> int:
-        return len(self.buffer) - self.start
-
-    def read(self) -> bool:
-        """Forget what lies before `start` and append a piece; False at the end of the file."""
-        used = self.start
-        try:
-            piece = self.stream.read()
-        except TruncatedInputError as failure:
-            self.failure = failure
-            return False
-        self.bytes_read += len(piece)
-        self.buffer = self.buffer[used:] + piece
-        self.start = 0
-        self.searched = max(0, self.searched - used)
-        self.in_range = max(0, self.in_range - used) if self.stream.beyond else len(self.buffer)
-        return bool(piece)
-
-    def find_page(self) -> bool:
-        """Move behind the next `<page>`; False when no further page begins in the range.
-
-        Raises TruncatedInputError when the file ends before `</mediawiki>`.
-        """
-        is_complete = False
-        while True:
-            found = self.buffer.find(_OPEN, self.start)
-            if 0 <= found < self.in_range:
-                self.start = self.searched = found + len(_OPEN)
-                return True
-            if self.stream.beyond and len(self.buffer) >= self.in_range + len(_OPEN) - 1:
-                return False
-            is_complete = is_complete or self.buffer.find(_END, self.start) >= 0
-            self.start = max(self.start, len(self.buffer) - _OVERLAP)
-            if not self.read():
-                if self.failure is None and (is_complete or self._is_behind_the_end()):
-                    return False
-                self.stop()
-
-    def _is_behind_the_end(self) -> bool:
-        # A range that begins inside or behind </mediawiki> sees only the rest of it.
-        return self.stream.start > 0 and self.bytes_read <= len(_END) + 1 and _END.endswith(self.buffer.strip())
-
-    def find_close(self) -> int:
-        """Where the `</page>` of the open page begins, or -1; what was searched once is not searched again."""
-        close = self.buffer.find(_CLOSE, self.searched)
-        if close < 0:
-            self.searched = max(self.start, len(self.buffer) - len(_CLOSE) + 1)
-        return close
-
-    def take(self, close: int) -> bytes:
-        blob = self.content(close)
-        self.start = close + len(_CLOSE)
-        return blob
-
-    def content(self, end: int | None = None) -> bytes:
-        return self.buffer[self.start : end]
-
-    def drop_middle(self) -> None:
-        """Of a page that is too large keep the beginning, where its number stands, and the last bytes read."""
-        kept = self.buffer[self.start : self.start + _KEPT_BYTES] + b" " * len(_CLOSE)
-        dropped = self.searched - len(kept)
-        self.buffer = kept + self.buffer[self.searched :]
-        self.start, self.searched = 0, len(kept)
-        self.in_range = max(0, self.in_range - dropped)
-
-    def stop(self) -> NoReturn:
-        """Raise what the end of the file means."""
-        raise self.failure or TruncatedInputError(
-            f"{self.stream.name} ends at byte {self.stream.offset:,} without </mediawiki>: it is not complete; "
-            "fetch it again, or keep its complete pages with --accept-truncated."
-        )
-
-
 def parse_page(blob: bytes) -> Page:
     """The fields of a page. Raises MalformedPageError naming its id."""
-    locator = _page_id(blob)
-    revision = blob.find(b"<revision>")
-    head = blob[: revision if revision >= 0 else min(len(blob), 4096)]
+    frame, text = _frame_and_text(blob)
+    if text is None and b"<!" in blob:
+        frame = blob = without_comments(blob)
+    locator = _page_id(frame)
     if not locator:
         raise MalformedPageError("?", "it has no <id>")
+    head, *revisions = frame.split(b"<revision>")
+    if not revisions:
+        head = head[:_KEPT_BYTES]
     title = _field(head, b"title")
     if title is None:
         raise MalformedPageError(locator, "it has no <title>")
     namespace = _field(head, b"ns")
-    text = _last_text(blob, locator)
+    slot = _main_slot(revisions[-1].partition(b"</revision>")[0] if revisions else frame)
+    is_deleted = False
+    if text is None:
+        text, is_deleted = _text(slot, locator)
     try:
         return Page(
             locator=locator,
             title=decode_text(title),
-            namespace=None if namespace is None else int(namespace),
+            namespace=None if namespace is None else _namespace(namespace),
             is_redirect=b"<redirect" in head,
-            model=(_field(blob, b"model") or b"wikitext").decode("ascii", "replace"),
+            is_deleted=is_deleted,
+            model=(_field(slot, b"model") or b"wikitext").decode("ascii", "replace"),
             raw_text=text,
+            earlier_revisions=max(0, len(revisions) - 1),
         )
     except (MalformedTextError, ValueError) as error:
         raise MalformedPageError(locator, f"its title or namespace is broken: {error}") from error
 
 
-def _last_text(blob: bytes, locator: str) -> bytes:
-    tag = blob.rfind(b"<text")
-    end = blob.find(b">", tag)
-    if tag < 0 or end < 0:
+def _frame_and_text(blob: bytes) -> tuple[bytes, bytes | None]:
+    """The page around its text, and the text; the whole page and None where it takes more to say which is its text.
+
+    Nearly every page has one text, and to look through that for tags takes longer than all the rest.
+    """
+    tag = _TEXT.search(blob, max(0, blob.find(b"<revision>")))
+    if tag is None or tag[2]:
+        return blob, None
+    end = blob.find(b"<", tag.end())
+    frame = blob[: tag.end()] + blob[end:]
+    is_simple = (
+        blob.startswith(b"</text>", end)
+        and frame.count(b"<revision>") == frame.count(b"<text") == 1
+        and b"<content>" not in frame
+        and b"<!" not in frame
+    )
+    return (frame, blob[tag.end() : end]) if is_simple else (blob, None)
+
+
+def _main_slot(revision: bytes) -> bytes:
+    """The part of a revision that holds the page itself.
+
+    Since export schema 0.11 a revision may have further slots (structured data of files), each in a `<content>` with
+    its `<role>`; the main one stands in the revision itself (MediaWiki: docs/export-0.11.xsd).
+    """
+    if b"<content>" not in revision:
+        return revision
+    slots = [part.partition(b"</content>") for part in revision.split(b"<content>")]
+    outside = slots[0][0] + b"".join(rest for _, _, rest in slots[1:])
+    if _TEXT.search(outside):
+        return outside
+    return next((slot for slot, _, _ in slots[1:] if (_field(slot, b"role") or b"").strip() == b"main"), outside)
+
+
+def _text(slot: bytes, locator: str) -> tuple[bytes, bool]:
+    """The content of the slot's `<text>`, and whether it was deleted from the wiki."""
+    tag = _TEXT.match(slot, max(0, slot.rfind(b"<text")))
+    if tag is None:
         raise MalformedPageError(locator, "it has no <text>")
-    if blob[end - 1 : end] == b"/":
-        return b""
-    close = blob.find(b"</text>", end)
+    attributes, is_empty = tag.groups()
+    if is_empty:
+        is_deleted = _DELETED.search(attributes) is not None
+        size = _BYTES.search(attributes)
+        if size and not is_deleted:
+            raise MalformedPageError(
+                locator, f"its <text> is empty, and had {int(size[1]):,} bytes (a dump of stubs holds no text)"
+            )
+        return b"", is_deleted
+    close = slot.find(b"</text>", tag.end())
     if close < 0:
         raise MalformedPageError(locator, "its <text> has no end")
-    return blob[end + 1 : close]
+    return slot[tag.end() : close], False
+
+
+def _namespace(number: bytes) -> int:
+    if not re.fullmatch(rb"\s*-?[0-9]{1,9}\s*", number):
+        raise ValueError(f"{number[:40].decode('ascii', 'backslashreplace')!r} is no number of a namespace")
+    return int(number)
 
 
 def _page_id(blob: bytes) -> str:
     number = _field(blob, b"id")
-    return number.decode("ascii") if number is not None and number.isdigit() else ""
+    return number.decode("ascii") if number is not None and number.isdigit() and len(number) <= _ID_DIGITS else ""
 
 
 def _field(blob: bytes, name: bytes) -> bytes | None:

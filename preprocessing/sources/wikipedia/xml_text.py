@@ -3,12 +3,23 @@
 import re
 
 _PREDEFINED = ("&lt;", "&gt;", "&quot;", "&apos;", "&amp;")
-_NUMBER = re.compile(r"&#(?:([0-9]{1,7})|x([0-9A-Fa-f]{1,6}));")
-_REFERENCE = re.compile(r"&(?!(?:lt|gt|quot|apos|amp|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)([^\s;&<]{0,20};?)")
+_NUMBER = re.compile(r"&#(?:0*([0-9]{1,7})|x0*([0-9A-Fa-f]{1,6}));")
+_REFERENCE = re.compile(r"&(?!(?:lt|gt|quot|apos|amp|#0*[0-9]{1,7}|#x0*[0-9A-Fa-f]{1,6});)([^\s;&<]{0,20};?)")
+_UNSEEN = re.compile(rb"<!--.*?-->|<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 
 
 class MalformedTextError(ValueError):
     """Why the bytes are no XML text."""
+
+
+def without_comments(raw: bytes) -> bytes:
+    """Markup without its comments, and with what its CDATA sections hold written as other text is."""
+
+    def plain(match: re.Match[bytes]) -> bytes:
+        held = match[1] or b""
+        return held.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
+
+    return _UNSEEN.sub(plain, raw)
 
 
 def decode_text(raw: bytes) -> str:
@@ -21,9 +32,9 @@ def decode_text(raw: bytes) -> str:
         raise MalformedTextError(f'an unescaped "<" at character {text.index("<"):,} of its text')
     if "\0" in text:
         raise MalformedTextError(f"a NUL byte at character {text.index(chr(0)):,} of its text")
-    if "&" in text:
-        text = _expand(text)
-    return text.replace("\r\n", "\n") if "\r" in text else text
+    if "\r" in text:  # before the references: one that is written as a number stays (XML 1.0, section 2.11)
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _expand(text) if "&" in text else text
 
 
 def _expand(text: str) -> str:

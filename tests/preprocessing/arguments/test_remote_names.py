@@ -41,7 +41,14 @@ LOCAL = {
 }
 """Which are paths too, and refuse them."""
 NO_PATHS = ("--skip-bad-files", "--books.encoding", "--records.text-field", "--lowercase", "--trust-times", "--help")
-NO_PATHS += ("--keep-intermediate", "--allow-any-runner", "--dataset-split", "--dataset-revision", "--limit")
+NO_PATHS += (
+    "--max-bad-share",
+    "--keep-intermediate",
+    "--allow-any-runner",
+    "--dataset-split",
+    "--dataset-revision",
+    "--limit",
+)
 SPEAKS_OF_FILES = re.compile(r"\b(?:files?|folders?|globs?|input of the build|vocab\.txt)\b")
 BAD_BUCKET = "s3://no-such-bucket/train/16/x.arrow"
 

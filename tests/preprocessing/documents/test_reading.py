@@ -111,7 +111,8 @@ def test_json_strings_are_paragraphs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[\n  1,\n  2\n]\n", "has no readable row (row 1: not valid JSON"),
+        (b"[\n  1,\n  2\n]\n", "is one JSON array, not an object a line; write a line for each"),
+        (b'{\n  "text": "a"\n}\n', "has no readable row (row 1: not valid JSON"),
         (json.dumps({"content": "x"}).encode(), "name the field that holds the text by --records.text-field"),
         (gzip.compress(b'{"text": "a"}\n' * 9999)[:-10], "ends inside its gzip data"),
         (b"\x1f\x8bnonsense", "is damaged near byte"),
@@ -206,7 +207,7 @@ def test_dataset_files_and_saved_datasets(tmp_path: Path) -> None:
     datasets.Dataset.from_dict({"text": [TEXT.format(0), None]}).save_to_disk(str(saved))
     documents, tally = read(inputs={"dataset": (str(saved),)})
     assert [d.sentences for d in documents] == [sentences_of(0)]
-    assert tally.rejections[0].reason == "no text in column 'text'"
+    assert tally.rejections[0].reason == "null in column 'text'"
     with pytest.raises(PreprocessingError, match="has no column 'body' but 'text'; name the one"):
         read(inputs={"dataset": (str(saved),)}, records=RecordOptions(text_field="body"))
 

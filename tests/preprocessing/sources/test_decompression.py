@@ -99,15 +99,6 @@ def test_what_was_read_before_the_cut_comes_before_the_error(tmp_path: Path, com
     assert b"".join(read).startswith(TEXT[:10_000])
 
 
-def test_rubbish_behind_a_stream_is_damage(tmp_path: Path) -> None:
-    path = tmp_path / "file.bz2"
-    path.write_bytes(bz2.compress(b"text") + b"rubbish")
-    with StoredStream(str(path), "file.bz2", "bz2") as stream:
-        assert stream.read() == b"text"
-        with pytest.raises(PreprocessingError, match=r"file\.bz2 is damaged near byte 4\d"):
-            stream.read()
-
-
 def test_a_false_mark_is_no_stream(tmp_path: Path) -> None:
     # The ten bytes of a stream's head by chance, behind them no stream.
     first, second = bz2.compress(b"first"), bz2.compress(b"second")

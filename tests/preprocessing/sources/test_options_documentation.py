@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from preprocessing.arguments import OptionParser, add_models
+from preprocessing.documents.bad_share import BadShareOptions
 from preprocessing.documents.near_duplicates.signatures import NearDuplicateOptions
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.download import _parser
@@ -28,7 +29,7 @@ def options_of(parser: argparse.ArgumentParser) -> set[str]:
 def test_options_in_the_documentation_exist(repository: Path) -> None:
     text = (repository / "docs" / "sources.md").read_text(encoding="utf-8")
     parser = OptionParser()
-    add_models(parser, (InputOptions, DocumentOptions, NearDuplicateOptions))
+    add_models(parser, (InputOptions, DocumentOptions, BadShareOptions, NearDuplicateOptions))
     named = set(re.findall(r"--[a-z][a-z.-]*[a-z]\b", text))  # Beam's own have underscores
     assert "--books.document" in named
     others = OF_THE_BUILD | OF_THE_VOCABULARY | OF_THE_BENCHMARK
