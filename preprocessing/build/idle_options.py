@@ -3,13 +3,14 @@
 import argparse
 from collections.abc import Iterator
 
-_RAW = ("wikipedia", "books", "jsonlines", "parquet", "dataset", "sentences")
+_RAW = ("wikipedia", "books", "jsonlines", "parquet", "dataset", "sentences", "text")
 # The beginning of an option's name → what has to be given for it to do anything.
 _NEEDS = {
     **dict.fromkeys(("skip_bad_files", "max_bad_share", "split_bytes", "trust_times"), _RAW),
     "wikitext.": ("wikipedia",),
     "template_map": ("wikipedia",),
-    "books.": ("books",),
+    "books.document": ("books",),
+    "books.": ("books", "text"),
     "sentences.": ("sentences",),
     "records.": ("jsonlines", "parquet", "dataset"),
     "dataset_split": ("dataset",),
@@ -30,3 +31,4 @@ def idle_options(known: argparse.Namespace) -> Iterator[str]:
                 wanted = " or ".join(f"--{need.replace('_', '-')}" for need in needs)
                 wanted = wanted if needs != _RAW else "raw inputs: those of --corpus are parsed already"
                 yield f"--{name.replace('_', '-')} does nothing without {wanted}"
+                break

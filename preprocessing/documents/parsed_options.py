@@ -19,7 +19,7 @@ from preprocessing.storage import location
 # Options below these say nothing about a corpus without one of these sources.
 _SOURCES_OF = {
     "wikitext": frozenset({"wikipedia"}),
-    "books": frozenset({"books"}),
+    "books": frozenset({"books", "text"}),
     "sentences": frozenset({"sentences"}),
     "records": frozenset({"jsonlines", "parquet", "huggingface"}),
 }

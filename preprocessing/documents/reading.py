@@ -14,7 +14,7 @@ from preprocessing.documents.sentences import Segmenter
 from preprocessing.documents.text_checks import TextChecks
 from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.sources.identity import has_changed
-from preprocessing.sources.input_files import check_file, unreadable
+from preprocessing.sources.input_files import check_file, is_no_text, unreadable
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.readers import reader_of
 from preprocessing.sources.split import Split
@@ -37,6 +37,10 @@ def read_documents(split: Split, options: DocumentOptions, tally: Tally) -> Iter
                 yield parsed
         return
     for piece in split.pieces():
+        if is_no_text(piece.source, piece.file):
+            tally.count(DOCUMENTS_IN)
+            tally.reject(piece.file, "its suffix is none of those that --text reads", kind="not_text")
+            continue
         before = tally.documents_in
         try:
             if piece.start == piece.end:
@@ -76,6 +80,8 @@ def faults_in(split: Split, options: DocumentOptions) -> list[PreprocessingError
         return _fault_in_parsed(split)
     faults = []
     for piece in split.pieces():
+        if is_no_text(piece.source, piece.file):
+            continue
         try:
             if piece.start == piece.end:
                 check_file(piece.source, piece.path, piece.file)

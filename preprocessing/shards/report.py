@@ -41,6 +41,7 @@ def summarise(manifest: Manifest) -> dict[str, Any]:
             if not name.startswith(("dropped.", "documents_"))
         },
         "rejected_sample": [{"locator": item.locator, "reason": item.reason} for item in tally.rejections],
+        "damage_sample": [{"locator": item.locator, "reason": item.reason} for item in tally.damage],
         "notes": [{"locator": item.locator, "reason": item.reason} for item in tally.notes],
         "sources": {
             source: {

@@ -10,6 +10,7 @@ __all__ = [
     "decompression",
     "download",
     "encodings",
+    "html",
     "identity",
     "input_files",
     "options",
@@ -21,6 +22,7 @@ __all__ = [
     "seeking",
     "split",
     "stored_stream",
+    "text_files",
     "threads",
     "wikipedia",
 ]

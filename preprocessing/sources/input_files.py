@@ -2,13 +2,16 @@
 
 import os
 import stat
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from preprocessing.errors import PreprocessingError, TransientError, of_system, raise_all
+from preprocessing.errors import PreprocessingError, TransientError, of_system, printable, raise_all
 from preprocessing.sources.patterns import expand, files_below, is_folder
+from preprocessing.sources.text_files.suffixes import KINDS, kind_of
 from preprocessing.storage import is_remote, open_file, status
 
+_NAMES_SHOWN = 5
 BOOK_SUFFIXES = (".txt", ".epub", ".txt.gz", ".txt.zst", ".txt.bz2", ".txt.xz")
 
 
@@ -25,16 +28,17 @@ class InputFile:
 def find_input_files(source: str, patterns: Iterable[str], *, skip_bad_files: bool = False) -> list[InputFile]:
     """All files that the patterns of one source match, sorted by name, each once.
 
-    Raises PreprocessingError when a pattern matches nothing, names a folder (books alone may), or reaches an empty,
-    unreadable or special file (left in the list with `skip_bad_files`, for the reader to count), or when two files
-    would have the same name.
+    Files that a folder or a pattern of `--text` holds beside texts are in the list, with a size of 0, for the reader to
+    count. Raises PreprocessingError when a pattern matches nothing, names a folder (books and text alone may), or
+    reaches an empty, unreadable or special file (left in the list with `skip_bad_files`, for the reader to count), or
+    when two files would have the same name.
     """
     by_name: dict[str, InputFile] = {}
     faults: list[PreprocessingError] = []
     for pattern in patterns:
         for path, name in _matches(source, pattern):
             try:
-                found = check_file(source, path, name)
+                found = InputFile(path, name, 0) if is_no_text(source, name) else check_file(source, path, name)
             except PreprocessingError as fault:
                 if not skip_bad_files or isinstance(fault, TransientError):
                     faults.append(fault)
@@ -46,21 +50,58 @@ def find_input_files(source: str, patterns: Iterable[str], *, skip_bad_files: bo
                     "quoted pattern that covers both, such as 'FOLDER/**/*', so that their folders tell them apart."
                 )
     raise_all(faults)
+    others = [name for name in by_name if is_no_text(source, name)]
+    _say_what_is_left_out(source, others, "counted as dropped.not_text")
     return [by_name[name] for name in sorted(by_name)]
 
 
 def _matches(source: str, pattern: str) -> list[tuple[str, str]]:
     if not is_folder(f"--{source}", pattern):
-        return expand(f"--{source}", pattern)
+        found = expand(f"--{source}", pattern)
+        return _texts(pattern, found) if source == "text" else found
+    if source == "text":
+        return _texts(pattern, files_below(pattern, "--text"))
     if source != "books":
         raise PreprocessingError(
             f"--{source} {pattern} is a folder; give a file or a quoted pattern such as '{pattern.rstrip('/')}/*'."
         )
-    found = [(path, name) for path, name in files_below(pattern) if name.lower().endswith(BOOK_SUFFIXES)]
+    below = files_below(pattern)
+    found = [(path, name) for path, name in below if name.lower().endswith(BOOK_SUFFIXES)]
     if not found:
         raise PreprocessingError(
             f"--books {pattern}: the folder holds no file ending in {', '.join(BOOK_SUFFIXES)}; "
             "give a pattern to read other names."
+        )
+    others = [name for _, name in below if not name.lower().endswith(BOOK_SUFFIXES)]
+    _say_what_is_left_out("books", others, "a pattern reads other names")
+    return found
+
+
+def _say_what_is_left_out(source: str, names: list[str], rest: str) -> None:
+    if names:
+        shown = ", ".join(map(printable, sorted(names)[:_NAMES_SHOWN]))
+        more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
+        print(
+            f"preprocessing: --{source} leaves out files that by their suffixes are none of its own ({rest}): "
+            f"{shown}{more}.",
+            file=sys.stderr,
+        )
+
+
+def is_no_text(source: str, name: str) -> bool:
+    """Whether a file is none of those that `--text` reads, by its name."""
+    return source == "text" and not kind_of(name)
+
+
+def _texts(pattern: str, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    if all(is_no_text("text", name) for _, name in found):
+        suffixes = ", ".join(KINDS)
+        if [path for path, _ in found] == [pattern]:
+            raise PreprocessingError(
+                f"--text {pattern} does not end in one of {suffixes}; rename it, or use the option of its format."
+            )
+        raise PreprocessingError(
+            f"--text {pattern}: there is no file that ends in one of {suffixes}; give another folder or pattern."
         )
     return found
 

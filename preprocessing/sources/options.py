@@ -15,7 +15,7 @@ class Options(BaseModel):
 
 
 class RawInputOptions(Options):
-    """Which raw inputs are read. Each path may be a file, a glob (`**` crosses folders) or, for books, a folder."""
+    """Which raw inputs are read. Each path may be a file, a glob (`**` crosses folders), of books and text a folder."""
 
     wikipedia: tuple[str, ...] = Field(
         (),
@@ -36,6 +36,12 @@ class RawInputOptions(Options):
     sentences: tuple[str, ...] = Field(
         (),
         description="files or quoted globs, a sentence a line, a blank line between documents",
+        json_schema_extra=REMOTE,
+    )
+    text: tuple[str, ...] = Field(
+        (),
+        description="files of your own, one document each, read by their suffixes (.txt, .md, .html, .xhtml, .epub): "
+        "files, quoted globs or folders",
         json_schema_extra=REMOTE,
     )
     dataset: tuple[str, ...] = Field(
@@ -59,13 +65,15 @@ class InputOptions(RawInputOptions):
 
 
 class BookOptions(Options):
-    """How a book becomes documents."""
+    """How a book becomes documents; all but `document` holds for files of `--text` too."""
 
     document: Literal["book", "chapter"] = Field(
         "book", description="what one document is: the whole book, as BERT was trained, or a chapter"
     )
     keep_headings: bool = Field(False, description="keep chapter headings as sentences of their own")
-    encoding: str | None = Field(None, description="encoding of all plain text books (default: detected for each file)")
+    encoding: str | None = Field(
+        None, description="encoding of plain text that does not say its own (default: detected for each file)"
+    )
     unpacked_limit_bytes: int = Field(
         256 << 20, gt=0, description="an EPUB that unpacks to more bytes than this is refused"
     )

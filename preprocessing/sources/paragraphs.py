@@ -12,6 +12,7 @@ _WIDEST_MARGIN = 160
 _NARROWEST_MARGIN = 40
 # A block is held in memory: a file without blank lines must not be one.
 _BLOCK_LINES = 10_000
+_BLOCK_CHARACTERS = 8 << 20
 
 
 def margin_of(lines: Iterable[str]) -> int:
@@ -24,17 +25,19 @@ def margin_of(lines: Iterable[str]) -> int:
 
 
 def blocks_of(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Runs of lines between blank lines (at most 10,000 lines each), without trailing white space."""
+    """Runs of lines between blank lines (at most 10,000 lines, or some 8 MiB), without trailing white space."""
     block: list[str] = []
+    characters = 0
     for line in lines:
         line = line.rstrip()
         if line:
             block.append(line)
-            if len(block) < _BLOCK_LINES:
+            characters += len(line)
+            if len(block) < _BLOCK_LINES and characters < _BLOCK_CHARACTERS:
                 continue
         if block:
             yield block
-            block = []
+            block, characters = [], 0
     if block:
         yield block
 
@@ -55,12 +58,17 @@ def paragraphs_of(block: list[str], margin: int) -> list[str]:
             current = line
         elif current.endswith("-") and len(current) > 1 and current[-2] != " ":
             current += line  # the break fell after a hyphen or dash that belongs to the text
-        elif _is_cjk(current[-1]) and _is_cjk(line[0]):
+        elif joins_without_space(current, line):
             current += line
         else:
             current += " " + line
     paragraphs.append(current)
     return paragraphs
+
+
+def joins_without_space(line: str, following: str) -> bool:
+    """Whether a line break between the two stands for nothing."""
+    return bool(line and following) and _is_cjk(line[-1]) and _is_cjk(following[0])
 
 
 def _is_cjk(character: str) -> bool:

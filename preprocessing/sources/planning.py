@@ -9,6 +9,7 @@ What can be cut is cut where a document begins, so a reader takes its bytes `[st
     dataset     at the files of the data set (start and end count its shards)
     corpus      as it was cut when it was parsed
     books       whole files: a book is one document
+    text        whole files
 
 Where a compressed format can be entered is in `preprocessing.sources.seeking`. Small files of one source that follow
 each other share a split (`more`). The order and the keys depend on names, sizes and contents, never on where the input
@@ -61,7 +62,7 @@ def plan_splits(
     faults: list[PreprocessingError] = []
     files = [
         (source, file)
-        for source in ("wikipedia", "books", "jsonlines", "parquet", "sentences")
+        for source in ("wikipedia", "books", "jsonlines", "parquet", "sentences", "text")
         for file in find_input_files(source, getattr(inputs, source), skip_bad_files=inputs.skip_bad_files)
     ]
 
@@ -97,7 +98,7 @@ def plan_splits(
     if not splits:
         raise PreprocessingError(
             "There is no input; give at least one of --wikipedia, --books, --jsonlines, --parquet, --dataset, "
-            "--sentences, --corpus."
+            "--sentences, --text, --corpus."
         )
     return splits
 

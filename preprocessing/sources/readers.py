@@ -38,4 +38,8 @@ def reader_of(source: str) -> Reader:
         from preprocessing.sources.records.sentence_lines import read_sentence_lines
 
         return read_sentence_lines
+    if source == "text":
+        from preprocessing.sources.text_files.reader import read_text_file
+
+        return read_text_file
     raise PreprocessingError(f"There is no source called {source!r}.")

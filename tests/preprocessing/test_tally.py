@@ -18,6 +18,7 @@ def filled(first: int, records: int) -> Tally:
             tally.count("documents_out")
         tally.lose_template(f"t{number % 5}", number)
         tally.note(f"file#{number:05}", "guessed", "files.guessed")
+        tally.lose_part(f"file#{number:05}", "a part is lost", "parts_lost", 2)
     return tally
 
 
@@ -40,6 +41,9 @@ def test_merging_does_not_depend_on_the_order() -> None:
         totals.append(total.to_json())
     assert all(total == totals[0] for total in totals)
     assert len(totals[0]["rejections"]) == SAMPLE_SIZE
+    assert len(totals[0]["damage"]) == SAMPLE_SIZE
+    assert totals[0]["damage"][1] == {"locator": "file#00001", "reason": "a part is lost"}
+    assert totals[0]["counters"]["parts_lost"] == 2 * 4_000
     assert totals[0]["rejections"][0] == {"locator": "file#00000", "reason": "broken"}
     assert len(totals[0]["notes"]) == SAMPLE_SIZE
     assert totals[0]["notes"][-1] == {"locator": f"file#{SAMPLE_SIZE - 1:05}", "reason": "guessed"}
@@ -51,10 +55,12 @@ def test_it_travels_as_json() -> None:
     tally = filled(0, 1_000)
     data = json.loads(json.dumps(tally.to_json()))
     assert Tally.from_json(data).to_json() == tally.to_json()
+    del data["damage"]  # as in folders of before it was kept
+    assert Tally.from_json(data).rejections == tally.rejections
 
 
 def test_without_notes_it_says_nothing_of_them() -> None:
-    assert Tally().to_json().keys() == {"counters", "rejections", "lost_templates"}
+    assert Tally().to_json().keys() == {"counters", "rejections", "damage", "lost_templates"}
     assert Tally.from_json(Tally().to_json()).notes == []
 
 

@@ -18,7 +18,8 @@ from pathlib import PurePosixPath
 
 from preprocessing.sources.books.chapters import chapters_of, is_heading, is_subtitle
 from preprocessing.sources.books.epub import is_epub, read_epub
-from preprocessing.sources.books.gutenberg import is_front_credit, strip_gutenberg
+from preprocessing.sources.books.gutenberg import strip_gutenberg
+from preprocessing.sources.books.gutenberg_marks import is_front_credit
 from preprocessing.sources.decompression import open_piece
 from preprocessing.sources.encodings import detect_encoding, known_encoding
 from preprocessing.sources.lines import text_lines
@@ -33,6 +34,7 @@ from preprocessing.tally import DOCUMENTS_IN, Tally
 Blocks = Iterable[tuple[bool, list[str]]]
 
 _MARGIN_LINES = 2000
+_MARGIN_CHARACTERS = 8 << 20
 _FEW_LINES = 50
 _EMPHASIS = re.compile(r"(?<!\w)_([^_]{1,1000})_(?!\w)")
 _ILLUSTRATION = re.compile(r"\[(?:Illustration|Footnote|Sidenote|Blank Page)[^\[\]]{0,2000}\]?")
@@ -46,24 +48,24 @@ def read_books(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[R
     """
     title = PurePosixPath(piece.file).name.split(".")[0]
     blocks: Blocks
-    if is_epub(piece.path):
+    if is_epub(piece.path, piece.file):
         with local_copy(piece.path) as path:  # an archive is read from its end, and then to and fro
-            book = read_epub(path, piece.file, options.books.unpacked_limit_bytes, tally)
+            book = read_epub(path, piece.file, options.books.unpacked_limit_bytes, options.language, tally)
             title, blocks = book.title or title, book.blocks
-            yield from _documents(title, blocks, options, tally)
+            yield from _documents(title, blocks, piece.file, options, tally)
         return
     if options.books.encoding:
         encoding = known_encoding(options.books.encoding)
     else:
-        encoding = detect_encoding(lambda: open_piece(piece), piece.file, options.language, tally=tally)
-    with io.TextIOWrapper(open_piece(piece), encoding, "strict", None) as stream:
+        encoding = detect_encoding(lambda: open_piece(piece, Tally()), piece.file, options.language, tally=tally)
+    with io.TextIOWrapper(open_piece(piece, tally), encoding, "strict", None) as stream:
         lines = text_lines(stream, piece.file, options.limits.line_bytes)
-        header, body = strip_gutenberg(lines, tally)
+        header, body = strip_gutenberg(lines, piece.file, tally)
         blocks = _text_blocks(body, tally)
-        yield from _documents(header.title or title, blocks, options, tally)
+        yield from _documents(header.title or title, blocks, piece.file, options, tally)
 
 
-def _documents(title: str, blocks: Blocks, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
+def _documents(title: str, blocks: Blocks, file: str, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
     limit = options.limits.document_characters
     if options.books.document == "book":
         keep = options.books.keep_headings
@@ -74,10 +76,15 @@ def _documents(title: str, blocks: Blocks, options: ReaderOptions, tally: Tally)
             (f"chapter={number}", f"{title}: {name}", paragraphs)
             for number, (name, paragraphs) in _numbered(chapters_of(blocks, options.books.keep_headings))
         )
+    is_empty = True
     for locator, name, paragraphs in chapters:
         for document in in_parts(locator, name, map(_plain, paragraphs), limit):
+            is_empty = False
             tally.count(DOCUMENTS_IN)
             yield document
+    if is_empty:  # a book without a chapter is not lost in silence
+        tally.count(DOCUMENTS_IN)
+        tally.reject(file, "it holds no text", kind="empty")
 
 
 def _numbered(chapters: Iterator[tuple[str, list[str]]]) -> Iterator[tuple[int, tuple[str, list[str]]]]:
@@ -89,7 +96,7 @@ def _numbered(chapters: Iterator[tuple[str, list[str]]]) -> Iterator[tuple[int, 
 
 
 def _text_blocks(lines: Iterator[str], tally: Tally) -> Iterator[tuple[bool, list[str]]]:
-    head = list(itertools.islice(lines, _MARGIN_LINES))
+    head = _first_lines(lines)
     margin = margin_of(head)
     seen_lines = blank_lines = 0
     after_heading = False
@@ -115,6 +122,19 @@ def _text_blocks(lines: Iterator[str], tally: Tally) -> Iterator[tuple[bool, lis
             yield False, paragraphs_of(block, margin)
     if not blank_lines and seen_lines > _FEW_LINES:
         tally.count("warnings.no_blank_lines")
+
+
+def _first_lines(lines: Iterator[str]) -> list[str]:
+    """What the margin is told from: 2,000 lines, of long ones fewer."""
+    head: list[str] = []
+    characters = 0
+    while len(head) < _MARGIN_LINES and characters < _MARGIN_CHARACTERS:
+        line = next(lines, None)
+        if line is None:
+            break
+        head.append(line)
+        characters += len(line)
+    return head
 
 
 def _plain(paragraph: str) -> str:

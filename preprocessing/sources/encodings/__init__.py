@@ -3,7 +3,7 @@
 In: a way to open the file, and the language; out: the name of a codec, or one sentence. Open `detection.py` first.
 """
 
-from preprocessing.sources.encodings.declared import declared_in_markup, known_encoding, marked_encoding
+from preprocessing.sources.encodings.declared import declared_in_markup, known_encoding, marked_encoding, superset
 from preprocessing.sources.encodings.detection import detect_encoding, undecodable
 from preprocessing.sources.encodings.plausibility import script_of
 
@@ -13,5 +13,6 @@ __all__ = [
     "known_encoding",
     "marked_encoding",
     "script_of",
+    "superset",
     "undecodable",
 ]

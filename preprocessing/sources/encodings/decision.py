@@ -37,7 +37,7 @@ class Decision:
 
 def old_encodings(language: str) -> tuple[str, ...]:
     """Python's names of the encodings before UTF-8 in which texts of the language are found, most likely first."""
-    return tuple(section(language, "writing").get("encodings") or section("en", "writing")["encodings"])
+    return tuple(section(language, "writing").get("encodings", section("en", "writing")["encodings"]))
 
 
 def decide(sample: Sample, language: str, *, witness: str | None = None, encodings: Sequence[str] = ()) -> Decision:

@@ -33,6 +33,7 @@ _SUPERSETS = {
     "gbk": "gb18030",
     "shift_jis": "cp932",
     "euc_kr": "cp949",
+    "big5": "big5hkscs",
 }
 _OTHER_NAMES = {
     "latin-1": "iso8859-1",
@@ -44,6 +45,7 @@ _OTHER_NAMES = {
     "windows-949": "cp949",
     "x-gbk": "gb18030",
     "cn-big5": "big5",
+    "x-x-big5": "big5",
     "big5-hkscs": "big5hkscs",
     "x-euc-jp": "euc_jp",
     "x-mac-roman": "mac_roman",

@@ -15,7 +15,7 @@ from preprocessing.arguments import OptionParser
 from preprocessing.storage import location
 
 ROOT = Path(__file__).parents[3]
-RAW_INPUTS = ("--wikipedia", "--books", "--jsonlines", "--parquet", "--sentences")
+RAW_INPUTS = ("--wikipedia", "--books", "--jsonlines", "--parquet", "--sentences", "--text")
 INPUTS = (*RAW_INPUTS, "--corpus")
 OF_DOCUMENTS = ("--decontamination.files", "--drop-lists", "--template-map")
 REMOTE = {

@@ -24,13 +24,13 @@ ONE = "<h2>Chapter One</h2><p>The first chapter is <i>short</i>&nbsp;and sweet.<
 TWO = "<h2>Chapter Two</h2><div>The second is longer.</div><script>var x;</script><p>And it <!-- no --> ends here.</p>"
 
 
-def make(path: Path, chapters: dict[str, str], **extra: str | bytes) -> Path:
+def make(path: Path, chapters: dict[str, str | bytes], **extra: str | bytes | None) -> Path:
     """Chapters by member name, in reading order; `extra` replaces or adds members."""
     items = "".join(
         f'<item id="i{n}" href="{name}" media-type="application/xhtml+xml"/>' for n, name in enumerate(chapters)
     )
     refs = "".join(f'<itemref idref="i{n}"/>' for n in range(len(chapters)))
-    members: dict[str, str | bytes] = {
+    members: dict[str, str | bytes | None] = {
         "mimetype": "application/epub+zip",
         "META-INF/container.xml": CONTAINER.format("OEBPS/content.opf"),
         "OEBPS/content.opf": PACKAGE.format(items=items, refs=refs),
@@ -38,6 +38,7 @@ def make(path: Path, chapters: dict[str, str], **extra: str | bytes) -> Path:
     # Stored in the wrong order on purpose: the spine decides.
     members |= {f"OEBPS/{name.replace('%20', ' ')}": body for name, body in reversed(chapters.items())}
     members |= extra
+    members = {name: body for name, body in members.items() if body is not None}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, body in members.items():
             archive.writestr(name, body)
@@ -103,22 +104,38 @@ BOMB = '<!DOCTYPE html [<!ENTITY a "{}"><!ENTITY b "{}">]><html><body><p>&b;</p>
 EXTERNAL = '<!DOCTYPE html [<!ENTITY x SYSTEM "file:///etc/passwd">]><html><body><p>&x;</p></body></html>'
 
 
-@pytest.mark.parametrize("chapter", ["<html><body><p>never closed", BOMB, EXTERNAL, ""])
-def test_a_malformed_chapter_is_left_out_and_counted(tmp_path: Path, chapter: str) -> None:
+@pytest.mark.parametrize(
+    ("chapter", "kind"),
+    [
+        (BOMB, "markup"),
+        (EXTERNAL, "markup"),
+        ("", "markup"),
+        ("no tag at all", "markup"),
+        (b"\x00\x01\xff\xfe<p>" * 50, "encoding"),
+        (b"<?xml version='1.0' encoding='GBK'?><p>" + b"\xff\xff\x81" * 9 + b"\0</p>", "encoding"),
+    ],
+)
+def test_a_chapter_that_cannot_be_read_is_left_out_and_counted(tmp_path: Path, chapter: str, kind: str) -> None:
     path = make(tmp_path / "b.epub", {"1.xhtml": XHTML.format(ONE), "2.xhtml": chapter, "3.xhtml": XHTML.format(TWO)})
     (document,), tally = read(path)
     assert len(document.sentences) == 4
-    assert tally.counters["books.malformed_chapters"] == 1
+    assert tally.counters[f"books.chapters_dropped.{kind}"] == tally.counters["books.malformed_chapters"] == 1
+    assert [place.locator for place in tally.damage] == ["b.epub#OEBPS/2.xhtml"]
     assert not any("root:" in sentence or "lol" in sentence for sentence in document.sentences)
 
 
 @pytest.mark.parametrize(
     ("extra", "options", "message"),
     [
-        ({"META-INF/container.xml": "<container/>"}, {}, "names no package file"),
+        ({"META-INF/container.xml": "<container/>", "OEBPS/content.opf": None}, {}, "names no package file"),
+        ({"META-INF/container.xml": None, "OEBPS/content.opf": None}, {}, "there is no META-INF/container.xml"),
         ({"META-INF/container.xml": BOMB}, {}, "is not a readable EPUB book"),
         ({"META-INF/container.xml": CONTAINER.format("../../etc/passwd")}, {}, "points outside the archive"),
-        ({"META-INF/container.xml": CONTAINER.format("missing.opf")}, {}, "missing.opf"),
+        (
+            {"META-INF/container.xml": CONTAINER.format("missing.opf"), "OEBPS/content.opf": None},
+            {},
+            "it holds no missing.opf",
+        ),
         ({"OEBPS/content.opf": BOMB}, {}, "is not a readable EPUB book"),
         ({"OEBPS/1.xhtml": XHTML.format("<p>" + "x" * (1 << 21) + "</p>")}, {"unpacked_limit_bytes": 1 << 20}, "1 MiB"),
         (
@@ -143,9 +160,14 @@ def test_bad_books_are_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_a_chapter_outside_the_archive_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PreprocessingError, match=r"'\.\./\.\./secret\.xhtml' points outside the archive"):
-        read(make(tmp_path / "b.epub", {"../../secret.xhtml": XHTML.format(ONE)}))
+@pytest.mark.parametrize(
+    "name", ["../../secret.xhtml", "%2e%2e/%2e%2e/secret.xhtml", "http://x.y/a.xhtml", "file:///x"]
+)
+def test_a_chapter_outside_the_archive_is_refused(tmp_path: Path, name: str) -> None:
+    path = make(tmp_path / "b.epub", {"1.xhtml": XHTML.format(TWO), name: XHTML.format(ONE)})
+    (document,), tally = read(path)
+    assert document.sentences == ("The second is longer.", "And it ends here.")
+    assert tally.counters["books.chapters_dropped.outside"] == 1
 
 
 def test_scrambled_fonts_do_no_harm(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.books.chapters import is_heading
+from preprocessing.sources.books.reader import _text_blocks
 from preprocessing.sources.options import BookOptions, InputOptions, LimitOptions
 from preprocessing.sources.paragraphs import blocks_of, margin_of, paragraphs_of
 from preprocessing.sources.planning import plan_splits
@@ -283,3 +285,36 @@ def test_real_novels(shared_data: Path) -> None:
     characters = sum(len(sentence) for document in documents for sentence in document.sentences)
     raw = sum(len(" ".join(path.read_text().split())) for path in (shared_data / "books").glob("*.txt"))
     assert 0.98 * raw < characters <= raw
+
+
+def test_files_that_a_folder_of_books_leaves_out_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt").write_text(PROSE)
+    (tmp_path / "b.pdf").write_bytes(b"%PDF")
+    documents, _ = read(tmp_path)
+    assert [document.file for document in documents] == ["a.txt"]
+    assert "--books leaves out files that by their suffixes are none of its own" in (said := capsys.readouterr().err)
+    assert said.endswith("b.pdf.\n")
+
+
+def test_memory_is_bounded_whatever_the_lines() -> None:
+    """Ten thousand lines of the longest kind would be 160 GB."""
+    taken = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield "x" * (1 << 20)
+
+    blocks = blocks_of(lines())
+    assert len(next(blocks)) == 8
+    assert taken == 8
+    taken = 0
+    next(iter(_text_blocks(lines(), Tally())))
+    assert taken <= 8 + 8
+
+
+def test_a_book_without_text_is_counted_by_chapters_too(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("CHAPTER I\n\nCHAPTER II\n")
+    documents, tally = read(tmp_path / "b.txt", books=BookOptions(document="chapter"))
+    assert (documents, tally.dropped) == ([], {"empty": 1})
