@@ -3,11 +3,14 @@
 from dataclasses import dataclass, field
 
 from preprocessing.wikitext.links import Site
+from preprocessing.wikitext.literals import without_own_characters
 from preprocessing.wikitext.magic_words import without_switches
 from preprocessing.wikitext.options import WikitextOptions
 from preprocessing.wikitext.paragraphs import to_paragraphs
 from preprocessing.wikitext.rendering import Renderer
+from preprocessing.wikitext.scanner import without_comments
 from preprocessing.wikitext.templates.expansion import canonical, template_table
+from preprocessing.wikitext.variants import resolve_variants
 
 _NAME_LIMIT = 80
 
@@ -29,12 +32,23 @@ class Extract:
 
 def extract(text: str, options: WikitextOptions, site: Site, title: str = "") -> Extract:
     """Linear in the length of the text, whatever the text is. `title` is that of the page, which it may name."""
-    lost: dict[str, int] = {}
-    renderer = Renderer(without_switches(text, site.language), site, lost, title)
-    paragraphs = to_paragraphs(renderer.render(), options.keep_lists)
+    source = without_comments(text)
+    if site.language:
+        source = resolve_variants(source, site.language)
+    renderer = Renderer(source, site, title)
+    rendered = renderer.render()
+    if not site.language and "{" in rendered and "-{" in rendered:
+        # Where no language is named few pages have marks of conversion, and looking for them in every source would
+        # cost time: a page that shows one is read again.
+        renderer = Renderer(resolve_variants(source), site, title)
+        rendered = renderer.render()
+    if renderer.has_literals and (clean := without_own_characters(text)) != text:
+        return extract(clean, options, site, title)
+    rendered = without_switches(rendered, site.language)
+    paragraphs = to_paragraphs(rendered, options.keep_lists, renderer.has_literals)
     table = template_table(site.language, site.template_map)
     unknown = {name: size for name, size in renderer.lost_inline.items() if not table.is_dropped_on_purpose(name)}
-    return Extract(paragraphs, _by_name(lost), renderer.steps, _by_name(unknown))
+    return Extract(paragraphs, _by_name(renderer.lost), renderer.steps, _by_name(unknown))
 
 
 def _by_name(lost: dict[str, int]) -> dict[str, int]:

@@ -102,4 +102,6 @@ def _no_article(page: Page, site: Site) -> str:
 def _read_site(split: Piece, options: WikitextOptions, language: str) -> Site:
     with closing(open_head(split)) as stream:
         head = read_head(stream)
-    return Site.from_namespaces(head.namespaces, head.language or language, parsed_map(options.templates))
+    # A dump says zh, its reader zh-hant: the same language, and the reader's script.
+    is_same = not head.language or plain_language(head.language) == plain_language(language)
+    return Site.from_namespaces(head.namespaces, language if is_same else head.language, parsed_map(options.templates))

@@ -42,16 +42,16 @@ def paragraphs(text: str, options: WikitextOptions = WITH_LISTS, site: Site | No
         # references, comments and tags with content that is no text
         ("a<ref>x [[y]] {{cite|z}}</ref> b", "a b"),
         ('a<ref name="x" /> b<REF group=n>c</REF> d', "a b d"),
-        ("a<ref>never closed b", "anever closed b"),
+        ("a<ref>never closed b", "a never closed b"),
         ("a<!-- {{ [[ --> b", "a b"),
         ("a\n<!-- alone -->\nb", "a b"),
-        ("a <math>x^{{2}}</math>b", "a b"),
+        ("a <math>x^{{2}}</math> b", "a formula b"),
         ("a<gallery>\nA.png|x\n</gallery>b", "ab"),
-        ("a <nowiki>{{b}} ''c''</nowiki> d", "a b c d"),
+        ("a <nowiki>{{b}} ''c''</nowiki> d", "a {{b}} ''c'' d"),
         ("a<syntaxhighlight lang=c>if (x) {{</syntaxhighlight> b", "a b"),
         # HTML
         ("a<br />b<small>c</small> <span style='x'>d</span>", "a bc d"),
-        ("10<sup>6</sup> m<sup>2</sup> H<sub>2</sub>O", "10^6 m2 H2O"),
+        ("10<sup>6</sup> m<sup>2</sup> H<sub>2</sub>O", "10^6 m^2 H2O"),
         ("#include <stdio.h>: x", "include <stdio.h>: x"),
         ("if a < b and b > c", "if a < b and b > c"),
         ("a&nbsp;b &ndash; c&#8212;d &#x41; &bogus; &amp;lt;", "a b – c—d A &bogus; &lt;"),
@@ -60,7 +60,7 @@ def paragraphs(text: str, options: WikitextOptions = WITH_LISTS, site: Site | No
         ("''a'' '''b''' '''''c''''' d's l''''e'''", "a b c d's l'e"),
         # what templates leave
         ("Albedo ({{IPAc-en|x}}; from Latin) is", "Albedo (from Latin) is"),
-        ("Albedo ({{IPAc-en|x}}) is ( , ) that", "Albedo is that"),
+        ("Albedo ({{IPAc-en|x}}) is ({{a}}, {{b}}) that", "Albedo is that"),
         ("digraphs {{a}}, {{b}}, {{c}}.", "digraphs, , ."),
         ("a {{unknown|b [[c]] {{d}} }}e", "a e"),
         ("a {{{parameter|default}}} b", "a b"),
@@ -113,6 +113,16 @@ def test_namespace_names_of_the_wiki_are_known() -> None:
     site = Site.from_namespaces({6: "Berkas", 14: "Flokkur"})
     text = "a [[Berkas:A.png|thumb|b]]c [[Flokkur:D]]e [[File:F.png]]g"
     assert paragraphs(text, site=site) == ["a c e g"]
+
+
+@pytest.mark.parametrize(("language", "shown"), [("", "软件abc"), ("zh", "软件abc"), ("zh-tw", "軟體abc")])
+def test_marks_of_conversion_are_read_in_the_language_of_the_site(language: str, shown: str) -> None:
+    text = "-{zh-hans:软件;zh-hant:軟體}-[[a|-{A|zh-hans:a}-]]{{nowrap|-{A|zh-hans:b;zh-hant:b}-}}-{c}-"
+    assert paragraphs(text, site=Site(language=language)) == [shown]
+
+
+def test_in_a_language_without_variants_the_marks_are_text() -> None:
+    assert paragraphs("a -{b}- c", site=Site(language="en")) == ["a -{b}- c"]
 
 
 def test_what_templates_lost_is_counted_by_canonical_name() -> None:
@@ -172,8 +182,8 @@ def test_a_template_that_is_known_and_shows_nothing_is_counted(text: str, lost: 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("あ（）い", "あい"),
-        ("あ（、）い", "あい"),
+        ("あ（{{x}}）い", "あい"),
+        ("あ（、{{x}}）い", "あい"),
         ("あ（ {{x}}；い）", "あ（い）"),
         ("あ（い）", "あ（い）"),
         ("أ (، {{x}}؛) ب", "أ ب"),
