@@ -20,7 +20,7 @@ from preprocessing.storage import Location, StorageOptions, current_options
 from preprocessing.tokens.word_segmentation import segmenter_identity
 
 # Goes up whenever the same input and options give other bytes, so that an old folder is never taken for a current one.
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 
 # Goes up with every change of the intermediate files, so that a build never goes on from another program's.
 INTERMEDIATE_VERSION = 3

@@ -24,7 +24,7 @@ DOCUMENTS_FOLDER = "documents"
 
 # Goes up whenever the same bytes and options come to make other documents, or the files change their layout, so that
 # what an older program parsed is not taken for what this one would.
-CORPUS_VERSION = 1
+CORPUS_VERSION = 2
 
 
 class _Record(BaseModel):
