@@ -130,7 +130,8 @@ class _Steps:
         """The document, or None when it is dropped, which is counted."""
         if self.is_listed(piece.source, piece.file, raw.locator, tally):
             return None
-        paragraphs = self._cleaner.clean(self._checks.seen(raw.paragraphs, tally), tally)
+        self._checks.look(raw.paragraphs, tally)
+        paragraphs = self._cleaner.clean(raw.paragraphs, tally)
         refusal = self._cleaner.refusal(paragraphs)
         if refusal:
             tally.count(DROPPED + refusal)

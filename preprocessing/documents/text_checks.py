@@ -8,7 +8,7 @@ characters; `text.mojibake_paragraphs`; and of the beginning of every 16th parag
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 from preprocessing.languages import section
 from preprocessing.tally import Tally
@@ -37,6 +37,7 @@ _MOJIBAKE = re.compile(
 _ACCENTS_IN_A_ROW = re.compile("[À-ÖØ-öø-ÿ][À-ÖØ-öø-ÿ]{4}")
 _C1 = re.compile("[\x80-\x84\x86-\x9f]")
 _LETTERS = re.compile(r"[^\W\d_]+")
+_NO_ASCII_LETTERS = bytes(code for code in range(128) if not chr(code).isalpha())
 _RANGES = {
     "Latin": "A-Za-zªºÀ-ÖØ-öø-ʯḀ-ỿ",
     "Cyrillic": "Ѐ-ԯᲀ-ᲈⷠ-ⷿꙀ-ꚟ",
@@ -58,36 +59,39 @@ class TextChecks:
     def __init__(self, language: str) -> None:
         self._script = _letters_of(tuple(section(language, "writing").get("scripts", ())))
 
-    def seen(self, paragraphs: Iterable[str], tally: Tally) -> Iterator[str]:
-        """The paragraphs of a document as they are, each counted as it passes."""
-        for number, paragraph in enumerate(paragraphs):
-            self._look(paragraph, number, tally)
-            yield paragraph
-
-    def _look(self, paragraph: str, number: int, tally: Tally) -> None:
-        tally.counters["text.paragraphs"] += 1
-        if not paragraph.isascii():
-            self._look_above_ascii(paragraph, tally)
-        if self._script and number % _SAMPLED_EVERY == 0:
-            self._look_at_script(paragraph[:_SAMPLED_CHARACTERS], self._script, tally)
+    def look(self, paragraphs: Sequence[str], tally: Tally) -> None:
+        """Counts what is odd in the paragraphs of one document."""
+        tally.count("text.paragraphs", len(paragraphs))
+        # All at once, since a paragraph's look for each sign would cost more than its cleaning.
+        text = " ".join(paragraphs)
+        if not text.isascii():
+            self._look_above_ascii(text, paragraphs, tally)
+        if self._script:
+            for number in range(0, len(paragraphs), _SAMPLED_EVERY):
+                self._look_at_script(paragraphs[number][:_SAMPLED_CHARACTERS], self._script, tally)
 
     @staticmethod
-    def _look_above_ascii(paragraph: str, tally: Tally) -> None:
-        if "\ufffd" in paragraph:
-            tally.count("text.replacement_characters", paragraph.count("\ufffd"))
-        if not paragraph.isprintable() and (controls := len(_C1.findall(paragraph))):
+    def _look_above_ascii(text: str, paragraphs: Sequence[str], tally: Tally) -> None:
+        if "\ufffd" in text:
+            tally.count("text.replacement_characters", text.count("\ufffd"))
+        if not text.isprintable() and (controls := len(_C1.findall(text))):
             tally.count("text.c1_controls", controls)
-        if any(map(paragraph.__contains__, _LEADS)) and _MOJIBAKE.search(paragraph):
-            tally.count("text.mojibake_paragraphs")
+        if any(map(text.__contains__, _LEADS)) and _MOJIBAKE.search(text):
+            tally.count("text.mojibake_paragraphs", sum(map(bool, map(_MOJIBAKE.search, paragraphs))))
 
     @staticmethod
     def _look_at_script(text: str, script: re.Pattern[str], tally: Tally) -> None:
-        letters = sum(map(len, _LETTERS.findall(text)))
-        in_script = letters if text.isascii() and script.match("a") else sum(map(len, script.findall(text)))
-        if _ACCENTS_IN_A_ROW.search(text):
-            tally.count("text.mojibake_paragraphs")
-        tally.count("text.sampled_letters", letters)
-        tally.count("text.sampled_letters_in_script", min(in_script, letters))
+        if text.isascii():
+            letters = len(text.encode().translate(None, _NO_ASCII_LETTERS))
+            in_script = letters if script.match("a") else 0
+        else:
+            letters = sum(map(len, _LETTERS.findall(text)))
+            in_script = min(letters, sum(map(len, script.findall(text))))
+            if _ACCENTS_IN_A_ROW.search(text):
+                tally.count("text.mojibake_paragraphs")
+        counters = tally.counters
+        counters["text.sampled_letters"] += letters
+        counters["text.sampled_letters_in_script"] += in_script
         if in_script < LEAST_SHARE_IN_SCRIPT * letters:
             other = next((name for name, pattern in _patterns() if pattern.search(text)), "other")
             tally.count(f"text.sampled_in.{other}")

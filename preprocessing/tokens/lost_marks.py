@@ -28,7 +28,7 @@ def lost_marks(tokenizer: Tokenizer, language: str) -> list[str]:
 
 def _sentence(tokenizer: Tokenizer, code: str) -> str | None:
     writing = section(code, "writing")
-    if not writing or (writing["scripts"] == ["Latin"] and not writing.get("marks_distinguish_words")):
+    if "letters" not in writing or (writing["scripts"] == ["Latin"] and not writing.get("marks_distinguish_words")):
         return None
     letters = "".join(writing["letters"].split())
     normalised = {letter: tokenizer.normalised(letter) for letter in letters}

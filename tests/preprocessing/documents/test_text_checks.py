@@ -15,7 +15,7 @@ TEXTS = tomllib.loads(
 
 def counted(paragraphs: list[str], language: str = "en") -> Tally:
     tally = Tally()
-    assert list(TextChecks(language).seen(paragraphs, tally)) == paragraphs
+    TextChecks(language).look(paragraphs, tally)
     return tally
 
 

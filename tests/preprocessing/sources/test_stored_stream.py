@@ -46,7 +46,10 @@ def piece_of(path: Path) -> Split:
         pytest.param(zstandard.compress(b"") + zstandard.compress(FIRST), id="zstd: an empty frame"),
         pytest.param(gzip.compress(FIRST, mtime=0) + bytes(1), id="gzip: one zero behind"),
         pytest.param(gzip.compress(FIRST, mtime=0) + bytes(70_000), id="gzip: zeros to the end of a block"),
-        pytest.param(gzip.compress(b"", mtime=0) + gzip.compress(FIRST, mtime=0) + gzip.compress(b"", mtime=0), id="gzip: empty members"),
+        pytest.param(
+            gzip.compress(b"", mtime=0) + gzip.compress(FIRST, mtime=0) + gzip.compress(b"", mtime=0),
+            id="gzip: empty members",
+        ),
         pytest.param(gzip_with_fields(FIRST), id="gzip: every field of a header"),
         pytest.param(lzma.compress(FIRST) + bytes(4), id="xz: padding"),
         pytest.param(lzma.compress(FIRST) + bytes(300_000), id="xz: much padding"),
@@ -112,7 +115,10 @@ def test_a_few_bytes_behind_the_end_are_counted(tmp_path: Path, compress: object
         (zstandard.compress(FIRST) + bytes(8), "what follows its last stream is none"),
         (gzip.compress(FIRST, mtime=0) + b"x" * 70_000, "a stream does not begin as one"),
         (gzip.compress(FIRST, mtime=0) + b"x" + gzip.compress(SECOND, mtime=0)[1:], "a stream does not begin as one"),
-        (gzip.compress(FIRST, mtime=0) + b"\x1fx" + gzip.compress(SECOND, mtime=0)[2:], "a stream does not begin as one"),
+        (
+            gzip.compress(FIRST, mtime=0) + b"\x1fx" + gzip.compress(SECOND, mtime=0)[2:],
+            "a stream does not begin as one",
+        ),
         (bz2.compress(FIRST) + b"BZ" + bz2.compress(SECOND), "a stream does not begin as one"),
         (bz2.compress(FIRST) + b"x" + bz2.compress(SECOND)[1:], "a stream does not begin as one"),
         (bz2.compress(FIRST) + b"x" + bz2.compress(b"")[1:], "a stream does not begin as one"),

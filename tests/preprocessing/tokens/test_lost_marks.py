@@ -28,7 +28,7 @@ def test_what_goes_is_shown_with_what_to_do(language: str, change: str) -> None:
     assert sentence.endswith("use one that preprocessing/vocabulary.py trains with --keep-accents or --cased")
 
 
-@pytest.mark.parametrize("language", ["en", "de", "pl", "tr", "zh", "he", "xx"])
+@pytest.mark.parametrize("language", ["en", "de", "pl", "tr", "zh", "he", "hy", "sr", "xx"])
 def test_languages_that_lose_no_letter(language: str) -> None:
     assert lost_marks(tokenizer(lowercase=True), language) == []
 
