@@ -23,13 +23,17 @@ MOST_BROKEN = 0.05
 # not stand beside each other in text. Most text has none of the leads, which is seen many times as fast.
 _CONTINUATION = "\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ•˜™š›œžŸ"
 _SECOND = f"[{_CONTINUATION}‘’“”–—]"
-_LEADS = "ÃÂâï√‚ÐÑØÙРС锟鈥縺繧繝"
+_LEADS = "ÃÂâï√‚ÐÑØÙРС锟鈥縺繧繝ĹĂÄÅÎÏΞΟطظ׳"
 _MOJIBAKE = re.compile(
     f"[{_LEADS}](?:"
     f"(?<=Ã)[{_CONTINUATION}]|(?<=Â)[\xa1-\xbf]|(?<=â)€[\x80-\xbf˜™š›œžŸ“”]|(?<=ï)(?:¿½|»¿)"  # UTF-8 as cp1252
     f"|(?<=[ÐÑ]){_SECOND}[ÐÑ]{_SECOND}|(?<=[ØÙ]){_SECOND}[ØÙ]{_SECOND}"
     "|(?<=√)[\x80-\xffÄ†°¢£§•¶ß®©™´¨≠ÆØ∞±≤≥]|(?<=‚)Ä[ôúùìîòö¢¶]"  # as Mac Roman
     "|(?<=[РС])(?:[Ђ-Џђ-џ°±µ¶·№»‚„…†‡€‰‹‘’“”•–—™›\xa0Ґґ¤¦§©«¬®][РС]){2}"  # as cp1251
+    "|(?<=Ĺ)[‚„›ĽşźľˇŻą™]|(?<=Ă)[ł©ˇ¶Ľ¤ź]|(?<=Ä)[‡™›ŤŹ]"  # as cp1250
+    "|(?<=Å)[‚›„¼º¡¾™¯]"  # Polish and Czech as cp1252
+    f"|(?<=[ÎÏ]){_SECOND}[ÎÏ]{_SECOND}"  # Greek as cp1252
+    r"|(?<=[ΞΟ])[^\sΑ-Ω][ΞΟ][^\sΑ-Ω][ΞΟ]|(?<=[طظ])\S[طظ]\S[طظ]\S[طظ]|(?<=׳)\S׳\S׳"  # as cp1253, cp1256, cp1255
     "|(?<=锟)斤|(?<=鈥)[檚渢淪]|(?<=[縺繧繝])[^\x00-\x7f][縺繧繝]"  # as GBK, as Shift JIS
     ")"
 )

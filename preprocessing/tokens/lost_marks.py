@@ -30,7 +30,7 @@ def _sentence(tokenizer: Tokenizer, code: str) -> str | None:
     writing = section(code, "writing")
     if "letters" not in writing or (writing["scripts"] == ["Latin"] and not writing.get("marks_distinguish_words")):
         return None
-    letters = "".join(writing["letters"].split())
+    letters = "".join(writing.get("letters", "").split())
     normalised = {letter: tokenizer.normalised(letter) for letter in letters}
     lost = [letter for letter in letters if normalised[letter] != letter]
     if not lost:

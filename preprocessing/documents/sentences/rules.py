@@ -16,8 +16,14 @@ _OPEN_QUOTATION = 400
 # listed nowhere; with more, whoever wrote this writes no capitals.
 _DOUBTS = 2
 _OPENINGS = "\"'«»„“”‚‘’‹›「『《〈（([{¿¡—–-―… \u200e\u200f\u202a\u202b\u202c"
+_NO_LETTERS = f"{words.CLOSINGS} .!?…。！？"
 _NEVER_FIRST = frozenset(",;:/)]}&=，、；：）」』》〉")
 _ROMAN = re.compile(r"[IVXLCDM]+\b|[ivxlcdm]+\b")
+# Dutch words of one letter that lost the rest: a sentence begins "'s Avonds", its capital is the next word's.
+_ELIDED = re.compile(r"['’‘][^\W\d_]\s+(?=[^\W\d_])")
+# "three books: 1. Alpha; 2. Beta"
+_ITEM_IN_SENTENCE = re.compile(r"[:;]\s+\(?(?:\d{1,2}|[a-z])\.\s*$")
+_WHOLE_DATE = re.compile(r"\d{4}\.\s?\d{1,2}\.\s?\d{1,2}\.\s*$")
 # "…, 1898 г. В": a year behind a comma ends no sentence, it dates what stands before it.
 _IN_A_CAPTION = re.compile(r", \d{4} \w{1,2}\.\s*$")
 
@@ -83,7 +89,8 @@ class Rules:
             return True
         if sentence[-1] in "？！" and self._begins(following, self.table.after_exclamations):
             return True
-        near = following[: 2 * WORD_CHARACTERS].lstrip(_OPENINGS)
+        elided = _ELIDED.match(following) if following[0] in "'’‘" else None
+        near = following[elided.end() if elided else 0 :][: 2 * WORD_CHARACTERS].lstrip(_OPENINGS)
         if not near:
             return not following.strip(words.CLOSINGS + " ")
         if kind & words.PART_OF_ABBREVIATION:
@@ -93,11 +100,16 @@ class Rules:
         spaced = sentence[-1].isspace()
         if kind & words.ITEM_MARKER and " " not in sentence.strip() and not (spaced and near[0].isdigit()):
             return True
+        if kind & words.ITEM_MARKER and _ITEM_IN_SENTENCE.search(sentence[-WORD_CHARACTERS:]):
+            return True
         if near[0].islower() and not near[1:2].isupper():
             if near[1:2] == ")":
                 return bool(kind & words.BEFORE_NUMBERS)
             # Where sentences begin in lower case too, as people write to each other, it says nothing.
-            return kind != 0 or not sentence[:WORD_CHARACTERS].lstrip(_OPENINGS)[:1].islower()
+            # Nor does it behind a script that has no capitals.
+            return kind != 0 or not (
+                sentence[:WORD_CHARACTERS].lstrip(_OPENINGS)[:1].islower() or _ends_without_case(sentence)
+            )
         if near[0].isdigit():
             if not spaced and sentence[-2:-1].isdigit():  # ۳.۵, whose digits the engine does not know
                 return True
@@ -109,6 +121,8 @@ class Rules:
     def _goes_on_with_capital(self, sentence: str, near: str, kind: int) -> bool:
         """`near` begins with a capital, or a letter of a script that has none."""
         table = self.table
+        if kind & words.PART_OF_DATE and not near[0].isupper() and _WHOLE_DATE.search(sentence[-WORD_CHARACTERS:]):
+            return table.years_first  # 2001. 5. 3. 선고
         if sentence[-1] == "." and kind & (words.ITEM_MARKER | words.INITIAL | words.ACRONYM):
             return not sentence[-4:-1].isdigit()  # no space between: 3.Arroz, l'U.R.S.S.
         if kind & (words.BEFORE_NUMBERS | words.ORDINAL) and _ROMAN.match(near):
@@ -148,3 +162,8 @@ class Rules:
             else sentence.count(opening) % 2 and "“" not in sentence and "„" not in sentence
             for opening, closing in self._quotations
         )
+
+
+def _ends_without_case(sentence: str) -> bool:
+    last = sentence[-WORD_CHARACTERS:].rstrip(_NO_LETTERS)[-1:]
+    return last.isalpha() and not last.isupper() and not last.islower()

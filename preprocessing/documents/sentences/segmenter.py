@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import accumulate, pairwise
 
 import sentencex
 
 from preprocessing.documents.sentences.enumerations import ITEM_BEGINS, items
+from preprocessing.documents.sentences.inch_marks import without_inch_marks
 from preprocessing.documents.sentences.quotations import cut_inside_quotations
 from preprocessing.documents.sentences.rules import Rules
 from preprocessing.documents.sentences.table import SentenceTable, sentence_table
@@ -18,7 +20,7 @@ SENTENCE_CHARACTERS = 5_000
 _WINDOW_CHARACTERS = 10_000
 # Longer sentences are cut inside quotation marks too, where the engine never cuts.
 _QUOTATION_CHARACTERS = 200
-_IN_BRACKETS = re.compile(r"\([^()]*[.!?…]['\"”’»]?\)\s+|（[^（）]*[。！？]）")
+_IN_BRACKETS = re.compile(r"\([^()]*[.!?…।؟۔]['\"”’»]?\)\s+|（[^（）]*[。！？]）")
 _PAIRS = (("«", "»"), ("“", "”"), ("(", ")"), ("「", "」"), ("『", "』"), ("（", "）"))
 # The engine takes the end of an acronym, and whatever single letter follows a capitalised word, for an initial: "in the
 # E.U. But", "Vitamin C. Then".
@@ -60,6 +62,13 @@ class Segmenter:
 
     def _cut(self, text: str) -> list[str]:
         """The text in sentences with the white space behind them: every character is in one of them."""
+        shown = without_inch_marks(text)
+        if shown is text:
+            return self._cut_shown(text)
+        ends = list(accumulate(map(len, self._cut_shown(shown)), initial=0))
+        return [text[start:end] for start, end in pairwise(ends)]
+
+    def _cut_shown(self, text: str) -> list[str]:
         if self._rules is None or not text:
             return self._by_engine(text)
         if text[:1] in ITEM_BEGINS:

@@ -124,7 +124,7 @@ class Words:
             kind |= self._listed(bare[1:])
         if table.initials and _is_capital(short[0]) and _INITIAL.fullmatch(short):
             kind |= INITIAL
-        if table.initials and _ACRONYM.fullmatch(short):
+        if table.initials and _ACRONYM.fullmatch(short) and not _ends_in_a_word(short):
             kind |= ACRONYM
         if table.ordinals and _ORDINAL.fullmatch(bare):
             kind |= ORDINAL
@@ -143,6 +143,12 @@ class Words:
             | BEFORE_NUMBERS * (abbreviation in table.before_numbers)
             | BEFORE_NAMES * (abbreviation in table.before_names)
         )
+
+
+def _ends_in_a_word(acronym: str) -> bool:
+    """Whether what looks like one lacks a space: "plan B.then."; `is_plain_tail` could not tell them apart."""
+    last = re.split("[.-]", acronym)[-2]
+    return len(last) > 2 and last.islower()
 
 
 def _is_capital(letter: str) -> bool:

@@ -11,6 +11,7 @@ from preprocessing.wikitext.templates.arguments import parse
 Render = Callable[[list[str]], str]
 
 _NUMBER = re.compile(r"[-−–+±]?[0-9.,⁄/]*[0-9][0-9.,⁄/+%eE-]*$")
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _POWER = re.compile(r"[-−–]?[0-9]{1,2}")
 
 # How a range is written between two numbers of {{convert}}, whatever the language; words are the language's own.
@@ -98,6 +99,14 @@ def fraction(raw: list[str]) -> str:
         case [whole, numerator, denominator, *_]:
             return f"{whole} {numerator}/{denominator}"
     return ""
+
+
+def share(raw: list[str]) -> str:
+    """{{percentage|1|4}} → 25%, {{percentage|1|3|1}} → 33.3%: what the author wrote says little without it."""
+    part, whole, decimals = (parse(raw).at(place).replace(",", "") for place in (1, 2, 3))
+    if not (_PLAIN_NUMBER.fullmatch(part) and _PLAIN_NUMBER.fullmatch(whole) and float(whole)):
+        return ""
+    return f"{100 * float(part) / float(whole):.{decimals if decimals in tuple('123456') else 0}f}%"
 
 
 def power(raw: list[str]) -> str:

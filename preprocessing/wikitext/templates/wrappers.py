@@ -7,6 +7,7 @@ from preprocessing.wikitext.templates.arguments import Arguments, parse
 
 Render = Callable[[list[str]], str]
 
+_NAMED_AUTHORS = 3
 # What the text of a quotation is called.
 _QUOTED = ("text", "quote", "texte", "texto", "testo", "tekst", "zitat", "citat", "content")
 
@@ -58,6 +59,18 @@ def interlanguage(raw: list[str]) -> str:
     if len(titles) > 1 and titles[0] in LANGUAGE_CODES:
         del titles[0]
     return arguments.get("lt", "label", "text") or (titles[0] if titles else "")
+
+
+def named_source(raw: list[str]) -> str:
+    """{{harvtxt|Smith|Jones|2001}} → Smith & Jones (2001): a source that the sentence names, unlike {{harv}}."""
+    texts = [text for text in parse(raw).positional if text]
+    if len(texts) < 2:
+        return "".join(texts)
+    *names, year = texts
+    if len(names) > _NAMED_AUTHORS:
+        return f"{names[0]} et al. ({year})"
+    shown = " & ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+    return f"{shown} ({year})"
 
 
 def quotation(raw: list[str]) -> str:

@@ -47,6 +47,13 @@ def test_ordinary_text_is_not_odd(language: str) -> None:
         ("Рано утром корабль", "koi8-r", "latin-1"),
         ("Καλημέρα σας", "cp1253", "latin-1"),
         ("في الصباح الباكر", "utf-8", "latin-1"),
+        ("Zażółć gęślą jaźń", "utf-8", "cp1250"),
+        ("Příliš žluťoučký kůň", "utf-8", "cp1250"),
+        ("Zażółć gęślą jaźń", "utf-8", "cp1252"),
+        ("Καλημέρα σας", "utf-8", "cp1253"),
+        ("Καλημέρα σας", "utf-8", "cp1252"),
+        ("في الصباح الباكر", "utf-8", "cp1256"),
+        ("בבוקר יצאה האונייה", "utf-8", "cp1255"),
         ("朝早く、船は港を出ました", "utf-8", "cp932"),
         ("\ufffd\ufffd\ufffd", "utf-8", "gbk"),
     ],
@@ -54,6 +61,21 @@ def test_ordinary_text_is_not_odd(language: str) -> None:
 def test_text_of_a_wrong_encoding_is_counted(text: str, written: str, read: str) -> None:
     bent = text.encode(written).decode(read, "ignore")
     assert counted(["plain", bent, "plain"] if read != "latin-1" else [bent]).counters["text.mojibake_paragraphs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("ΟΝΟΜΑΤΟΛΟΓΙΑ ΤΟΠΟΝΥΜΙΟΝ, ΞΕΝΟΦΟΒΟΣ, Ο Ξένος και Ο Όμηρος", "el"),
+        ("Ăştia sunt ĂŞTIA; în gând; ÎNTÂI „Îi spun”", "ro"),
+        ("Å, Ä och Ö: ”Å” och ’Ä’ … 1,54 Å±0,02 Å; Ängen – ÄÄRE", "sv"),
+        ("Ľudia, Ĺ a ĺ, vĺba, Äpfel", "sk"),
+        ("طط ظظ الطاهر وظل الطريق والطقس ط.ظ.", "ar"),
+        ("ג׳ורג׳ וצ׳רלי, ג׳ ד׳ ה׳", "he"),
+    ],
+)
+def test_letters_that_begin_mojibake_are_letters_too(text: str, language: str) -> None:
+    assert not counted([text] * 3, language).counters["text.mojibake_paragraphs"]
 
 
 def test_twice_encoded_text_is_counted() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from preprocessing.languages import LANGUAGES
 from preprocessing.tokens.lost_marks import lost_marks
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer, build
 
@@ -31,6 +32,11 @@ def test_what_goes_is_shown_with_what_to_do(language: str, change: str) -> None:
 @pytest.mark.parametrize("language", ["en", "de", "pl", "tr", "zh", "he", "hy", "sr", "xx"])
 def test_languages_that_lose_no_letter(language: str) -> None:
     assert lost_marks(tokenizer(lowercase=True), language) == []
+
+
+@pytest.mark.parametrize("language", [*sorted(LANGUAGES), "hi-Latn", "yue"])
+def test_every_language_can_be_asked_for(language: str) -> None:
+    assert len(lost_marks(tokenizer(lowercase=True), language)) <= 1
 
 
 @pytest.mark.parametrize("settings", [{"lowercase": False}, {"lowercase": True, "accents": True}])

@@ -229,3 +229,8 @@ def test_the_engine_of_the_tables_cuts_after_abbreviations_of_any_language() -> 
     engine = SentenceTable().engine
     text = "Dr. Al. Mr. Al. Inc. Al. Sr. Al. etc. Al. Am 3. Mai. 5. Al."
     assert len(sentencex.segment(engine, text)) == text.count(".")
+
+
+def test_inches_come_out_as_they_were_written() -> None:
+    assert Segmenter("en").segment(['A 12" single. A 7" one.']) == ['A 12" single.', 'A 7" one.']
+    assert Segmenter("xx").segment(['A 12" single. A 7" one.']) == ['A 12" single.', 'A 7" one.']

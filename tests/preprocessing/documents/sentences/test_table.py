@@ -32,6 +32,7 @@ FIRST_CLASS = [
     "he",
     "fa",
     "hi",
+    "fi",
 ]
 
 
