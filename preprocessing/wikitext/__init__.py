@@ -1,7 +1,7 @@
 """Wikitext → plain paragraphs in one linear pass, without a tree.
 
 In: the source of one page. Out: one string per paragraph or list item, and the characters that went with templates, by
-their names. Open first: `extraction.py`, then `rendering.py`: tokens (`markup_tokens.py`) with a stack of open
+their names. Open first: `extraction.py`, then `rendering/`: tokens (`markup_tokens.py`) with a stack of open
 templates; what is skipped whole is found by `scanner.py`, what a link shows is in `links.py`, what templates show in
 `templates/`, what is said of a language in `edition.py`. Then lines (`paragraphs.py`): apostrophes, character
 references, and what `literals.py` hid from all that.

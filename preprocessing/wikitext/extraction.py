@@ -42,13 +42,14 @@ def extract(text: str, options: WikitextOptions, site: Site, title: str = "") ->
         # cost time: a page that shows one is read again.
         renderer = Renderer(resolve_variants(source), site, title)
         rendered = renderer.render()
-    if renderer.has_literals and (clean := without_own_characters(text)) != text:
+    output = renderer.output
+    if output.has_literals and (clean := without_own_characters(text)) != text:
         return extract(clean, options, site, title)
     rendered = without_switches(rendered, site.language)
-    paragraphs = to_paragraphs(rendered, options.keep_lists, renderer.has_literals)
+    paragraphs = to_paragraphs(rendered, options.keep_lists, output.has_literals)
     table = template_table(site.language, site.template_map)
-    unknown = {name: size for name, size in renderer.lost_inline.items() if not table.is_dropped_on_purpose(name)}
-    return Extract(paragraphs, _by_name(renderer.lost), renderer.steps, _by_name(unknown))
+    unknown = {name: size for name, size in output.lost_inline.items() if not table.is_dropped_on_purpose(name)}
+    return Extract(paragraphs, _by_name(output.lost), renderer.steps, _by_name(unknown))
 
 
 def _by_name(lost: dict[str, int]) -> dict[str, int]:

@@ -22,6 +22,7 @@ OBJECTS = {"math": "\x04", "chem": "\x04", "ce": "\x04", "score": "\x05", "hiero
 _MARKS = "[]{}<>'=*#:;|-_&"
 _HIDING = str.maketrans(_MARKS, "".join(map(chr, (*range(0x07, 0x09), *range(0x0E, 0x1C)))))
 APOSTROPHE = "'".translate(_HIDING)
+EQUALS = "=".translate(_HIDING)
 _REVEALING = {hidden: chr(mark) for mark, hidden in _HIDING.items()} | {ord(BREAK): ""}
 _OBJECT = re.compile("[\x04-\x06]")
 _OWN_CHARACTERS = "".join(map(chr, (*range(0x01, 0x09), *range(0x0E, 0x1C))))

@@ -7,6 +7,7 @@ first character, so no position is looked at more than a fixed number of times: 
 import re
 
 from preprocessing.wikitext.entities import decode
+from preprocessing.wikitext.literals import BREAK, GAP
 from preprocessing.wikitext.names import words
 
 # The protocols of an external link in brackets, as MediaWiki sets them out of the box; `//` takes that of the page.
@@ -51,7 +52,9 @@ _OPAQUE = rf"<({'|'.join(sorted(OPAQUE_TAGS))})(?:\s[^<>]*+|/)?+>"
 
 # For skipping balanced regions. Group 1: an opening mark, group 2: a closing mark, group 3: a tag whose content
 # hides marks; no group: a whole region with nothing nested.
-NESTED_TEMPLATE = re.compile(rf"\{{\{{[^{{}}<]*+\}}\}}|(\{{\{{)|(\}}\}})|{_OPAQUE}", re.IGNORECASE)
+NESTED_TEMPLATE = re.compile(
+    rf"\{{\{{(?:[^{{}}<]*+\}}\}}|\{{[^{{}}<]*+\}}\}}\}})|(\{{\{{)|(\}}\}})|{_OPAQUE}", re.IGNORECASE
+)
 NESTED_LINK = re.compile(rf"\[\[[^\[\]<]*+\]\]|(\[\[)|(\]\])|{_OPAQUE}", re.IGNORECASE)
 NESTED_TABLE = re.compile(
     r"(?:\n[ \t:*#]*+(?:(\{(?:\||\{\{!\}\}|\{\(!\}\}))|((?:\||\{\{!\}\})\}(?!\})|\{\{!\)\}\})))" rf"|{_OPAQUE}",
@@ -90,7 +93,7 @@ def power_mark(before: str, raised: str, after: str) -> str:
 
     `after` is the source behind it: 5<sup>1</sup>/<sub>2</sub> is five and a half.
     """
-    raised = decode(raised)
+    raised = decode(raised.replace(GAP, "").replace(BREAK, ""))
     if before.isdecimal() and raised.isdecimal() and _FRACTION.match(after):
         return " "
     if not before or not (before.isalnum() or before in ")]}"):

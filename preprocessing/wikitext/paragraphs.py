@@ -4,6 +4,7 @@ import re
 
 from preprocessing.wikitext.apostrophes import without_marks
 from preprocessing.wikitext.entities import decode
+from preprocessing.wikitext.gaps import mend_gaps
 from preprocessing.wikitext.literals import GAP, UNCLOSED_TABLE, reveal
 
 # MediaWiki's switches and those of the extensions of Wikipedia; the first are the same in small letters.
@@ -12,9 +13,6 @@ _SWITCHES = re.compile(
     r"NEWSECTIONLINK|NONEWSECTIONLINK|HIDDENCAT|EXPECTUNUSEDCATEGORY|EXPECTUNUSEDTEMPLATE|INDEX|NOINDEX|STATICREDIRECT|"
     r"NOGLOBAL|NOTALK|ARCHIVEDTALK|EXPECTWITHOUTSCANS)__"
 )
-# What a dropped template or reference leaves of "(pronounced …; born …)": its brackets, or a comma behind "(".
-_HOLLOW_BRACKET = re.compile(rf"\((?:[ \t\xa0,;:'،؛]|&nbsp;)*+{GAP}(?:[ \t\xa0,;:'،؛{GAP}]|&nbsp;)*+\)?+")
-_HOLLOW_WIDE_BRACKET = re.compile(rf"（[ \t\u3000,;:、，；：']*+{GAP}[ \t\u3000,;:、，；：'{GAP}]*+）?+")
 # Marks that belong to nothing, also such as only a gap keeps apart, by their first characters.
 _STRAY_MARKS = {
     "[": re.compile(rf"\[{GAP}*+\["),
@@ -37,11 +35,7 @@ def to_lines(text: str) -> str:
     """
     if "_" in text and "__" in text:  # the search for one character is several times faster, and often settles it
         text = _SWITCHES.sub("", text)
-    if GAP in text:
-        if "(" in text:
-            text = _HOLLOW_BRACKET.sub(_mended_bracket, text)
-        if "（" in text:
-            text = _HOLLOW_WIDE_BRACKET.sub(_mended_bracket, text)
+    text = mend_gaps(text)
     for first, mark in _STRAY_MARKS.items():
         # A space takes the mark's place, so that what stood around it cannot join to another mark.
         if first in text:
@@ -61,6 +55,11 @@ def to_paragraphs(text: str, keep_lists: bool, has_literals: bool = False) -> li
         first = line[:1]
         if first.isalnum():  # nearly every line
             lines.append(line)
+            continue
+        if not first:  # most of the others
+            if lines:
+                _finish(lines, found, has_literals)
+                lines = []
             continue
         if first == GAP:
             line = line.lstrip(GAP)
@@ -100,14 +99,6 @@ def _boundary(line: str, first: str) -> tuple[bool, str]:
     if first == "-":
         return line.startswith("----"), line.lstrip("-")
     return first not in ("|", "!"), ""
-
-
-def _mended_bracket(match: re.Match[str]) -> str:
-    hollow = match.group()
-    if hollow[-1] in ")）":
-        return ""
-    # Marks of italics around what is gone go with it; one that opens what follows stays.
-    return hollow[0] + ("''" if hollow.count("''") % 2 else "")
 
 
 def _finish(lines: list[str], found: list[str], has_literals: bool) -> None:

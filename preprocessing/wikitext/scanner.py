@@ -70,7 +70,11 @@ class Scanner:
         """Start and end of the first `</name>` at or after `content`, or (FAILED, FAILED)."""
         if name in self._unclosed_tags:
             return FAILED, FAILED
-        match = _CLOSING[name].search(self.text, content)
+        text = self.text
+        start = text.find("</", content)
+        if start >= 0 and text.startswith(name, start + 2) and text.startswith(">", end := start + 2 + len(name)):
+            return start, end + 1  # nearly every one, and many times faster than the pattern
+        match = _CLOSING[name].search(text, content)
         if match is None:
             self._unclosed_tags.add(name)
             return FAILED, FAILED
@@ -104,12 +108,13 @@ def without_comments(text: str) -> str:
     As MediaWiki does: inside `<nowiki>` and other tags with a content of their own `<!--` is text, a comment that is
     never closed runs to the end of the page, and comments alone on a line take the line with them.
     """
-    if "<!--" not in text:
+    last = text.rfind("<!--")
+    if last < 0:
         return text
     scanner = Scanner(text)
     kept: list[str] = []
     position = done = 0
-    while (match := _COMMENT_OR_OPAQUE.search(text, position)) is not None:
+    while (match := _COMMENT_OR_OPAQUE.search(text, position, last + 4)) is not None:
         if match.group(1):
             position = max(match.end(), scanner.closing_tag(match.group(1).lower(), match.end())[1])
             continue

@@ -22,6 +22,8 @@ from preprocessing.wikitext.templates.patterns import PatternError, compile_patt
 Render = Callable[[list[str]], str]
 
 DROP = "drop"
+RAISED = quantities.superscript
+"""The renderer whose text stands above the line: what is before it decides whether it is a power."""
 _PLAIN: dict[str, Render] = {
     "first": wrappers.argument(1),
     "second": wrappers.argument(2),

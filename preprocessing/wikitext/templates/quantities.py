@@ -116,9 +116,8 @@ def power(raw: list[str]) -> str:
 
 
 def superscript(raw: list[str]) -> str:
-    """A power keeps its mark, since 10{{sup|6}} is not 106; 2{{sup|nd}} needs none."""
-    text = parse(raw).at(1)
-    return f"^{text}" if text[:1].isdigit() or text[:1] in tuple("-−+") else text
+    """{{sup|6}}: the text alone; whether it is a power is seen where it stands, as with <sup>."""
+    return parse(raw).at(1)
 
 
 def height(raw: list[str]) -> str:

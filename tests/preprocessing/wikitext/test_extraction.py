@@ -61,7 +61,7 @@ def paragraphs(text: str, options: WikitextOptions = WITH_LISTS, site: Site | No
         # what templates leave
         ("Albedo ({{IPAc-en|x}}; from Latin) is", "Albedo (from Latin) is"),
         ("Albedo ({{IPAc-en|x}}) is ({{a}}, {{b}}) that", "Albedo is that"),
-        ("digraphs {{a}}, {{b}}, {{c}}.", "digraphs, , ."),
+        ("digraphs {{a}}, {{b}}, {{c}}.", "digraphs."),
         ("a {{unknown|b [[c]] {{d}} }}e", "a e"),
         ("a {{{parameter|default}}} b", "a b"),
         ("a {{never closed b", "a never closed b"),

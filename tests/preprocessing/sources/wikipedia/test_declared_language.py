@@ -100,3 +100,23 @@ def test_dumps_in_another_language_are_named_once(tmp_path: Path) -> None:
 def test_names_of_one_language_are_no_difference(tmp_path: Path, declared: str, asked: str) -> None:
     path = dump(tmp_path, f'<mediawiki xml:lang="{declared}">')
     assert language_warning(plan_splits(InputOptions(wikipedia=(str(path),)), 1 << 20), asked) == ""
+
+
+@pytest.mark.parametrize(
+    ("declared", "asked", "shown"),
+    [
+        ("zh", "zh-hant", "軟體"),
+        ("zh", "zh-tw", "軟體"),
+        ("zh", "zh-hk", "軟件"),
+        ("zh", "zh", "软件"),
+        ("zh", "zh-hans", "软件"),
+        ("zh", "", "软件"),
+        ("zh-Hant", "", "軟體"),
+        ("de", "zh-hant", "-{zh-hans:软件;zh-hant:軟體;zh-hk:軟件}-"),
+    ],
+)
+def test_the_reader_chooses_the_variant(tmp_path: Path, dumps, declared: str, asked: str, shown: str) -> None:
+    text = "字-{zh-hans:软件;zh-hant:軟體;zh-hk:軟件}-"
+    path = dump(tmp_path, f'<mediawiki xml:lang="{declared}">', text)
+    articles = list(read_articles(dumps.range(path), WikitextOptions(), Tally(), asked))
+    assert articles[0].paragraphs == [f"字{shown}"]

@@ -31,6 +31,7 @@ CASES: dict[str, list[tuple[str, str]]] = {
     ],
     "de": [
         ("{{S|20}}", "S. 20"),
+        ("{{FormatNum|1950}} {{ZAHLENFORMAT:5}}", "1950 5"),
         ("{{enS|tower}}", "tower"),
         ("{{DEU}}, {{USA}}", "Deutschland, Vereinigte Staaten"),
         ("{{LaS|turris}}", "turris"),
@@ -49,6 +50,7 @@ CASES: dict[str, list[tuple[str, str]]] = {
         ("{{IIe siècle}}, {{Ier siècle}}, {{XXIe siècle}}", "IIe siècle, Ier siècle, XXIe siècle"),
         ("{{s|XIX|e}}, {{s-|XIX}}, {{s mini|XIX|e}}", "XIXe siècle, XIXe siècle, XIXe siècle"),
         ("{{-s-|II|e}}", "IIe siècle av. J.-C."),
+        ("en {{av JC|50}}, 3 {{av. J.-C.}}", "en 50 av. J.-C., 3 av. J.-C."),
         ("{{s2|III|e|IX|e}}", "IIIe et IXe siècles"),
         ("{{lien|langue=en|trad=Ship|fr=Navire}}", "Navire"),
         ("{{citation|Bonjour}}", "« Bonjour »"),

@@ -1,4 +1,4 @@
-"""Wikitext → lines of text: one pass over the tokens with an explicit stack of open templates.
+"""The loop over the tokens of a page: templates, links and tables.
 
 What remains for `paragraphs.py` is what belongs to lines: headings, list marks, quotes, entities.
 """
@@ -8,21 +8,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from preprocessing.wikitext import markup_tokens
-from preprocessing.wikitext.apostrophes import without_marks
 from preprocessing.wikitext.links import Site, is_hidden, shown_text
-from preprocessing.wikitext.literals import APOSTROPHE, BREAK, GAP, OBJECTS, UNCLOSED_TABLE, literal, shield_edges
+from preprocessing.wikitext.literals import UNCLOSED_TABLE
 from preprocessing.wikitext.magic_words import page_names
+from preprocessing.wikitext.rendering.output import Output
+from preprocessing.wikitext.rendering.tags import Tags
 from preprocessing.wikitext.scanner import FAILED, Scanner
 from preprocessing.wikitext.templates.expansion import template_table
-from preprocessing.wikitext.templates.expressions import Render
+from preprocessing.wikitext.templates.expressions import RAISED, Render
 
 # Deeper templates are skipped, not rendered: each open level copies its text once when it closes.
 DEPTH_LIMIT = 40
 # MediaWiki's titles have at most 255 bytes, of which templates may take more in the source.
 _TITLE_LIMIT = 512
-_POWER_PIECES = 8
-_STOPS = frozenset((", ", ". "))
-_LINE_MARKS = frozenset("*#:!-")
 
 
 @dataclass(slots=True)
@@ -45,30 +43,23 @@ class _OpenTitle:
 
 
 class Renderer:
-    """Renders one page. `lost` counts the characters of skipped templates by their raw names.
-
-    `lost_inline` does so for those that stood inside a line of text. `title` is that of the page, if it is known.
-    """
+    """Renders one page; `output` says what was lost. `title` is that of the page, if it is known."""
 
     def __init__(self, text: str, site: Site, title: str = "") -> None:
         self.text = text
         self.site = site
-        self.lost: dict[str, int] = {}
-        self.lost_inline: dict[str, int] = {}
         self.title = title
         self.page_names = page_names(site.language) if title else frozenset[str]()
         self.renderers = template_table(site.language, site.template_map)
         self.scanner = Scanner(text)
-        self.pieces: list[str] = []
+        self.output = Output(text)
+        self.pieces = self.output.pieces
+        self.tags = Tags(self.output, self.scanner)
         self.open_templates: list[_OpenTemplate] = []
         self.open_links = 0  # with their labels, in the innermost open template
         self.open_title: _OpenTitle | None = None
         self.open_external_links = 0
-        self.raised: int | None = None  # index of the first piece of an open <sup>
-        self.in_ruby = False
         self.steps = 0
-        # Whether characters of `literals` stand in the output.
-        self.has_literals = False
 
     def render(self) -> str:
         """The text with all inline markup resolved; each step moves the position forward."""
@@ -83,7 +74,8 @@ class Renderer:
             "{{{!}}": self._open_table,
             "|": self._pipe,
         }
-        lose, renders = self._lose_template, self.renderers
+        lose, renders, opened = self._lose_template, self.renderers, self.open_templates
+        output, read_tag = self.output, self.tags.read
         position = steps = 0
         while (match := search(text, position)) is not None:
             steps += 1
@@ -101,8 +93,8 @@ class Renderer:
                     continue
                 else:
                     shown = shown_text(target, label, self.site)
-                if shown < "0" or "'" in shown:  # signs stand before digits
-                    shown = self._link_text(start, shown, label)
+                if shown < "0" or "'" in shown or (opened and "=" in shown):  # signs stand before digits
+                    shown = output.link_text(start, shown, label, bool(opened))
                 append(shown)
                 position = match.end()
             elif kind == 4:  # a template
@@ -116,11 +108,14 @@ class Renderer:
                         lose(name, start, position)
                 else:
                     shown = render(arguments.split("|")[1:])
-                    append(self._rendered(shown))
-                    if not shown and arguments.strip("| "):  # none of them is what the renderer asks for
-                        self._count_lost(name, start, position)
+                    if shown and not opened and "'" not in shown and render is not RAISED:
+                        append(shown)
+                    else:
+                        self._show(render, shown, start, position)
+                        if not shown and arguments.strip("| "):  # none of them is what the renderer asks for
+                            output.count_lost(name, start, position)
             elif kind == 8:  # a tag
-                position = self._tag(start, match.end(), *match.group(6, 7, 8))
+                position = read_tag(start, match.end(), *match.group(6, 7, 8))
             elif kind == 5:  # an external link
                 append(match.group(5))
                 position = match.end()
@@ -154,18 +149,8 @@ class Renderer:
         if self.page_names and name.strip() in self.page_names:
             self.pieces.append(self.title)
             return
-        self._count_lost(name, start, end)
-        self._leave_out(start, end)
-
-    def _count_lost(self, name: str, start: int, end: int) -> None:
-        lost, text = self.lost, self.text
-        lost[name] = lost.get(name, 0) + end - start
-        before = text[start - 1 : start]
-        if before == "\n" and text[end : end + 1] == "\n":  # most of them
-            return
-        if before not in "\n *#:;}" or not _is_alone(text, start, end):
-            inline = self.lost_inline
-            inline[name] = inline.get(name, 0) + end - start
+        self.output.count_lost(name, start, end)
+        self.output.leave_out(start, end)
 
     def _pipe(self, start: int) -> int:
         title = self.open_title
@@ -187,22 +172,22 @@ class Renderer:
             pieces, cuts = self.pieces, [*template.cuts, len(self.pieces)]
             arguments = ["".join(pieces[a:b]) for a, b in pairwise(cuts)]
             del pieces[template.first :]
+            self.tags.forget_raised(template.first)
             shown = template.render(arguments)
-            pieces.append(self._rendered(shown))
+            self._show(template.render, shown, template.start, start + 2)
             if not shown and any(map(str.strip, arguments)):
-                self._count_lost(template.name, template.start, start + 2)
+                self.output.count_lost(template.name, template.start, start + 2)
             self.open_links = template.links_around
-            if self.raised is not None and self.raised > template.first:
-                self.raised = None
             if self.open_title is not None and self.open_title.depth > len(self.open_templates):
                 self.open_title = None
         return start + 2
 
-    def _rendered(self, shown: str) -> str:
-        if "'" in shown and (shielded := shield_edges(shown)) != shown:
-            self.has_literals = True
-            return shielded
-        return shown or GAP
+    def _show(self, render: Render, shown: str, start: int, end: int) -> None:
+        text = self.output.template_text(start, end, shown, bool(self.open_templates))
+        if shown and render is RAISED:
+            self.tags.raise_text(text, end)
+        else:
+            self.pieces.append(text)
 
     def _open_link(self, start: int) -> int:
         head = markup_tokens.LINK_HEAD.match(self.text, start + 2)
@@ -211,7 +196,7 @@ class Renderer:
         if ":" in target and is_hidden(target, self.site):
             end = self.scanner.after_link(start)
             if end != FAILED:
-                return self._leave_out(start, end)
+                return self.output.leave_out(start, end)
         self.open_title = None
         if pipe:
             self.open_links += 1
@@ -230,16 +215,6 @@ class Renderer:
             self.open_external_links -= 1
             return start + 1
         return start + 2
-
-    def _link_text(self, start: int, shown: str, label: str | None) -> str:
-        """A label has italics of its own; in a title that is shown, apostrophes are text. No list begins in a link."""
-        if label and "''" in shown:
-            shown = "\n".join(map(without_marks, shown.split("\n")))
-        text = shown.replace("'", APOSTROPHE) if "''" in shown else shield_edges(shown)
-        if text[:1] in _LINE_MARKS and self.text[start - 1 : start] in ("", "\n"):
-            text = BREAK + text
-        self.has_literals = self.has_literals or text != shown
-        return text or GAP
 
     def _open_external_link(self, start: int, address: int) -> int:
         url = markup_tokens.URL.match(self.text, address)
@@ -265,112 +240,7 @@ class Renderer:
         end = self.scanner.after_table(start)
         if end != FAILED:
             return end
-        self.has_literals = True
+        self.output.has_literals = True
         self.pieces.append(f"\n{UNCLOSED_TABLE}\n")
         newline = self.text.find("\n", start)
         return newline if newline >= 0 else len(self.text)
-
-    def _tag(self, start: int, end: int, slash: str, name: str, attributes: str) -> int:
-        name = name.lower()
-        if self.text[end : end + 1] == "'" == self.text[start - 1 : start]:
-            self.has_literals = True
-            self.pieces.append(BREAK)  # apostrophes on both sides of a tag do not join
-        if name in markup_tokens.DROPPED_TAGS:  # most are references, so all of it stands here
-            if slash:
-                return end
-            if not attributes.endswith("/"):
-                closing = self.scanner.closing_tag(name, end)[1]
-                if closing == FAILED:
-                    self.pieces.append(" ")
-                    return end
-                if name in OBJECTS:
-                    return self._object(start, closing, name)
-                end = closing
-            self.pieces.append(GAP)
-            if self.text[end : end + 2] in _STOPS:
-                self._close_up(start)
-            return end
-        if name in markup_tokens.INLINE_TAGS:
-            if name == "sup":
-                self._superscript(slash == "/", end)
-            elif name == "rt":
-                self._ruby(start, slash == "/")
-            elif slash:
-                return end
-            elif name == "table":
-                after = self.scanner.after_html_table(start, end)
-                return end if after == FAILED else after
-            elif name == "nowiki":
-                return self._nowiki(end, attributes)
-        elif name in markup_tokens.SPACE_TAGS:
-            self.pieces.append(" ")
-        elif name in markup_tokens.BLOCK_TAGS:
-            self.pieces.append("\n\n")
-        elif name in markup_tokens.ITEM_TAGS:
-            self.pieces.append("\n" if slash else "\n*")
-        elif name in markup_tokens.HEADING_TAGS:
-            self.pieces.append("\n\n")
-            after = end if slash else self.scanner.closing_tag(name, end)[1]
-            return end if after == FAILED else after
-        else:  # not a tag of MediaWiki: shown as it stands
-            self.pieces.append("<")
-            return start + 1
-        return end
-
-    def _object(self, start: int, end: int, name: str) -> int:
-        self.has_literals = True
-        self.lost[f"<{name}>"] = self.lost.get(f"<{name}>", 0) + end - start
-        self.pieces.append(OBJECTS[name])
-        return end
-
-    def _leave_out(self, start: int, end: int) -> int:
-        self.pieces.append(GAP)
-        if self.text[end : end + 2] in _STOPS:
-            self._close_up(start)
-        return end
-
-    def _close_up(self, start: int) -> None:
-        """Take away the space before a gap that a comma or full stop follows, unless one stands before it too."""
-        pieces, before = self.pieces, self.text[max(0, start - 2) : start]
-        if before[-1:] == " " and before[0] not in ",." and len(pieces) > 1 and pieces[-2].endswith(" "):
-            pieces[-2] = pieces[-2][:-1]
-
-    def _superscript(self, is_end: bool, end: int) -> None:
-        """10<sup>6</sup> is not 106: what is raised is known where it ends, and written as a power if it is one."""
-        pieces, raised, self.raised = self.pieces, self.raised, None
-        if raised is not None and raised < len(pieces) <= raised + _POWER_PIECES:
-            before = pieces[raised - 1][-8:].rstrip("'")[-1:]
-            mark = markup_tokens.power_mark(before, "".join(pieces[raised:]), self.text[end : end + 6])
-            pieces[raised] = mark + pieces[raised]
-            # 5d<sup>10</sup>6s is not 5d^106s.
-            if mark == "^" and self.text[end : end + 1].isalnum():
-                pieces.append(" ")
-        if not is_end and pieces:
-            self.raised = len(pieces)
-
-    def _ruby(self, start: int, is_end: bool) -> None:
-        # What stands above a word follows it in brackets, which a page may bring along itself.
-        if is_end or self.text[start - 5 : start].lower() != "</rp>":
-            opened = self.in_ruby
-            self.in_ruby = not is_end
-            if opened or not is_end:
-                self.pieces.append(")" if is_end else "(")
-
-    def _nowiki(self, content: int, attributes: str) -> int:
-        self.has_literals = True
-        if attributes.endswith("/"):
-            self.pieces.append(BREAK)
-            return content
-        start, end = self.scanner.closing_tag("nowiki", content)
-        if start == FAILED:
-            return content
-        self.pieces.append(BREAK + literal(self.text[content:start]) + BREAK)
-        return end
-
-
-def _is_alone(text: str, start: int, end: int) -> bool:
-    """Whether what stands there begins a line, or an item of a list, and no text follows on it."""
-    before = text[max(0, start - 3) : start].rstrip(" ")
-    after = text[end : end + 2].lstrip(" ")[:1]
-    begins = before in ("", ":", ";") or before[-1] in "\n*#}" or before[-2:] in ("\n:", "\n;")
-    return begins and (not after or after in "\n{[<=*#|!")
