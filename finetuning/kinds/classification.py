@@ -42,6 +42,8 @@ class Classification(OneAnswer[TextRow], TextKind[TextRow]):
                 raise FinetuningError(f"{record.place}: label is empty; write one of {known}")
             number = label.isdecimal() and label.isascii() and len(label) < 9 and int(label) < len(task.labels)
             hint = ', or set labels = ["0", "1", …] in the task if the file has class numbers' if number else ""
+            if meant := next((known for known in task.labels if _bare(known) == _bare(label)), None):
+                hint = f"; write it exactly as {meant!r}"
             raise FinetuningError(f"{record.place}: label {label!r} is unknown; {task.name} knows {known}{hint}")
         return TextRow(record.id, record.place, record.text("text_a"), text_b, label)
 
@@ -83,6 +85,11 @@ class Classification(OneAnswer[TextRow], TextKind[TextRow]):
         positive = task.positive_label or task.labels[-1]
         names = dict.fromkeys((task.metric, *task.metrics))
         return {name: CLASS_METRICS[name](gold, predicted, positive) for name in names}
+
+
+def _bare(label: str) -> str:
+    """A label without what a reader overlooks: blanks, case, and the `.0` of a table that made numbers of classes."""
+    return label.strip().casefold().removesuffix(".0")
 
 
 def _label(value: Any) -> str:

@@ -46,7 +46,7 @@ def _checked(task: Task, where: str) -> Task:
         able = [name for name in KINDS if task.format in kind_named(name).formats]
         raise FinetuningError(f"{where}: format {task.format!r} holds {' and '.join(able)} tasks, not {kind.name}")
     allowed = kind.required | kind.optional
-    if task.is_table or task.format == "jsonl":
+    if task.is_table or task.format in ("jsonl", "parquet"):
         if missing := sorted(kind.required - set(task.columns)):
             raise FinetuningError(f"{where}: columns: {', '.join(missing)} missing for a {kind.name} task")
         if unknown := sorted(set(task.columns) - allowed):
@@ -78,14 +78,12 @@ def read_split(task: Task, name: str, data: Path | None, limit: int | None = Non
     labelled = task.splits[name].labelled
     rows = _rows(task, found, labelled, limit)
     if not rows:
-        raise FinetuningError(
-            f"{data or task.home or task.name}: the {name} split of {task.name} is empty; it needs at least one row"
-        )
+        raise FinetuningError(f"{found.source}: the {name} split of {task.name} is empty; it needs at least one row")
     return SplitRows(name, rows, labelled, found.notes + _same_ids(kind_of(task), rows, found.source))
 
 
 def read_new(task: Task, path: Path) -> SplitRows:
-    """Rows without labels from a `.txt`, `.jsonl`, `.tsv`, `.csv` or `.json` (SQuAD) file, else CoNLL.
+    """Rows without labels from a `.txt`, `.jsonl`, `.parquet`, `.tsv`, `.csv` or `.json` (SQuAD) file, else CoNLL.
 
     Raises:
         FinetuningError: the file is empty, does not fit the task's kind, or lacks a column that it needs.

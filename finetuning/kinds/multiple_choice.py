@@ -28,7 +28,7 @@ class MultipleChoice(OneAnswer[ChoiceRow]):
     """One of some endings. Logits: [i, choices]; labels: [i] int64."""
 
     name = "choice"
-    formats = ("jsonl", "swag", "csv", "tsv")
+    formats = ("jsonl", "parquet", "swag", "csv", "tsv")
     optional = frozenset({"id", "text_a", "text_b", "endings", "label"})
     new_roles = ("text_a", "endings")
     further_roles = ("text_b", "id")

@@ -9,7 +9,7 @@ Shape letters: s sequences, i items, w words, t pieces, c classes, h width.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -78,6 +78,10 @@ class Kind(ABC, Generic[AnyRow]):
     def line_roles(self, task: Task) -> tuple[str, ...]:
         """What a line of a `.txt` file of new text holds, separated by tabs; none: there are no such files."""
         return ()
+
+    def read_of(self, row: AnyRow) -> Hashable:
+        """What the model reads of the row: equal where two rows are the same to it."""
+        return row.shown
 
     def classes_in(self, row: AnyRow) -> Sequence[str]:
         """The class names that are right somewhere in the row; none for a kind without classes."""

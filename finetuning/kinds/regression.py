@@ -22,6 +22,9 @@ from finetuning.tasks.records import Record
 from finetuning.tasks.task import Task
 from pretraining.model.bert import BertModel
 
+_LARGEST = float(np.finfo(np.float32).max)
+"""What is beyond it is infinite to the model."""
+
 
 class Regression(TextKind[TextRow]):
     """A number for one or two texts. Logits: [i]; labels: [i] float32, NaN where there is none."""
@@ -101,7 +104,7 @@ def _number(task: Task, record: Record) -> float:
         number = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not math.isfinite(number):
+    if not abs(number) <= _LARGEST:
         raise FinetuningError(f"{record.place}: label {value!r:.60} is not a finite number, as regression needs")
     low, high = _bounds(task)
     if not low <= number <= high:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,7 +34,7 @@ class Span(Kind[SpanRow]):
     """A span of a paragraph, or none. Logits: [t, 2], start and end; labels: [i, 2] int64 piece of the sequence."""
 
     name = "span"
-    formats = ("jsonl", "squad")
+    formats = ("jsonl", "parquet", "squad")
     optional = frozenset({"id", "question", "context", "answers"})
     unique_ids = True
     default_columns: ClassVar[Columns] = {role: role for role in ("id", "question", "context", "answers")}
@@ -71,6 +71,9 @@ class Span(Kind[SpanRow]):
                     f"{there!r} is; correct answer_start, which counts characters (not bytes) from 0"
                 )
         return SpanRow(record.id, where, question, context, answers)
+
+    def read_of(self, row: SpanRow) -> Hashable:
+        return row.question, row.context
 
     def encode(
         self,
@@ -173,6 +176,9 @@ def _answers(given: Any, context: str) -> tuple[tuple[str, int], ...]:
         pairs = [(answer["text"], answer["answer_start"]) for answer in given]
     if not all(isinstance(text, str) for text, _ in pairs):
         raise TypeError("text")
+    # Not rounded: 7.5 or "7" are no place.
+    if any(isinstance(start, bool) or not isinstance(start, int | float) or start != start // 1 for _, start in pairs):
+        raise TypeError("answer_start")
     return tuple((text, _place(context, text, int(start))) for text, start in pairs)
 
 

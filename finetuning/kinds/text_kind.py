@@ -34,7 +34,7 @@ AnyTexts = TypeVar("AnyTexts", bound=Texts)
 class TextKind(Kind[AnyTexts]):
     """One or two texts, answered from the pooled [CLS]; `transformers` calls it sequence classification."""
 
-    formats = ("tsv", "csv", "jsonl")
+    formats = ("tsv", "csv", "jsonl", "parquet")
     required = frozenset({"text_a", "label"})
     optional = frozenset({"text_b", "id"})
     new_roles = ("text_a",)

@@ -30,7 +30,7 @@ class Words(Kind[TokenRow]):
     """A tag for each word of a sentence. Logits: [w, c]; labels: [w] int64."""
 
     name = "token"
-    formats = ("jsonl", "conll")
+    formats = ("jsonl", "parquet", "conll")
     optional = frozenset({"id", "words", "tags"})
     class_role = "tags"
     new_roles = ("words",)

@@ -26,6 +26,7 @@ from finetuning.run.length import log_truncation, max_length
 from finetuning.run.loop import Trained
 from finetuning.run.outcome import majority_of, result_of, score_splits
 from finetuning.run.ranks import start_ranks
+from finetuning.run.remarks import data_remarks, training_remarks
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 from finetuning.run.splits import read_splits
@@ -110,6 +111,7 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
     def predicted(name: str) -> list[Prediction]:
         return with_losses(_predict(tagger, sentences[name], splits[name], labels, ranks.device), encoded[name])
 
+    diverged = training_remarks(spec, trained) if trained.diverged else ()
     description = f"two-layer BiLSTM on frozen features ({options.text})"
     result = result_of(
         spec,
@@ -122,7 +124,7 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
         model=tagger,
         encoded=encoded,
         seconds=time.perf_counter() - began,
-        notes=(description, *notes, *shorter, *cut),
+        notes=(description, *notes, *data_remarks(task, splits), *shorter, *cut, *diverged),
         name=f"{task.name}-features ({options.text})",
     )
     for note in result.notes:

@@ -14,7 +14,7 @@ from finetuning.atomic_file import replacing, write_json
 from finetuning.errors import FinetuningError
 from finetuning.kinds.loading import kind_of, parse_task
 from finetuning.kinds.model import TaskModel
-from finetuning.run.start import HEADS
+from finetuning.run.start import HEADS, check_finite
 from finetuning.tasks.task import Task
 from preprocessing.errors import PreprocessingError
 from preprocessing.tokens.tokenizer import Tokenizer
@@ -94,4 +94,5 @@ def load_fine_tuned(folder: Path) -> FineTuned:
             found = "missing" if tensor is None else f"of shape {list(tensor.shape)}"
             raise FinetuningError(f"{folder}: {name}.{part} is {found}, the task needs {list(wanted)}; save it again")
     model.head.load_state_dict(head)
+    check_finite(model, folder)
     return FineTuned(model.eval(), tokenizer, task, labels, sequence_length)

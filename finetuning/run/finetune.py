@@ -17,6 +17,7 @@ from finetuning.run.length import log_truncation, max_length
 from finetuning.run.loop import predict, train
 from finetuning.run.outcome import majority_of, result_of, score_splits
 from finetuning.run.ranks import start_ranks
+from finetuning.run.remarks import data_remarks, training_remarks
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 from finetuning.run.splits import read_splits
@@ -84,7 +85,7 @@ def run(spec: RunSpec) -> Result:
         model=model,
         encoded=encoded,
         seconds=time.perf_counter() - began,
-        notes=notes + shorter + cut,
+        notes=notes + data_remarks(task, splits) + shorter + cut + training_remarks(spec, trained),
     )
     if ranks.is_first:
         for note in result.notes:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class RunSpec(BaseModel):
     """One fine-tuning run: task, starting weights, hyperparameters, seed, and where the result goes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     task: str
     """A benchmark task's name (`cola`, `squad2`, …) or the path of a task's TOML file."""

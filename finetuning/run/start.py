@@ -23,6 +23,10 @@ from pretraining.model.dropout import Dropout
 from pretraining.model.huggingface import load_encoder, read_weights
 
 RANDOM = "random:"
+PADDING = 128
+"""Rows of embeddings beyond the vocabulary that are hardly padding: it goes up to a multiple of 64 or 128."""
+CASED_SHARE = 0.01
+"""Share of pieces with capitals that an uncased vocabulary has not: some have a few by accident."""
 HEADS = tuple(sorted({f"{kind_named(name).head}." for name in KINDS}))
 """Where the weights of a head begin, in a model that was fine-tuned on any kind of task."""
 
@@ -60,6 +64,7 @@ def load_start(spec: RunSpec, task: Task) -> Start:
             if not has_pooler and kind_of(task).uses_pooler:
                 notes.append(f"{folder}: the checkpoint has no pooler; it starts from random weights")
             encoder = load_encoder(folder, new_pooler=not has_pooler, other_heads=HEADS)
+            check_finite(encoder, folder)
             fingerprint = weights_fingerprint(encoder, with_pooler=has_pooler)
         tokenizer = Tokenizer.load(spec.tokenizer or folder)
     except (PretrainingError, PreprocessingError) as error:
@@ -69,6 +74,7 @@ def load_start(spec: RunSpec, task: Task) -> Start:
             f"{spec.tokenizer or folder}: the tokenizer has {tokenizer.vocabulary_size} pieces, the model "
             f"{encoder.config.vocab_size}; give the tokenizer that the model was trained with"
         )
+    notes += _vocabulary_remarks(tokenizer, encoder.config.vocab_size, spec.tokenizer or folder)
     return Start(encoder, tokenizer, fingerprint, tuple(notes))
 
 
@@ -89,6 +95,39 @@ def set_dropout(model: nn.Module, probability: float) -> None:
             module.probability = probability
         if isinstance(module, SelfAttention):
             module.probability_dropout = probability
+
+
+def check_finite(model: nn.Module, folder: Path) -> None:
+    """FinetuningError where weights are no numbers: nothing is learnt of them, and every answer is the same."""
+    wrong = [name for name, tensor in model.state_dict().items() if not torch.isfinite(tensor).all()]
+    if wrong:
+        raise FinetuningError(
+            f"{folder}: {len(wrong)} of its weights hold NaN or infinity, the first {wrong[0]}; take an earlier "
+            "checkpoint, or one of a run that did not diverge"
+        )
+
+
+def _vocabulary_remarks(tokenizer: Tokenizer, rows: int, where: Path) -> list[str]:
+    """A tokenizer that may be another model's: fewer pieces than rows of embeddings, or the other case."""
+    notes = []
+    if rows - tokenizer.vocabulary_size >= PADDING:
+        notes.append(
+            f"{where}: the tokenizer has {tokenizer.vocabulary_size} pieces, the model {rows}; look whether they "
+            "belong together"
+        )
+    letters = [token for index in tokenizer.ordinary_ids if (token := tokenizer.tokens[index].removeprefix("##"))]
+    capitals = sum(token != token.lower() for token in letters)
+    if tokenizer.lowercase and capitals > CASED_SHARE * len(letters):
+        notes.append(
+            f"{where}: the tokenizer makes small letters of capitals, but {capitals} pieces of its vocabulary have "
+            "capitals and never come; a cased model needs its own tokenizer, which keeps them"
+        )
+    if not tokenizer.lowercase and not capitals and any(token != token.upper() for token in letters):
+        notes.append(
+            f"{where}: the tokenizer keeps capitals, but its vocabulary has none, so words with them become "
+            "[UNK]; an uncased model needs its own tokenizer, which makes them small"
+        )
+    return notes
 
 
 def _check_folder(folder: Path) -> None:

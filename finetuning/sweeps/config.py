@@ -20,7 +20,8 @@ Length = Annotated[int, Field(ge=8)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Epochs = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0)]
-Option = bool | int | float | str
+Option = bool | int | Annotated[float, Field(allow_inf_nan=True)] | str
+"""What an option may be is said by `RunSpec`, of its own field."""
 
 GRID_FIELDS = ("task", "model", "output", "data", "learning_rate", "batch_size", "epochs", "seed")
 """Fields of a RunSpec that the grid sets; every other one may be an option."""
@@ -51,7 +52,7 @@ Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_several)]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class TaskOverride(_Frozen):

@@ -18,8 +18,11 @@ from finetuning.tasks.records import Column
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
-Format = Literal["tsv", "csv", "jsonl", "conll", "squad", "swag"]
-SUFFIXES: dict[str, Format] = {".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".conll": "conll"}
+Format = Literal["tsv", "csv", "jsonl", "parquet", "conll", "squad", "swag"]
+SUFFIXES: dict[str, Format] = {
+    **{".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"},
+    **{".parquet": "parquet", ".conll": "conll"},
+}
 """The format of a task whose file says none, by the suffix of its splits."""
 OTHER_NAMES = {"max_length": "sequence_length"}
 """Keys that may be called otherwise."""
@@ -134,6 +137,10 @@ class Task(_Frozen):
             raise ValueError(f"submission {bad[0]!r}: a file's name only; use letters, digits, '.', '_' and '-'")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels: a label stands there twice")
+        if bad := [label for label in self.labels if not label or label != label.strip()]:
+            raise ValueError(f"labels: {bad[0]!r} is empty or has blanks beside it")
+        if self.score_range is not None and not self.score_range[0] < self.score_range[1]:
+            raise ValueError("score_range: write the lowest score first, then the highest")
         if self.positive_label is not None and self.positive_label not in self.labels:
             raise ValueError(f"positive_label {self.positive_label!r} is not among the labels")
         if absent := [name for name in (*self.dev, *self.test) if name not in self.splits]:
@@ -183,7 +190,7 @@ def read_task(name_or_path: str | Path) -> tuple[Task, str]:
         path = RECIPES / f"{name_or_path}.toml"
         if str(name_or_path) not in task_names():
             near = difflib.get_close_matches(str(name_or_path).lower(), task_names(), 1, 0.5)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(task_names())}"
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(task_names())}."
             raise FinetuningError(f"task {str(name_or_path)!r} is unknown; {hint} Or name a task's .toml file.")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))

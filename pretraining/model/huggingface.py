@@ -59,13 +59,17 @@ def import_bert(folder: Path, *, new_heads: bool = False) -> BertForPreTraining:
     config, weights = BertConfig.load(folder), read_weights(folder)
     model = BertForPreTraining(config)
     optional = ("cls.", "bert.pooler.") if new_heads else ()
-    _load(model, weights, to_huggingface_names(model), folder, optional=optional)
+    names = to_huggingface_names(model)
+    _load(model, weights, names, folder, optional=optional)
+    if anew := sorted({theirs for group in names.values() for theirs in group} - weights.keys()):
+        logger.warning("%s: not in the checkpoint, started at random: %s", folder, ", ".join(anew))
     return model
 
 
 def load_encoder(folder: Path, *, new_pooler: bool = False, other_heads: tuple[str, ...] = ()) -> BertModel:
     """The encoder in `folder` (`BertModel` or `BertForPreTraining` layout); pretraining heads are left out.
 
+    `new_pooler`: it starts at random where it is absent; who asks for that says what it means.
     `other_heads`: names, as `classifier.`, under which a fine-tuned model keeps a head to leave out as well.
     """
     config, weights = BertConfig.load(folder), read_weights(folder)
@@ -188,9 +192,6 @@ def _load(
             f"{folder}: the weights do not fit this model; "
             f"missing: {_listed(missing)}; unexpected: {_listed(unexpected)}"
         )
-    started_anew = sorted(name for name in wanted - weights.keys())
-    if started_anew:
-        logger.warning("%s: not in the checkpoint, started at random: %s", folder, ", ".join(started_anew))
     for ours, theirs in names.items():
         if all(name in weights for name in theirs):
             tensor = torch.cat([weights[name] for name in theirs])

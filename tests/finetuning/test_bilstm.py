@@ -60,7 +60,7 @@ def test_bilstm_refuses_other_kinds(
     [
         ("--epochs", "0", "--epochs 0.0: input should be greater than 0"),
         ("--epochs", "2.5", "--epochs 2.5: the BiLSTM trains whole epochs only"),
-        ("--epochs", "inf", "whole epochs only"),
+        ("--epochs", "inf", "should be a finite number"),
         ("--batch-size", "0", "--batch-size 0: "),
         ("--dropout", "2", "--dropout 2: must be at least 0 and less than 1"),
         ("--dropout", "nan", "--dropout nan: "),

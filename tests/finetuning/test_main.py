@@ -43,3 +43,9 @@ def test_every_option_has_a_help_text() -> None:
 
     for model in (RunSpec, SweepConfig):
         assert [name for name, field in model.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize("words", [["--epochs", "inf"], ["--learning-rate", "inf"], ["--gradient-clip", "inf"]])
+def test_a_number_without_end_is_refused(words: list[str]) -> None:
+    with pytest.raises(FinetuningError, match=f"{words[0]} inf: input should be a finite number"):
+        parse_spec(["--task", "cola", "--model", "m", "--output", "o", *words])

@@ -18,6 +18,7 @@ from finetuning.sweep import parse_sweep
 from finetuning.sweeps.grid import plan_runs
 
 LONG = "the cat sat on the mat near the house " * 3
+OTHER = LONG.replace("house", "tree")
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
 @pytest.fixture
 def data(write_lines: Callable[..., Path]) -> Path:
     """SST-2 with a long row in training, and two of four in dev."""
-    write_lines("train.tsv", "sentence\tlabel", *(f"the cat sat {n}\t{n % 2}" for n in range(120)), f"{LONG}\t1")
+    write_lines("train.tsv", "sentence\tlabel", *(f"the cat sat {n}\t{n % 2}" for n in range(120)), f"{OTHER}\t1")
     write_lines("test.tsv", "index\tsentence", "0\tit", f"1\t{LONG}")
     return write_lines("dev.tsv", "sentence\tlabel", "the cat\t1", f"{LONG}\t0", "he ran\t0", f"{LONG}it\t1").parent
 

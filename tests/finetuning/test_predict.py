@@ -2,10 +2,12 @@
 
 import errno
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from finetuning.errors import FinetuningError
 from finetuning.predict import main
@@ -151,3 +153,22 @@ def test_a_full_disk_is_worth_another_try(
 def test_a_folder_without_a_model(tmp_path: Path, model_folder: Path) -> None:
     with pytest.raises(FinetuningError, match=r"no task\.json there, so it is no fine-tuned model"):
         answer_file(model_folder, tmp_path / "x.txt", tmp_path / "a")
+
+
+def test_a_model_of_no_numbers_answers_nothing(runs: dict[str, Path], tmp_path: Path) -> None:
+    """As a run that diverged leaves it: every answer would be the first label."""
+    shutil.copytree(runs["cola"] / "model", tmp_path / "model")
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    weights["classifier.bias"][0] = float("nan")
+    save_file(weights, tmp_path / "model" / "model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "new.txt").write_text("the cat\n")
+    with pytest.raises(FinetuningError, match=r"1 of its weights hold NaN or infinity, the first head\.bias"):
+        answer_file(tmp_path / "model", tmp_path / "new.txt", tmp_path / "a.jsonl")
+
+
+def test_a_pooler_that_a_task_has_no_use_for_is_not_missed(
+    runs: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "new.txt").write_text("he ran\n")
+    assert answer_file(runs["conll2003"], tmp_path / "new.txt", tmp_path / "a.jsonl") == 1
+    assert "pooler" not in caplog.text

@@ -41,6 +41,8 @@ class Truncation:
     """Span tasks: rows whose answer lies whole in no window; they train as if there were none."""
     too_long_answers: int = 0
     """Span tasks: rows whose answer has more tokens than `max_answer_length`, and so is never given."""
+    closer_windows: int = 0
+    """Span tasks: rows whose windows are closer together than `document_stride`, which would leave answers between."""
     unknown_tokens: int = 0
     """[UNK] among the tokens that were kept."""
 
@@ -64,6 +66,7 @@ class Truncation:
             (self.words_without_tokens, "words have no token and count as outside every entity"),
             (self.unreached_answers, "answers lie whole in no window"),
             (self.too_long_answers, "answers are longer than max_answer_length"),
+            (self.closer_windows, "rows have windows closer together than document_stride, so that they overlap"),
             (self.unknown_tokens, "tokens are [UNK]"),
         )
         parts += [f"{count} {what}" for count, what in others if count]
@@ -79,6 +82,12 @@ class Truncation:
             said.append(
                 f"{name}: {self.unreached_answers} of {self.rows} answers lie whole in no window, to be neither learnt "
                 "nor found; pass a larger --max-length or lower document_stride in the task"
+            )
+        if self.closer_windows:
+            said.append(
+                f"{name}: {self.closer_windows} of {self.rows} rows are read in windows closer together than "
+                "document_stride, for windows this short would not overlap by an answer; pass a larger --max-length to "
+                "have fewer of them"
             )
         if self.too_long_answers > SMALL_SHARE * self.rows:
             said.append(
@@ -102,9 +111,14 @@ class Truncation:
 
     def _cut(self) -> str:
         return (
-            f"{self.truncated_rows} of {self.rows} rows ({100 * self.truncated_share:.2g} %) are cut at "
+            f"{self.truncated_rows} of {self.rows} rows ({_percent(self.truncated_rows, self.rows)}) are cut at "
             f"{self._limit()}, {self.lost_tokens} of {self.tokens} tokens lost, the longest has {self.longest}"
         )
+
+
+def _percent(part: int, whole: int) -> str:
+    """100 % only where it is all."""
+    return f"{100 * part / whole:.2g} %" if 10 * part < whole else f"{100 * part // whole} %"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from finetuning.errors import FinetuningError
 from finetuning.tasks.readers.conll import CONLL_COLUMNS, conll_records
 from finetuning.tasks.readers.jsonl import jsonl_records
 from finetuning.tasks.readers.lines import lines
+from finetuning.tasks.readers.parquet import parquet_records
 from finetuning.tasks.readers.remarks import Remarks
 from finetuning.tasks.readers.splits import Found, layout_of
 from finetuning.tasks.readers.squad_json import SQUAD_COLUMNS, squad_records
@@ -29,7 +30,7 @@ def find_new(
     further: Sequence[str],
     line_roles: Sequence[str],
 ) -> Found:
-    """The records of a `.txt`, `.jsonl`, `.tsv`, `.csv` or `.json` (SQuAD) file, else CoNLL.
+    """The records of a `.txt`, `.jsonl`, `.parquet`, `.tsv`, `.csv` or `.json` (SQuAD) file, else CoNLL.
 
     A table is written as those of the task where it has the same format, else as its suffix says: `.csv` with commas
     and quoting, `.tsv` with tabs and none; its first line names the columns.
@@ -54,11 +55,13 @@ def find_new(
         return Found(_text_records(path, line_roles), {role: role for role in line_roles}, str(path))
     if suffix == ".jsonl":
         return _named(jsonl_records(path, remarks), task, roles, further, str(path), remarks)
+    names = {str(name) for role in (*roles, *further) for name in (role, *names_in(task.columns.get(role, role)))}
+    if suffix == ".parquet":
+        return _named(parquet_records(path, {}, also=names), task, roles, further, str(path), remarks)
     if suffix in (".tsv", ".csv") and suffix[1:] in formats:
         layout = Layout(",", quoted=True) if suffix == ".csv" else Layout()
         if task.format == suffix[1:]:
             layout = replace(layout_of(task), header=True)
-        names = {str(name) for role in (*roles, *further) for name in (role, *names_in(task.columns.get(role, role)))}
         records = table_records(path, {}, layout, remarks, also=names)
         return _named(records, task, roles, further, str(path), remarks)
     if "conll" in formats:

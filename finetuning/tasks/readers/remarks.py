@@ -22,6 +22,8 @@ class Remarks:
     """Places of empty lines between rows."""
     quoted: int = 0
     """Rows of a file without quoting in which a field stands in quotation marks."""
+    impossible: list[str] = field(default_factory=list)
+    """Ids of impossible questions that have an answer all the same."""
     surrogates: list[str] = field(default_factory=list)
     """Places of records with half a surrogate pair, which is no character."""
 
@@ -30,6 +32,7 @@ class Remarks:
         said = [
             (self.malformed, "malformed lines passed over"),
             (self.blank, "empty lines passed over"),
+            (self.impossible, "impossible questions with answers, read as without"),
             (self.surrogates, "JSON texts with half a surrogate pair, read as U+FFFD"),
         ]
         result = [f"{name}: {len(places)} {what}, the first at {places[0]}" for places, what in said if places]

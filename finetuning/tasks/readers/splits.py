@@ -11,6 +11,7 @@ from finetuning.errors import FinetuningError
 from finetuning.tasks.readers.conll import CONLL_COLUMNS, conll_records
 from finetuning.tasks.readers.hub import hub_records
 from finetuning.tasks.readers.jsonl import jsonl_records
+from finetuning.tasks.readers.parquet import parquet_records
 from finetuning.tasks.readers.remarks import Remarks
 from finetuning.tasks.readers.squad_json import SQUAD_COLUMNS, squad_records
 from finetuning.tasks.readers.swag_csv import SWAG_COLUMNS, swag_records
@@ -20,6 +21,8 @@ from finetuning.tasks.task import Split, Task
 
 LABEL_ROLES = ("label", "labels")
 """What a table without labels need not have."""
+OWN_NAMES = ("id", "text_a", "text_b", "endings", "label", "words", "tags", "question", "context", "answers")
+"""What a column may be called that the task file need not name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +118,6 @@ def records_of_file(task: Task, path: Path, split: Split) -> Found:
     if task.format == "jsonl":
         return Found(jsonl_records(path, remarks), columns, source, remarks)
     wanted = {role: column for role, column in columns.items() if split.labelled or role not in LABEL_ROLES}
+    if task.format == "parquet":
+        return Found(parquet_records(path, wanted, also=OWN_NAMES), columns, source)
     return Found(table_records(path, wanted, layout_of(task, split), remarks), columns, source, remarks)

@@ -31,39 +31,67 @@ def squad_records(
     content = parse_json(text, str(path), "the file", remarks)
     count = 0
     try:
-        for article in content["data"]:
-            for paragraph in article["paragraphs"]:
+        for article in _list(content, "data"):
+            for paragraph in _list(article, "paragraphs"):
                 context = _text(paragraph, "context")
-                for question in paragraph["qas"]:
-                    number = question["id"]
+                for question in _list(paragraph, "qas"):
+                    number = _value(question, "id")
                     if isinstance(number, bool) or not isinstance(number, str | int):
-                        raise TypeError("id")
+                        raise _KeyError("id")
                     record: dict[str, Any] = {
                         "id": str(number),
                         "question": _text(question, "question"),
                         "context": context,
                     }
                     if labelled:
-                        record["answers"] = _answers(question)
+                        record["answers"] = _answers(question, remarks)
                     yield str(path), record
                     count += 1
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except _KeyError as error:
         raise FinetuningError(
-            f"{path}: after {count} questions the key {error} is missing or of the wrong kind; SQuAD files have "
-            "data > paragraphs > context, qas > id, question, answers"
+            f"{path}: after {count} questions the key {error.args[0]!r} is missing or of the wrong kind; SQuAD files "
+            "have data > paragraphs > context, qas > id, question, answers"
         ) from None
 
 
+class _KeyError(Exception):
+    """A key is missing, or its value is of the wrong kind."""
+
+
+def _value(table: Any, key: str) -> Any:
+    if not isinstance(table, dict) or key not in table:
+        raise _KeyError(key)
+    return table[key]
+
+
 def _text(table: Any, key: str) -> str:
-    value = table[key]
+    value = _value(table, key)
     if not isinstance(value, str):
-        raise TypeError(key)
+        raise _KeyError(key)
     return value
 
 
-def _answers(question: Any) -> list[dict[str, Any]]:
+def _list(table: Any, key: str) -> list[Any]:
+    value = _value(table, key)
+    if not isinstance(value, list):
+        raise _KeyError(key)
+    return value
+
+
+def _place(answer: Any) -> int:
+    """A whole number, maybe written as `7.0`: 7.5 or "7" are no place, and rounding would bend the answer."""
+    value = _value(answer, "answer_start")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        raise _KeyError("answer_start")
+    return int(value)
+
+
+def _answers(question: Any, remarks: Remarks | None) -> list[dict[str, Any]]:
+    """The answers; none to an impossible question, whatever stands there, which is remarked."""
     impossible = question.get("is_impossible", False)
     if not isinstance(impossible, bool):  # "false" would be true
-        raise TypeError("is_impossible")
-    given = () if impossible else question["answers"]
-    return [{"text": _text(answer, "text"), "answer_start": int(answer["answer_start"])} for answer in given]
+        raise _KeyError("is_impossible")
+    given = question.get("answers", []) if impossible else _list(question, "answers")
+    if impossible and given and remarks is not None:
+        remarks.impossible.append(f"id {question['id']}")
+    return [] if impossible else [{"text": _text(answer, "text"), "answer_start": _place(answer)} for answer in given]

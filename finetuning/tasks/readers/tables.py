@@ -138,6 +138,8 @@ def _other_layout(names: list[str], layout: Layout) -> str:
         return "; its lines end in carriage returns alone, convert them to line feeds"
     if not layout.quoted and any(name[:1] == name[-1:] == '"' != name for name in names):
         return "; its fields stand in quotation marks, set quoted = true in the task"
+    if "".join(names[:1]).startswith("sep="):
+        return "; that line is a spreadsheet's note of the separator, delete it"
     if len(names) == 1:
         counts = {mark: names[0].count(mark) for mark in SEPARATORS if mark != layout.delimiter}
         mark = max(counts, key=lambda mark: counts[mark])

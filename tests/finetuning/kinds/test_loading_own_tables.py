@@ -53,6 +53,10 @@ def test_the_format_is_that_of_the_suffix() -> None:
             "submission '../x': a file's name only",
         ),
         ({"max_lenght": 64}, "max_lenght: unknown key; did you mean 'max_length'"),
+        ({"labels": ["no", ""]}, "labels: '' is empty or has blanks beside it"),
+        ({"labels": ["no", " yes"]}, "labels: ' yes' is empty or has blanks beside it"),
+        ({"score_range": [5, 0]}, "score_range: write the lowest score first"),
+        ({"score_range": [0, float("nan")]}, "score_range: write the lowest score first"),
         ({"labels": ["no", True]}, "labels.1: Input should be a valid string"),
     ],
 )
@@ -116,13 +120,39 @@ def test_scores_that_are_none(write_lines: Write, label: str, says: str) -> None
     [
         ("", "line 3: label is empty; write one of 'no', 'yes'"),
         ("1", r"label '1' is unknown; mine knows 'no', 'yes', or set labels = \[\"0\", \"1\", …\]"),
-        ("Yes", "label 'Yes' is unknown; mine knows 'no', 'yes'$"),
-        ("yes ", "label 'yes ' is unknown"),
+        ("Yes", "label 'Yes' is unknown; mine knows 'no', 'yes'; write it exactly as 'yes'$"),
+        ("yes ", "label 'yes ' is unknown; mine knows 'no', 'yes'; write it exactly as 'yes'$"),
+        ("maybe", "label 'maybe' is unknown; mine knows 'no', 'yes'$"),
     ],
 )
 def test_labels_that_are_none(write_lines: Write, label: str, says: str) -> None:
     with pytest.raises(FinetuningError, match=says):
         train(task(), write_lines("train.csv", "text,answer", "a,no", f"b,{label}"))
+
+
+def test_a_class_number_that_a_spreadsheet_made_a_fraction(write_lines: Write) -> None:
+    path = write_lines("train.csv", "text,answer", "a,1.0")
+    with pytest.raises(FinetuningError, match=r"label '1\.0' is unknown; .* write it exactly as '1'$"):
+        train(task(labels=[0, 1]), path)
+
+
+def test_a_score_beyond_the_numbers_of_the_model(write_lines: Write) -> None:
+    own = task(kind="regression", labels=[], metric="pearson")
+    assert [row.label for row in train(own, write_lines("train.csv", "text,answer", "a,-3.4e38"))] == [-3.4e38]
+    with pytest.raises(FinetuningError, match="line 2: label '1e39' is not a finite number"):
+        train(own, write_lines("train.csv", "text,answer", "a,1e39"))
+
+
+def test_an_empty_file_is_named(write_lines: Write) -> None:
+    path = write_lines("train.csv", "text,answer")
+    with pytest.raises(FinetuningError, match=r"train\.csv: the train split of mine is empty"):
+        train(task(), path)
+
+
+def test_the_first_line_of_a_spreadsheet(write_lines: Write) -> None:
+    path = write_lines("train.csv", "sep=;", "text;answer", "a;yes")
+    with pytest.raises(FinetuningError, match="that line is a spreadsheet's note of the separator, delete it"):
+        train(task(), path)
 
 
 def test_class_numbers(write_lines: Write) -> None:

@@ -105,3 +105,13 @@ def test_models_are_named_for_their_folders():
     assert parse_sweep([*words, "--models.d", "models/d"])[0].models == {"d": "models/d"}
     with pytest.raises(FinetuningError, match="two models are called 'a'"):
         parse_sweep([*words, "--models", "x/a,y/a"])
+
+
+def test_a_number_without_end_is_refused() -> None:
+    words = ["--models", "a=m", "--tasks", "cola", "--output", "o"]
+    for option in ("--epochs", "--learning-rates"):
+        with pytest.raises(FinetuningError, match=f"{option} inf: input should be a finite number"):
+            parse_sweep([*words, option, "inf"])
+    sweep, _ = parse_sweep([*words, "--options.dropout", "nan"])
+    with pytest.raises(FinetuningError, match="bad value for the option 'dropout' of cola"):
+        plan_runs(sweep)[0].spec(Path("o"))

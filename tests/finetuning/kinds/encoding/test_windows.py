@@ -3,7 +3,7 @@
 import random
 
 from finetuning.kinds.encoding.layout import EncodedSplit
-from finetuning.kinds.encoding.windows import best_context, window_starts
+from finetuning.kinds.encoding.windows import best_context, overlapping_stride, window_starts
 from finetuning.kinds.loading import kind_of, load_task
 from finetuning.kinds.rows import Row, SpanRow
 from preprocessing.tokens.tokenizer import Tokenizer
@@ -78,3 +78,32 @@ def test_best_context_equals_brute_force() -> None:
             inside = [score for score in scores if score >= 0]
             assert chosen.index(True) == inside.index(max(inside))
             assert sum(chosen) == 1
+
+
+def test_an_answer_that_may_be_given_lies_whole_in_a_window() -> None:
+    """At the usual lengths windows are `document_stride` apart; where that leaves none to overlap, they come closer."""
+    assert overlapping_stride(317, 128, 30) == 128
+    assert overlapping_stride(158, 128, 30) == 128
+    assert overlapping_stride(157, 128, 30) == 127
+    assert overlapping_stride(61, 128, 30) == 31
+    for room in range(1, 80):
+        for stride in (1, 7, 128):
+            closer = overlapping_stride(room, stride, 30)
+            assert 1 <= closer <= stride
+            windows = window_starts(200, room, closer)
+            for first in range(200):
+                last = min(first + min(30, max(room // 2, 1)), 200) - 1
+                assert any(start <= first and last < start + size for start, size in windows), (room, stride, first)
+
+
+def test_windows_that_come_closer_are_counted(tokenizer: Tokenizer) -> None:
+    task = load_task("squad1").model_copy(update={"max_query_length": 4, "max_answer_length": 3})
+    context = "the cat sat on the mat near the house " * 20
+    places = [start for start in range(len(context)) if context.startswith("mat near", start)]
+    rows = [SpanRow(str(place), "", "who sat", context, (("mat near", place),)) for place in places]
+    rows.append(SpanRow("short", "", "who sat", "the cat", (("the cat", 0),)))
+    counts = kind_of(task).encode(task, rows, tokenizer, (), 16).cut.counts
+    assert (counts.rows_in_parts, counts.closer_windows, counts.unreached_answers) == (20, 20, 0)
+    (warning,) = counts.warnings("dev")
+    assert warning.startswith("dev: 20 of 21 rows are read in windows closer together than document_stride")
+    assert kind_of(task).encode(task, rows, tokenizer, (), 384).cut.counts.closer_windows == 0

@@ -8,6 +8,7 @@ import pytest
 
 from finetuning.errors import FinetuningError
 from finetuning.kinds.loading import load_task, read_split
+from finetuning.tasks.readers.remarks import Remarks
 from finetuning.tasks.readers.squad_json import squad_records
 
 GOOD: dict[str, Any] = {"id": "q1", "question": "who?", "answers": [{"text": "Ann", "answer_start": 0}]}
@@ -27,10 +28,12 @@ def write(folder: Path, *questions: dict[str, Any], context: Any = "Ann ran.", v
         ({"id": True}, "id"),
         ({"is_impossible": "false"}, "is_impossible"),
         ({"answers": [{"text": None, "answer_start": 0}]}, "text"),
-        ({"answers": [{"text": "Ann", "answer_start": float("inf")}]}, "infinity"),
-        ({"answers": [{"text": "Ann", "answer_start": "first"}]}, "first"),
-        ({"answers": None}, "NoneType"),
-        ({"answers": ["Ann"]}, "string indices"),
+        ({"answers": [{"text": "Ann", "answer_start": float("inf")}]}, "answer_start"),
+        ({"answers": [{"text": "Ann", "answer_start": "0"}]}, "answer_start"),
+        ({"answers": [{"text": "Ann", "answer_start": 0.7}]}, "answer_start"),
+        ({"answers": [{"text": "Ann", "answer_start": False}]}, "answer_start"),
+        ({"answers": None}, "answers"),
+        ({"answers": ["Ann"]}, "text"),
     ],
 )
 def test_values_of_the_wrong_kind(tmp_path: Path, change: dict[str, Any], names: str) -> None:
@@ -38,6 +41,18 @@ def test_values_of_the_wrong_kind(tmp_path: Path, change: dict[str, Any], names:
         FinetuningError, match=rf"after 1 questions the key .*{names}.* is missing or of the wrong kind"
     ):
         list(squad_records(write(tmp_path, GOOD, {**GOOD, "id": "q2", **change})))
+
+
+def test_a_place_may_be_written_as_a_whole_fraction(tmp_path: Path) -> None:
+    ((_, record),) = squad_records(write(tmp_path, {**GOOD, "answers": [{"text": "Ann", "answer_start": 0.0}]}))
+    assert record["answers"] == [{"text": "Ann", "answer_start": 0}]
+
+
+def test_an_impossible_question_with_an_answer_is_remarked(tmp_path: Path) -> None:
+    path = write(tmp_path, {**GOOD, "is_impossible": True}, {"id": "q2", "question": "?", "is_impossible": True})
+    remarks = Remarks()
+    assert [record["answers"] for _, record in squad_records(path, remarks=remarks)] == [[], []]
+    assert remarks.notes("f") == ("f: 1 impossible questions with answers, read as without, the first at id q1",)
 
 
 @pytest.mark.parametrize("content", ["[]", '{"data": 3}', '{"data": [{"paragraphs": [[]]}]}', '"data"', "null"])
