@@ -30,13 +30,14 @@ import xxhash
 from preprocessing.arguments import OptionParser, add_models, build_model
 from preprocessing.atomic_file import make_folder, write_text
 from preprocessing.build.folder import with_absolute_files, with_absolute_paths
+from preprocessing.documents.bad_share import BadShare, BadShareOptions
 from preprocessing.documents.drop_lists import write_sorted_keys
 from preprocessing.documents.identity import source_identity
 from preprocessing.documents.near_duplicates.groups import Groups, count_documents, find_groups
 from preprocessing.documents.near_duplicates.groups_table import largest_groups, write_groups
 from preprocessing.documents.near_duplicates.job import LINK_FILES, NearDuplicateJob
 from preprocessing.documents.near_duplicates.members import Members
-from preprocessing.documents.near_duplicates.signatures import NearDuplicateOptions
+from preprocessing.documents.near_duplicates.signatures import NearDuplicateOptions, read_bad_share
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
@@ -67,6 +68,7 @@ def find_near_duplicates(
     options: NearDuplicateOptions,
     output: Path,
     pipeline_options: "PipelineOptions",
+    max_bad_share: float | None = None,
 ) -> Path:
     """Runs the whole pass and returns the drop list's path, `output/drop.arrow`. Raises PreprocessingError."""
     # They import Beam: seconds, and only if there is work.
@@ -81,11 +83,15 @@ def find_near_duplicates(
         forget_failures(job.folder)
         remove_own(output, _OUTPUTS)  # of other options, perhaps
         remove_own(output, _OWN, temporary_only=True)
-        remove_own(job.folder, rf"[0-9a-f]{{32}}\.arrow|{LINK_FILES}", temporary_only=True)
+        remove_own(job.folder, rf"[0-9a-f]{{32}}\.(?:arrow|json)|{LINK_FILES}", temporary_only=True)
         write_splits(job.splits_path, ordered)
         with _watch(job, ordered):
             run_steps(pipeline_options, near_duplicate_steps(job))
         raise_failures(job.folder)
+        bad_share = BadShare()
+        for split in ordered:
+            bad_share.add_plain(read_bad_share(job.signature_path(split.key)))
+        bad_share.enforce(max_bad_share)
         members = Members(job)
         groups = find_groups(job, members)
         write_groups(output / "groups.arrow", groups, members)
@@ -156,7 +162,9 @@ def run(argv: Sequence[str] | None = None) -> int:
 def find_from_arguments(argv: Sequence[str]) -> Path:
     """The same, but raises PreprocessingError. Input and source options must be those of the build."""
     parser = OptionParser("beam run preprocessing/near_duplicates.py", __doc__.split("\n")[0], remote=True)
-    add_models(parser, (InputOptions, DocumentOptions, NearDuplicateOptions), config="options of this pass")
+    add_models(
+        parser, (InputOptions, DocumentOptions, NearDuplicateOptions, BadShareOptions), config="options of this pass"
+    )
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for drop.arrow, groups.arrow, report.json and signatures"
     )
@@ -169,8 +177,8 @@ def find_from_arguments(argv: Sequence[str]) -> Path:
     source = with_absolute_files(document_options(known))
     found = plan_splits(build_model(InputOptions, known), known.split_bytes, records=source.records)
     splits = [with_absolute_paths(split) for split in found]
-    options = build_model(NearDuplicateOptions, known)
-    return find_near_duplicates(splits, source, options, known.output.absolute(), pipeline_options)
+    options, max_bad_share = build_model(NearDuplicateOptions, known), build_model(BadShareOptions, known).max_bad_share
+    return find_near_duplicates(splits, source, options, known.output.absolute(), pipeline_options, max_bad_share)
 
 
 if __name__ == "__main__":

@@ -17,17 +17,22 @@ DAMAGED = "damaged."
 SAMPLE_SIZE = 100
 LOST_TEMPLATES_KEPT = 1000
 OTHER_TEMPLATES = "(other)"
-# Of how many templates a tally says where they stood, and at how many places.
-PLACED_TEMPLATES = 100
+# At how many places a template stood that is in the books.
 PLACES_KEPT = 3
+# Of a kind that is rare among what is lost a sample of the first places would show none.
+PLACES_OF_A_KIND = 3
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Rejection:
-    """A record, or a part of one, that could not be read: where it is, and why it was refused."""
+    """A record, or a part of one, that could not be read: where it is, why it was refused, and what it counts as.
+
+    `kind` is the reason of a drop (`malformed`), or of a part and of a note the name of a counter.
+    """
 
     locator: str
     reason: str
+    kind: str = ""
 
 
 class Tally:
@@ -53,17 +58,20 @@ class Tally:
     def reject(self, locator: str, reason: str, kind: str = "malformed") -> None:
         """Count a record under `dropped.<kind>` and keep it in the sample (the first ones by locator)."""
         self.counters[DROPPED + kind] += 1
-        self.rejections = _smallest([*self.rejections, Rejection(locator, reason)])
+        self.rejections = _smallest([*self.rejections, _place(locator, reason, kind)])
 
-    def lose_part(self, locator: str, reason: str, counter: str, amount: int = 1) -> None:
-        """Count what a record that stays has lost (a chapter of a book), and keep its place in a sample of its own."""
+    def lose_part(self, locator: str, reason: str, counter: str, amount: int = 1, kind: str = "") -> None:
+        """Count what a record that stays has lost (a chapter of a book), and keep its place in a sample of its own.
+
+        `kind` is the counter under which it weighs for `documents/bad_share.py`, where that is another one.
+        """
         self.counters[counter] += amount
-        self.damage = _smallest([*self.damage, Rejection(locator, reason)])
+        self.damage = _smallest([*self.damage, _place(locator, reason, kind or counter)])
 
     def note(self, locator: str, reason: str, counter: str) -> None:
         """Count `counter` for what is kept but worth a look, and keep its place in the sample of notes."""
         self.counters[counter] += 1
-        self.notes = _smallest([*self.notes, Rejection(locator, reason)])
+        self.notes = _smallest([*self.notes, _place(locator, reason, counter)])
 
     def lose_template(self, name: str, characters: int, inline: int = 0, place: str = "") -> None:
         """Count `characters` of wikitext that went with a template of this name.
@@ -111,29 +119,22 @@ class Tally:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with sorted keys; only the templates that lost most are named, the rest is summed."""
-        ranked = sorted(self.lost_templates.items(), key=lambda item: (-item[1], item[0]))
-        lost = dict(ranked[:LOST_TEMPLATES_KEPT])
-        remainder = sum(amount for _, amount in ranked[LOST_TEMPLATES_KEPT:])
-        if remainder:
-            lost[OTHER_TEMPLATES] = lost.get(OTHER_TEMPLATES, 0) + remainder
         return {
             "counters": dict(sorted(self.counters.items())),
             "rejections": [asdict(rejection) for rejection in self.rejections],
             "damage": [asdict(place) for place in self.damage],
-            "lost_templates": lost,
+            "lost_templates": _most(self.lost_templates),
             **self._inline_to_json(),
             **({"notes": [asdict(note) for note in self.notes]} if self.notes else {}),
         }
 
     def _inline_to_json(self) -> dict[str, Any]:
-        ranked = sorted(self.inline_templates.items(), key=lambda item: (-item[1], item[0]))[:LOST_TEMPLATES_KEPT]
-        if not ranked:
+        if not self.inline_templates:
             return {}
-        placed = [name for name, _ in ranked[:PLACED_TEMPLATES] if name in self.template_places]
-        return {
-            "inline_templates": dict(ranked),
-            "template_places": {name: self.template_places[name] for name in placed},
-        }
+        kept = _most(self.inline_templates)
+        # Of all that are kept: which lose most is known only when all splits are added up.
+        placed = {name: self.template_places[name] for name in kept if name in self.template_places}
+        return {"inline_templates": kept, "template_places": placed}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Tally":
@@ -154,6 +155,32 @@ class Tally:
         kept[:] = sorted({*kept, *places})[:PLACES_KEPT]
 
 
+def _most(lost: Counter[str]) -> dict[str, int]:
+    """The names that lost most, and the sum of the others."""
+    named = sorted((item for item in lost.items() if item[0] != OTHER_TEMPLATES), key=lambda item: (-item[1], item[0]))
+    most = dict(named[:LOST_TEMPLATES_KEPT])
+    if others := lost.total() - sum(most.values()):
+        most[OTHER_TEMPLATES] = others
+    return most
+
+
+def storable(text: str) -> str:
+    """The text as every output can hold it: the name of a file may be no text in any encoding."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _place(locator: str, reason: str, kind: str) -> Rejection:
+    return Rejection(storable(locator), storable(reason), kind)
+
+
 def _smallest(places: Iterable[Rejection]) -> list[Rejection]:
     # Not the first to arrive: the sample must not depend on the order of the splits.
-    return sorted(places)[:SAMPLE_SIZE]
+    ordered = sorted(places)
+    if len(ordered) <= SAMPLE_SIZE:
+        return ordered
+    kept, seen = ordered[:SAMPLE_SIZE], Counter(place.kind for place in ordered[:SAMPLE_SIZE])
+    for place in ordered[SAMPLE_SIZE:]:
+        if seen[place.kind] < PLACES_OF_A_KIND:
+            kept.append(place)
+        seen[place.kind] += 1
+    return kept

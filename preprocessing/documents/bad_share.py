@@ -67,7 +67,13 @@ class BadShare:
         """The same as plain data, for a sidecar; `add_plain` adds it."""
         if split.parsed:
             return {}
-        places = sorted([*tally.rejections, *tally.damage])[:_PLACES_NAMED]
+        # Only what weighs: a document that a rule left out, or a warning, is no proof that the input is bad.
+        places = sorted(
+            {
+                *(place for place in tally.rejections if place.kind in BAD),
+                *(place for place in tally.damage if place.kind.startswith(DAMAGED)),
+            }
+        )[:_PLACES_NAMED]
         parts = sum(amount for name, amount in tally.counters.items() if name.startswith(DAMAGED))
         return {
             "source": split.source,
@@ -104,7 +110,8 @@ class BadShare:
                 what = f"files with {share_of_bytes} of the bytes ({found.unread:,} of {found.bytes:,})"
             if what:
                 places = "; ".join(f"{place.locator}: {place.reason.rstrip('.')}" for place in found.places)
-                problems.append(f"--{_OPTIONS.get(source, source)}: {what} cannot be read, as {places}")
+                shown = f", as {places}" if places else ""
+                problems.append(f"--{_OPTIONS.get(source, source)}: {what} cannot be read{shown}")
         if problems:
             raise PreprocessingError(
                 f"More than --max-bad-share {DEFAULT_SHARE if limit is None else limit} of the input is bad: "

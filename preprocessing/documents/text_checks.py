@@ -1,9 +1,9 @@
 """Text that decodes but is not what was asked for: mojibake, control codes, another script than the language's.
 
 Nothing is changed or dropped here: it is counted, and what is much is said at the end of a build. Counters:
-`text.paragraphs`; `text.replacement_characters` (U+FFFD) and `text.c1_controls` (U+0080 to U+009F, in no text), in
-characters; `text.mojibake_paragraphs`; and of the beginning of every 16th paragraph `text.sampled_letters`,
-`text.sampled_letters_in_script`, and `text.sampled_in.SCRIPT`, the paragraphs that begin in another script.
+`checks.paragraphs`; `checks.replacement_characters` (U+FFFD) and `checks.c1_controls` (U+0080 to U+009F, in no text),
+in characters; `checks.mojibake_paragraphs`; and of the beginning of every 16th paragraph `checks.sampled_letters`,
+`checks.sampled_letters_in_script`, and `checks.sampled_in.SCRIPT`, the paragraphs that begin in another script.
 """
 
 import functools
@@ -65,7 +65,7 @@ class TextChecks:
 
     def look(self, paragraphs: Sequence[str], tally: Tally) -> None:
         """Counts what is odd in the paragraphs of one document."""
-        tally.count("text.paragraphs", len(paragraphs))
+        tally.count("checks.paragraphs", len(paragraphs))
         # All at once, since a paragraph's look for each sign would cost more than its cleaning.
         text = " ".join(paragraphs)
         if not text.isascii():
@@ -77,11 +77,11 @@ class TextChecks:
     @staticmethod
     def _look_above_ascii(text: str, paragraphs: Sequence[str], tally: Tally) -> None:
         if "\ufffd" in text:
-            tally.count("text.replacement_characters", text.count("\ufffd"))
+            tally.count("checks.replacement_characters", text.count("\ufffd"))
         if not text.isprintable() and (controls := len(_C1.findall(text))):
-            tally.count("text.c1_controls", controls)
+            tally.count("checks.c1_controls", controls)
         if any(map(text.__contains__, _LEADS)) and _MOJIBAKE.search(text):
-            tally.count("text.mojibake_paragraphs", sum(map(bool, map(_MOJIBAKE.search, paragraphs))))
+            tally.count("checks.mojibake_paragraphs", sum(map(bool, map(_MOJIBAKE.search, paragraphs))))
 
     @staticmethod
     def _look_at_script(text: str, script: re.Pattern[str], tally: Tally) -> None:
@@ -92,41 +92,41 @@ class TextChecks:
             letters = sum(map(len, _LETTERS.findall(text)))
             in_script = min(letters, sum(map(len, script.findall(text))))
             if _ACCENTS_IN_A_ROW.search(text):
-                tally.count("text.mojibake_paragraphs")
+                tally.count("checks.mojibake_paragraphs")
         counters = tally.counters
-        counters["text.sampled_letters"] += letters
-        counters["text.sampled_letters_in_script"] += in_script
+        counters["checks.sampled_letters"] += letters
+        counters["checks.sampled_letters_in_script"] += in_script
         if in_script < LEAST_SHARE_IN_SCRIPT * letters:
             other = next((name for name, pattern in _patterns() if pattern.search(text)), "other")
-            tally.count(f"text.sampled_in.{other}")
+            tally.count(f"checks.sampled_in.{other}")
 
 
 def warnings_of(counters: Mapping[str, int], language: str) -> list[str]:
     """A sentence for each thing in the counters of a build that its maker should know; usually none."""
     writing = section(language, "writing")
     found = []
-    letters = counters.get("text.sampled_letters", 0)
-    in_script = counters.get("text.sampled_letters_in_script", 0)
+    letters = counters.get("checks.sampled_letters", 0)
+    in_script = counters.get("checks.sampled_letters_in_script", 0)
     if letters >= _LEAST_LETTERS and in_script < LEAST_SHARE_IN_SCRIPT * letters:
-        others = {name: count for name, count in counters.items() if name.startswith("text.sampled_in.")}
-        most = max(others, key=lambda name: (others[name], name), default="text.sampled_in.other").rpartition(".")[2]
+        others = {name: count for name, count in counters.items() if name.startswith("checks.sampled_in.")}
+        most = max(others, key=lambda name: (others[name], name), default="checks.sampled_in.other").rpartition(".")[2]
         found.append(
             f"{1 - in_script / letters:.0%} of {letters:,} letters in a sample of the text are not in the script of "
             f"{writing['name']} (--language {language}), most of these paragraphs begin in {most}: is this the text, "
             "and the language, that you mean?"
         )
-    paragraphs = counters.get("text.paragraphs", 0)
+    paragraphs = counters.get("checks.paragraphs", 0)
     if paragraphs < _LEAST_PARAGRAPHS:
         return found
-    mojibake = counters.get("text.mojibake_paragraphs", 0)
+    mojibake = counters.get("checks.mojibake_paragraphs", 0)
     if mojibake > MOST_MOJIBAKE * paragraphs:
         found.append(
             f"{mojibake:,} of {paragraphs:,} paragraphs ({mojibake / paragraphs:.1%}) look like text that was read in "
             "a wrong encoding before it came here (Ã© for é): mend it at its source"
         )
     for counter, what in (
-        ("text.replacement_characters", "U+FFFD, which stands for characters that somebody could not read"),
-        ("text.c1_controls", "control codes U+0080 to U+009F, which a wrong encoding leaves"),
+        ("checks.replacement_characters", "U+FFFD, which stands for characters that somebody could not read"),
+        ("checks.c1_controls", "control codes U+0080 to U+009F, which a wrong encoding leaves"),
     ):
         if counters.get(counter, 0) > MOST_BROKEN * paragraphs:
             broken = f"{counters[counter]:,} characters in {paragraphs:,} paragraphs"

@@ -2,9 +2,10 @@
 
 `[writing]` how it is written and stored (scripts, old encodings), `[wikitext]` its edition of Wikipedia (namespaces,
 disambiguation, templates that carry text), `[sentences]` where its sentences do not end. Each section is given its
-types by the room that reads it; this room only finds it.
+types by the room that reads it; this room only finds it, by any code that the language goes by (`codes.py`).
 """
 
+from preprocessing.languages.codes import plain_language
 from preprocessing.languages.tables import LANGUAGES, section
 
-__all__ = ["LANGUAGES", "section", "tables"]
+__all__ = ["LANGUAGES", "plain_language", "section", "tables"]

@@ -17,7 +17,7 @@ from preprocessing.examples.statistics import ExampleStatistics
 from preprocessing.shards import pictures
 from preprocessing.shards.manifest import Manifest
 from preprocessing.storage import Location
-from preprocessing.tally import Tally
+from preprocessing.tally import OTHER_TEMPLATES, Tally
 
 LOST_TEMPLATES_SHOWN = 20
 
@@ -116,7 +116,9 @@ def write_report(manifest: Manifest, folder: Location) -> None:
 def _lost_templates(tally: Tally) -> list[dict[str, Any]]:
     """Those first that no table knows and that stood inside lines of text, since there a sentence has a hole."""
     inline = tally.inline_templates
-    ranked = sorted(tally.lost_templates.items(), key=lambda item: (-inline[item[0]], -item[1], item[0]))
+    ranked = sorted(
+        tally.lost_templates.items(), key=lambda item: (item[0] == OTHER_TEMPLATES, -inline[item[0]], -item[1], item[0])
+    )
     return [
         {
             "name": name,

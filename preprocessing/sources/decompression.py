@@ -10,12 +10,13 @@ from preprocessing.storage import open_file
 from preprocessing.tally import Tally
 
 _MAGIC = (
-    (b"BZh", "bz2"),
     (b"\x1f\x8b", "gzip"),
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     *((bytes([first]) + b"\x2a\x4d\x18", "zstd") for first in range(0x50, 0x60)),  # as pzstd begins
 )
+_BZIP2_MARKS = (b"1AY&SY", b"\x17rE8P\x90")
+_HEAD_BYTES = 512
 _BUFFER_BYTES = 1 << 20
 
 TRAILING_BYTES = "warnings.trailing_bytes"
@@ -29,8 +30,16 @@ PARQUET_EXPANSION = 2.0  # it compresses its columns itself
 def detect_compression(path: str) -> str:
     """ "", "bz2", "gzip", "xz" or "zstd", by the file's first bytes."""
     with open_file(path) as stream:
-        head = stream.read(6)
+        head = stream.read(_HEAD_BYTES)
+    if head.startswith(b"BZh"):
+        return "" if _is_text(head) else "bz2"
     return next((name for magic, name in _MAGIC if head.startswith(magic)), "")
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether what begins as a bz2 file may is plain text: all of it, and not only the letters that stand in both."""
+    is_mark = any(mark.startswith(head[3 + 1 : 3 + 1 + len(mark)]) for mark in _BZIP2_MARKS)
+    return not is_mark and all(byte >= 0x20 or byte in b"\t\n\r" for byte in head) and 0x7F not in head
 
 
 def open_range(path: str, name: str, compression: str, start: int = 0, end: int | None = None) -> BinaryIO:

@@ -10,6 +10,7 @@ from preprocessing.errors import PreprocessingError, TransientError, of_system, 
 from preprocessing.sources.patterns import expand, files_below, is_folder
 from preprocessing.sources.text_files.suffixes import KINDS, kind_of
 from preprocessing.storage import is_remote, open_file, status
+from preprocessing.tally import storable
 
 _NAMES_SHOWN = 5
 BOOK_SUFFIXES = (".txt", ".epub", ".txt.gz", ".txt.zst", ".txt.bz2", ".txt.xz")
@@ -38,10 +39,13 @@ def find_input_files(source: str, patterns: Iterable[str], *, skip_bad_files: bo
     for pattern in patterns:
         for path, name in _matches(source, pattern):
             try:
-                found = InputFile(path, name, 0) if is_no_text(source, name) else check_file(source, path, name)
+                is_other = is_no_text(source, name)
+                found = InputFile(path, storable(name), 0) if is_other else check_file(source, path, name)
+                name = found.name
             except PreprocessingError as fault:
                 if not skip_bad_files or isinstance(fault, TransientError):
                     faults.append(fault)
+                name = storable(name)
                 found = InputFile(path, name, 0)
             other = by_name.setdefault(name, found)
             if other.path != path and not _is_one_file(other.path, path):
@@ -114,7 +118,8 @@ def _is_one_file(path: str, other: str) -> bool:
 def check_file(source: str, path: str, name: str) -> InputFile:
     """The file, if there is one that holds something and can be opened; PreprocessingError, one sentence, if not."""
     try:
-        name.encode()
+        # As it lies there: `name` may be spelt so that outputs can hold it.
+        "/".join(path.split("/")[-1 - name.count("/") :]).encode()
     except UnicodeEncodeError as error:  # outputs name it
         raise PreprocessingError(
             f"--{source} {path!a}: the file's name is not UTF-8; rename it, leave it out, or pass --skip-bad-files."

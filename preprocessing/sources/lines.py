@@ -5,9 +5,13 @@ from typing import TextIO
 
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.decompression import open_piece
+from preprocessing.sources.seeking.opening import BZIP2_BLOCKS, Piece
 from preprocessing.sources.split import Split
 from preprocessing.storage import status
 from preprocessing.tally import Tally
+
+NO_RECORDS = "warnings.files_without_records"
+"""Files that can be read and hold nothing."""
 
 
 def binary_lines(piece: Split, limit_bytes: int, tally: Tally | None = None) -> Iterator[tuple[int, bytes | None]]:
@@ -30,9 +34,11 @@ def binary_lines(piece: Split, limit_bytes: int, tally: Tally | None = None) -> 
             yield begin, None
 
 
-def is_whole_file(piece: Split) -> bool:
+def is_whole_file(piece: Piece) -> bool:
     """Whether the piece is all of its file: only then what the piece lacks is lacking in the file."""
-    return piece.start == 0 and not piece.seek and piece.end >= status(piece.path).st_size
+    if piece.start or piece.seek or piece.compression == BZIP2_BLOCKS:
+        return False
+    return piece.end >= status(piece.path).st_size
 
 
 def text_lines(stream: TextIO, name: str, limit_characters: int) -> Iterator[str]:
@@ -57,6 +63,11 @@ def text_lines(stream: TextIO, name: str, limit_characters: int) -> Iterator[str
 def long_line(name: str, number: int, limit: int) -> PreprocessingError:
     """The one sentence for a line that is too long to be a line of text."""
     return PreprocessingError(
-        f"{name}, line {number} is longer than {limit / (1 << 20):.0f} MiB, so the file does not look like "
+        f"{name}, line {number} is longer than {in_bytes(limit)}, so the file does not look like "
         "lines of text; break the line or raise --limits.line-bytes."
     )
+
+
+def in_bytes(limit: int) -> str:
+    """A limit for messages: 16 MiB, or 1,000 bytes."""
+    return f"{limit >> 20:,} MiB" if limit and not limit % (1 << 20) else f"{limit:,} bytes"

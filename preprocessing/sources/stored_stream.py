@@ -33,6 +33,12 @@ _NEXT = {
     "zstd": re.compile(rb"(?:\x28\xb5|[\x50-\x5f]\x2a)(?:\x2f\xfd|\x4d\x18)"),
 }
 _LIKE_A_STREAM = {"bz2": re.compile(rb"BZh|1AY&SY|\x17rE8P\x90"), "gzip": re.compile(rb"\x1f\x8b|\x8b\x08|\A\x1f.\x08")}
+# What the libraries say of data that is whole, so that to fetch it again would not help.
+_UNREADABLE = {
+    "Dictionary mismatch": "was compressed with a dictionary, which it does not hold",
+    "too much memory": "takes more than 2 GiB of memory to decompress",
+    "Memory usage limit": "takes more than 2 GiB of memory to decompress",
+}
 _HEAD_BYTES = 10
 _PADDED = ("gzip", "xz")
 _IGNORED_BYTES = 1 << 16
@@ -199,6 +205,9 @@ class StoredStream:
         try:
             piece = self._decoder.decompress(stored, PIECE_BYTES)
         except _DAMAGED as error:
+            for words, what in _UNREADABLE.items():
+                if words in str(error):
+                    raise PreprocessingError(f"{self.name} {what}; unpack it, or compress it anew.") from error
             raise damaged(self.name, self.compression, self.offset, error) from error
         if self._decoder.eof:
             self._stored = self._decoder.unused_data

@@ -9,7 +9,7 @@ syllables fall apart into jamo.
 import unicodedata
 from collections import Counter
 
-from preprocessing.languages import LANGUAGES, section
+from preprocessing.languages import LANGUAGES, plain_language, section
 from preprocessing.sources.encodings import script_of
 from preprocessing.tokens.tokenizer import Tokenizer
 
@@ -22,7 +22,7 @@ def lost_marks(tokenizer: Tokenizer, language: str) -> list[str]:
 
     Languages in Latin letters are none, except where `[writing]` says `marks_distinguish_words`.
     """
-    codes = dict.fromkeys((language.partition("-")[0].lower(), *_languages_of(tokenizer)))
+    codes = dict.fromkeys((plain_language(language), *_languages_of(tokenizer)))
     return [sentence for code in codes if (sentence := _sentence(tokenizer, code))][:1]
 
 

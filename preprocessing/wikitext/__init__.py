@@ -9,7 +9,7 @@ references, and what `literals.py` hid from all that.
 
 from preprocessing.tally import Tally
 from preprocessing.wikitext.extraction import Extract, extract
-from preprocessing.wikitext.language_codes import LANGUAGE_CODES, plain_language
+from preprocessing.wikitext.language_codes import LANGUAGE_CODES
 from preprocessing.wikitext.links import Site
 from preprocessing.wikitext.options import WikitextOptions
 
@@ -25,7 +25,6 @@ __all__ = [
     "magic_words",
     "markup_tokens",
     "options",
-    "plain_language",
     "template_map",
     "to_paragraphs",
 ]

@@ -1,7 +1,5 @@
 """Codes of the languages that Wikipedia has an edition in: prefixes of interlanguage links."""
 
-import functools
-
 from preprocessing.wikitext.names import words
 
 LANGUAGE_CODES = words(
@@ -20,18 +18,3 @@ LANGUAGE_CODES = words(
     vi vls vo vro wa war wo wuu xal xh xmf yi yo yue za zea zgh zh zh-classical zh-min-nan zh-yue zu
     """
 )
-
-# Codes of editions that are not those of their languages (ISO 639), and of languages that are written alike.
-_SAME = {
-    "simple": "en", "no": "nb", "als": "gsw", "be-x-old": "be-tarask", "bat-smg": "sgs", "fiu-vro": "vro",
-    "map-bms": "jv", "roa-rup": "rup", "zh-classical": "lzh", "zh-min-nan": "nan", "zh-yue": "yue", "iw": "he",
-    "in": "id",
-}  # fmt: skip
-
-
-@functools.cache
-def plain_language(code: str) -> str:
-    """The language of an edition or variant: `zh` of `zh-hans`, `en` of `simple`."""
-    code = code.lower().replace("_", "-")
-    code = _SAME.get(code, code)
-    return _SAME.get(code.partition("-")[0], code.partition("-")[0])

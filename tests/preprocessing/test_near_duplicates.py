@@ -104,7 +104,9 @@ def test_only_results_and_signatures_are_left(corpus: Path, tmp_path: Path) -> N
     for path in (theirs, left, signature.with_name(f"{signature.name}.tmp-1-2"), output / "groups.arrow.tmp-1-2"):
         path.write_bytes(b"")
     run(corpus, output, "--threshold", "0.5")
-    assert sorted(path.name for path in signature.parent.iterdir()) == sorted([signature.name, theirs.name])
+    assert sorted(path.name for path in signature.parent.iterdir()) == sorted(
+        [signature.name, f"{signature.stem}.json", theirs.name]
+    )
     assert sorted(path.name for path in output.iterdir() if path.is_file()) == [
         *("drop.arrow", "groups.arrow", "near-duplicates.json", "near-duplicates.lock", "report.json"),
     ]

@@ -1,6 +1,7 @@
 """A build from a folder of one's own files, from the first command to the report."""
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -79,3 +80,22 @@ def test_the_other_passes_read_it_too(notes: Path, tmp_path: Path) -> None:
     assert vocabulary.run(["--text", str(notes), "--output", str(tmp_path / "vocabulary"), *size]) == 0
     assert near_duplicates.run(["--text", str(notes), "--output", str(tmp_path / "near")]) == 0
     assert json.loads((tmp_path / "near" / "report.json").read_text())
+
+
+def test_names_that_are_no_text_end_neither_a_build_nor_a_parsed_corpus(notes: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"{number}.md").write_bytes((notes / f"{number}.md").read_bytes())
+    for name in (b"picture\xff.png", b"text\xff.txt"):
+        (folder / os.fsdecode(name)).write_text("Word.")
+    inputs = ("--text", str(folder), "--skip-bad-files", "--max-bad-share", "0.1")
+    vocab = ("--vocab", str(notes.parent / "vocab.txt"))
+    assert corpus.run([*inputs, "--output", str(tmp_path / "corpus"), "--split-bytes", "4096"]) == 0
+    parsed = ("--corpus", str(tmp_path / "corpus"), *SMALL[:4], *SMALL[6:])
+    for name, arguments in (("raw", (*inputs, *SMALL)), ("parsed", parsed)):
+        assert run([*arguments, *vocab, "--output", str(tmp_path / name)]) == 0
+        report = json.loads((tmp_path / name / "report.json").read_text())
+        assert report["documents"]["dropped"] == {"exact_duplicate": 0, "not_text": 1, "bad_file": 1}
+        assert [item["locator"] for item in report["rejected_sample"]] == ["picture\\udcff.png", "text\\udcff.txt"]
+    assert rows(tmp_path / "raw") == rows(tmp_path / "parsed")

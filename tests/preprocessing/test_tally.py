@@ -3,7 +3,7 @@
 import json
 import random
 
-from preprocessing.tally import LOST_TEMPLATES_KEPT, OTHER_TEMPLATES, PLACED_TEMPLATES, SAMPLE_SIZE, Tally
+from preprocessing.tally import LOST_TEMPLATES_KEPT, OTHER_TEMPLATES, PLACES_OF_A_KIND, SAMPLE_SIZE, Tally
 
 
 def filled(first: int, records: int) -> Tally:
@@ -42,11 +42,15 @@ def test_merging_does_not_depend_on_the_order() -> None:
     assert all(total == totals[0] for total in totals)
     assert len(totals[0]["rejections"]) == SAMPLE_SIZE
     assert len(totals[0]["damage"]) == SAMPLE_SIZE
-    assert totals[0]["damage"][1] == {"locator": "file#00001", "reason": "a part is lost"}
+    assert totals[0]["damage"][1] == {"locator": "file#00001", "reason": "a part is lost", "kind": "parts_lost"}
     assert totals[0]["counters"]["parts_lost"] == 2 * 4_000
-    assert totals[0]["rejections"][0] == {"locator": "file#00000", "reason": "broken"}
+    assert totals[0]["rejections"][0] == {"locator": "file#00000", "reason": "broken", "kind": "malformed"}
     assert len(totals[0]["notes"]) == SAMPLE_SIZE
-    assert totals[0]["notes"][-1] == {"locator": f"file#{SAMPLE_SIZE - 1:05}", "reason": "guessed"}
+    assert totals[0]["notes"][-1] == {
+        "locator": f"file#{SAMPLE_SIZE - 1:05}",
+        "reason": "guessed",
+        "kind": "files.guessed",
+    }
     assert totals[0]["counters"]["files.guessed"] == 4_000
     assert totals[0]["counters"]["dropped.malformed"] == sum(part.counters["dropped.malformed"] for part in parts)
 
@@ -92,9 +96,57 @@ def test_places_of_templates_inside_text() -> None:
     assert totals[0]["template_places"] == {"inline": ["dump#0", "dump#1", "dump#2"]}
 
 
-def test_only_the_first_templates_have_places() -> None:
+def test_what_is_known_of_templates_does_not_depend_on_the_splits() -> None:
+    """One is rare in every split, and yet among those that lost most in all."""
+    parts = []
+    for number in range(10):
+        part = Tally()
+        for other in range(150):
+            part.lose_template(f"t{number}-{other}", 5, 5, f"dump#{number}")
+        part.lose_template("rare", 1, 1, f"dump#{number}")
+        parts.append(part)
+    whole, joined = Tally(), Tally()
+    for part in parts:
+        whole.merge(part)
+        joined.merge(Tally.from_json(json.loads(json.dumps(part.to_json()))))
+    assert joined.to_json() == whole.to_json()
+    assert joined.to_json()["template_places"]["rare"] == ["dump#0", "dump#1", "dump#2"]
+
+
+def test_of_templates_inside_text_too_the_rest_is_summed() -> None:
     tally = Tally()
-    for number in range(PLACED_TEMPLATES + 5):
-        tally.lose_template(f"t{number}", 1, number + 1, "dump#1")
-    assert len(tally.to_json()["template_places"]) == PLACED_TEMPLATES
-    assert "t0" not in tally.to_json()["template_places"]
+    for number in range(LOST_TEMPLATES_KEPT + 10):
+        tally.lose_template(f"t{number}", 3000, number + 1, "dump#1")
+    data = tally.to_json()
+    assert data["inline_templates"][OTHER_TEMPLATES] == sum(range(1, 11))
+    assert len(data["template_places"]) == LOST_TEMPLATES_KEPT
+    twice = Tally.from_json(data)
+    twice.merge(Tally.from_json(data))
+    assert twice.to_json()["inline_templates"][OTHER_TEMPLATES] == 2 * sum(range(1, 11))
+
+
+def test_a_rare_kind_keeps_places_behind_a_full_sample() -> None:
+    parts = []
+    for start in range(0, 1000, 100):
+        part = Tally()
+        for number in range(start, start + 100):
+            part.reject(f"a#{number:04d}", "shares words", "contaminated")
+        part.reject(f"b#{start:04d}", "broken")
+        parts.append(part)
+    for order in (parts, parts[::-1]):
+        total = Tally()
+        for part in order:
+            total.merge(part)
+        assert [r.kind for r in total.rejections] == ["contaminated"] * SAMPLE_SIZE + ["malformed"] * PLACES_OF_A_KIND
+        assert [r.locator for r in total.rejections][-PLACES_OF_A_KIND:] == ["b#0000", "b#0100", "b#0200"]
+
+
+def test_a_place_can_be_stored_whatever_the_file_is_called() -> None:
+    tally = Tally()
+    name = b"caf\xe9.txt".decode("utf-8", "surrogateescape")
+    tally.reject(name, f"{name} is not UTF-8", "bad_file")
+    tally.lose_part(name, "é", "damaged.x")
+    tally.note(name, "é", "x")
+    for place in (*tally.rejections, *tally.damage, *tally.notes):
+        assert place.locator == "caf\\udce9.txt"
+        assert place.reason.encode() in (b"caf\\udce9.txt is not UTF-8", "é".encode())

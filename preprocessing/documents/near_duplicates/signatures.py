@@ -5,15 +5,18 @@ estimates have the error that theory gives for the number of permutations (a tes
 dependency: `pip install 'bert-pretraining[near-duplicates]'`.
 """
 
+import json
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from preprocessing.atomic_file import replacing
+from preprocessing.atomic_file import replacing, write_text
+from preprocessing.documents.bad_share import BadShare
 from preprocessing.documents.document import Document
 from preprocessing.documents.drop_lists import document_key
 from preprocessing.documents.options import DocumentOptions
@@ -62,10 +65,12 @@ def write_signatures(
 ) -> Path:
     """Writes the Arrow IPC file `target` for the split, unless it is there; documents below n words are left out.
 
-    `tally` counts the split's documents, and those left out as `no_signature`. Memory: 1,000 documents or 2 million
-    words at a time. Raises PreprocessingError when `rensa` is not installed.
+    What of the split was bad goes into a file beside it, which `read_bad_share` reads. `tally` counts the split's
+    documents, and those left out as `no_signature`. Memory: 1,000 documents or 2 million words at a time. Raises
+    PreprocessingError when `rensa` is not installed.
     """
-    if target.exists():
+    sidecar = target.with_suffix(".json")
+    if target.exists() and sidecar.exists():
         return target
     rensa = _rensa()
     hasher = WordHasher(options.ngram_words)
@@ -86,7 +91,21 @@ def write_signatures(
                 held, words_held = [], 0
         if held:
             writer.write_batch(_batch(rensa, held, schema, options))
+    write_text(sidecar, json.dumps(BadShare.plain(split, tally), ensure_ascii=False, sort_keys=True) + "\n")
     return target
+
+
+def read_bad_share(target: Path) -> dict[str, Any]:
+    """What `write_signatures` counted as bad, for `BadShare.add_plain`. Raises PreprocessingError."""
+    sidecar = target.with_suffix(".json")
+    try:
+        found = json.loads(sidecar.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise of_system(error, f"{sidecar} cannot be read ({error}); run the same command again.") from error
+    except ValueError as error:
+        raise PreprocessingError(f"{sidecar} is damaged ({error}); remove it and run again.") from error
+    assert isinstance(found, dict)  # it is written by this module
+    return found
 
 
 def signature_batches(file: Path, permutations: int) -> Iterator[pa.RecordBatch]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import chardet
 
-from preprocessing.languages import section
+from preprocessing.languages import plain_language, section
 from preprocessing.sources.encodings.plausibility import alphabet, script_of
 
 _MOSTLY = 0.5
@@ -40,7 +40,7 @@ def agrees(second: Opinion, text: str, rival: str | None, language: str) -> bool
     language where the two differ: the detector knows its languages better than their code pages.
     """
     if rival is None:
-        return second.encoding is None and second.language in (None, language.partition("-")[0].lower())
+        return second.encoding is None and second.language in (None, plain_language(language))
     if text == rival:
         return True
     if len(text) == len(rival):

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
+from preprocessing.languages import plain_language
 from preprocessing.sources.encodings.plausibility import read_as
 
 # A character set of two bytes, or one of those that are not ASCII, is called in (ECMA-35, section 14; RFC 1468, 1554,
@@ -57,7 +58,7 @@ def reads_as(encoding: str, blocks: Callable[[], Iterable[bytes]]) -> str | None
 
 def agrees(encoding: str, text: str, language: str) -> bool:
     """Whether the words that were found in such an encoding are of the language."""
-    code = language.partition("-")[0].lower()
+    code = plain_language(language)
     national = {"hz": "zh", "iso2022_kr": "ko"}.get(encoding, "ja" if encoding.startswith("iso2022_jp") else code)
     return national == code and read_as(text, language).share >= _SHARE
 

@@ -9,10 +9,11 @@ import json
 from collections.abc import Iterator
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.lines import binary_lines, is_whole_file
+from preprocessing.sources.foreign_formats import foreign_format
+from preprocessing.sources.lines import NO_RECORDS, binary_lines, in_bytes, is_whole_file
 from preprocessing.sources.options import ReaderOptions, RecordOptions
 from preprocessing.sources.raw_document import RawDocument
-from preprocessing.sources.records.record_text import NO_RECORDS, RecordError, TextReader
+from preprocessing.sources.records.record_text import RecordError, TextReader
 from preprocessing.sources.seeking.seek_points import PlainRange
 from preprocessing.sources.split import Split
 from preprocessing.storage import open_file
@@ -38,7 +39,7 @@ def read_jsonlines(piece: Split, options: ReaderOptions, tally: Tally) -> Iterat
     reader = TextReader(options, tally)
     for offset, line in binary_lines(piece, options.limits.line_bytes, tally):
         rows += 1
-        if offset == 0 and line:
+        if piece.start == 0 and not seen and line and not line.isspace():
             _refuse_other_formats(piece.file, line)
         for begin, row in _rows_of(offset, line) if line and b"\r" in line else ((offset, line),):
             if row is not None and not row.strip():
@@ -73,6 +74,8 @@ def _refuse_other_formats(name: str, line: bytes) -> None:
             f"{name} is in UTF-16 or UTF-32; JSON lines are in UTF-8: convert it, as by `iconv -f UTF-16 -t UTF-8`."
         )
     begin = line.removeprefix(_MARK).lstrip()
+    if begin[:1] not in b"[{" and (other := foreign_format(line)):
+        raise PreprocessingError(f"{name} is not JSON lines but {other}.")
     if begin[:1] == b"[" and begin[1:].lstrip()[:1] in (b"", b"{"):
         raise PreprocessingError(
             f"{name} is one JSON array, not an object a line; write a line for each, as by `jq -c '.[]'`."
@@ -100,7 +103,7 @@ def _is_json(line: bytes) -> bool:
 def _text_and_title(line: bytes | None, options: RecordOptions, limit_bytes: int, tally: Tally) -> tuple[str, object]:
     """Raises RecordError with the reason why the row is not usable."""
     if line is None:
-        raise RecordError(f"longer than {limit_bytes / (1 << 20):.0f} MiB")
+        raise RecordError(f"longer than {in_bytes(limit_bytes)}")
     line = line.removeprefix(_MARK)
     try:
         row = _parsed(line.decode("utf-8"))

@@ -9,9 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from preprocessing.errors import PreprocessingError, of_system
+from preprocessing.sources.decompression import detect_compression
+from preprocessing.sources.foreign_formats import HEAD_BYTES, foreign_format
+from preprocessing.sources.lines import NO_RECORDS
 from preprocessing.sources.options import ReaderOptions, RecordOptions
 from preprocessing.sources.raw_document import RawDocument
-from preprocessing.sources.records.record_text import NO_RECORDS, RecordError, TextReader
+from preprocessing.sources.records.record_text import RecordError, TextReader
 from preprocessing.sources.records.text_columns import holds_text, values_of
 from preprocessing.sources.split import Split
 from preprocessing.storage import is_remote, open_file, status
@@ -132,7 +135,22 @@ def _open(path: str, name: str) -> pq.ParquetFile:
     except PreprocessingError:
         raise
     except Exception as error:
-        raise _unreadable(name, error) from error
+        raise _other_format(path, name) or _unreadable(name, error) from error
+
+
+def _other_format(path: str, name: str) -> PreprocessingError | None:
+    """What is said of a file that is no Parquet, where its beginning shows what it is."""
+    try:
+        if compression := detect_compression(path):
+            return PreprocessingError(f"{name} is not Parquet but {compression} data; unpack it.")
+        with open_file(path) as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError:
+        return None
+    if head.startswith(b"PARE"):
+        return PreprocessingError(f"{name} is encrypted Parquet; write it without encryption.")
+    other = "" if head.startswith(b"PAR1") else foreign_format(head)
+    return PreprocessingError(f"{name} is not Parquet but {other}.") if other else None
 
 
 def _check_columns(file: pq.ParquetFile, name: str, records: RecordOptions) -> None:
@@ -147,7 +165,7 @@ def _check_columns(file: pq.ParquetFile, name: str, records: RecordOptions) -> N
             )
         if column not in names:
             raise PreprocessingError(
-                f"{name} has no column {column!r} but {', '.join(map(repr, names[:20]))}; "
+                f"{name} has no column {column!r} but {', '.join(map(repr, names[:20])) or 'none at all'}; "
                 "name the one that holds the text by --records.text-field."
             )
         kind = schema.field(column).type

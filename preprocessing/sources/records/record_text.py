@@ -5,8 +5,6 @@ from preprocessing.sources.paragraphs import blocks_of, margin_of, paragraphs_of
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.tally import Tally
 
-NO_RECORDS = "warnings.files_without_records"
-"""Files that can be read and hold nothing."""
 # A record is in memory as a whole, so it may not be as long as its file.
 _DOCUMENTS_HELD = 4
 _BYTES_OF_CHARACTER = 4

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import closing
 
+from preprocessing.languages import plain_language
 from preprocessing.sources.decompression import note_ignored
+from preprocessing.sources.lines import NO_RECORDS, is_whole_file
 from preprocessing.sources.raw_document import RawDocument
 from preprocessing.sources.seeking.opening import Piece, open_head, open_stream
 from preprocessing.sources.stored_stream import TruncatedInputError
@@ -11,7 +13,6 @@ from preprocessing.sources.wikipedia.head import read_head
 from preprocessing.sources.wikipedia.pages import MalformedPageError, Page, read_pages
 from preprocessing.sources.wikipedia.split_points import split_points
 from preprocessing.tally import DOCUMENTS_IN, Tally
-from preprocessing.wikitext import plain_language
 from preprocessing.wikitext.disambiguation import is_disambiguation
 from preprocessing.wikitext.extraction import extract
 from preprocessing.wikitext.links import Site
@@ -22,6 +23,12 @@ from preprocessing.wikitext.template_map import parsed_map
 __all__ = ["read_articles", "split_points"]
 
 _ARTICLES = 0
+# MediaWiki knows these names in every wiki beside its own, so none of its articles begins with one of them.
+_NAMESPACES = frozenset(
+    f"{name}{talk}"
+    for name in ("user", "project", "file", "image", "mediawiki", "template", "help", "category")
+    for talk in ("", " talk")
+) | {"talk", "special", "media"}
 
 OTHER_LANGUAGE = "wikipedia.articles_in_another_language"
 """Articles of a dump in another language than the one asked for: their sentences are cut by the wrong rules."""
@@ -40,7 +47,9 @@ def read_articles(split: Piece, options: WikitextOptions, tally: Tally, language
     with closing(open_stream(split)) as stream:
         try:
             site = _read_site(split, options, language)
+            has_pages = False
             for page in read_pages(stream, options.page_limit_bytes):
+                has_pages = True
                 tally.count(DOCUMENTS_IN)
                 try:
                     if isinstance(page, MalformedPageError):
@@ -54,6 +63,8 @@ def read_articles(split: Piece, options: WikitextOptions, tally: Tally, language
                         tally.count(OTHER_LANGUAGE)
                     yield article
             note_ignored(stream, tally)
+            if not has_pages and is_whole_file(split):
+                tally.lose_part(split.file, "no pages", NO_RECORDS)
         except TruncatedInputError:
             if not options.accept_truncated:
                 raise
@@ -89,7 +100,7 @@ def _no_article(page: Page, site: Site) -> str:
         is_article = page.namespace == _ARTICLES
     else:  # dumps of before 2011 have no <ns>
         prefix, colon, _ = page.title.partition(":")
-        is_article = not colon or prefix.lower() not in site.namespaces
+        is_article = not colon or not {prefix.strip().lower().replace("_", " ")} & (site.namespaces | _NAMESPACES)
     if not is_article:
         return "namespace"
     if page.is_redirect:

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from contextlib import closing
 
 from preprocessing.errors import PreprocessingError
+from preprocessing.languages import plain_language
 from preprocessing.sources.seeking.opening import open_head
 from preprocessing.sources.split import Split
 from preprocessing.sources.wikipedia.head import read_head
-from preprocessing.wikitext import plain_language
 
 
 def language_warning(splits: Iterable[Split], language: str) -> str:

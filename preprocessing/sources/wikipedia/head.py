@@ -4,15 +4,17 @@ import re
 from dataclasses import dataclass
 
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources.foreign_formats import foreign_format
 from preprocessing.sources.stored_stream import PlainStream, TruncatedInputError
+from preprocessing.sources.wikipedia.page_window import find_open
 from preprocessing.wikitext import LANGUAGE_CODES
 
-_OPEN = b"<page>"
 _HEAD_LIMIT = 1 << 20
 _LANGUAGE = re.compile(rb"""<mediawiki\b[^<>]*?\sxml:lang=["']([A-Za-z][A-Za-z0-9-]{0,31})["']""")
 _DATABASE = re.compile(rb"<dbname>([a-z][a-z_]{0,31}?)wiki</dbname>")
 _BASE = re.compile(rb"<base>https?://([a-z][a-z-]{0,31})\.(?:m\.)?wikipedia\.org/")
-_NAMESPACE = re.compile(rb'<namespace\s[^<>]*?key="(-?[0-9]{1,9})"[^<>]*?>([^<]*)</namespace>')
+_PREFIXED = re.compile(rb"<([A-Za-z][A-Za-z0-9_.-]{0,31}:)mediawiki[\s>]")
+_NAMESPACE = re.compile(rb"""<namespace\s[^<>]*?key=["'](-?[0-9]{1,9})["'][^<>]*?>([^<]*)</namespace>""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Head:
 def read_head(stream: PlainStream) -> Head:
     """The head of the file; checks that it is a dump at all."""
     head = b""
-    while len(head) < _HEAD_LIMIT and b"</siteinfo>" not in head and _OPEN not in head:
+    while len(head) < _HEAD_LIMIT and b"</siteinfo>" not in head and find_open(head, 0) < 0:
         try:
             piece = stream.read()
         except TruncatedInputError:
@@ -41,7 +43,12 @@ def read_head(stream: PlainStream) -> Head:
     namespaces = {
         int(key): name.decode("utf-8", "replace").replace("&amp;", "&") for key, name in _NAMESPACE.findall(information)
     }
-    return Head(namespaces, _declared_language(head[: head.find(_OPEN)] if _OPEN in head else head))
+    return Head(namespaces, _declared_language(_before_pages(head)))
+
+
+def _before_pages(head: bytes) -> bytes:
+    found = find_open(head, 0)
+    return head[:found] if found >= 0 else head
 
 
 def _declared_language(head: bytes) -> str:
@@ -57,7 +64,9 @@ def _check_head(name: str, head: bytes) -> None:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         raise PreprocessingError(f"{name} is empty; fetch it again or leave it out.")
-    prologue = start[: start.find(_OPEN)] if _OPEN in start else start
+    if (other := foreign_format(start)) and not start.startswith((b"<?xml", b"<mediawiki")):
+        raise PreprocessingError(f"{name} is not a MediaWiki XML dump but {other}.")
+    prologue = _before_pages(start)
     for declaration in (b"<!DOCTYPE", b"<!ENTITY"):
         if declaration in prologue:
             raise PreprocessingError(
@@ -68,6 +77,11 @@ def _check_head(name: str, head: bytes) -> None:
         start = start[start.find(b"?>") + 2 :].lstrip()
     while start.startswith(b"<!--") and b"-->" in start:
         start = start[start.find(b"-->") + 3 :].lstrip()
+    if prefixed := _PREFIXED.match(start):
+        raise PreprocessingError(
+            f"{name} has the prefix {prefixed[1].decode()!r} before the names of its tags, as some programs rewrite a "
+            "dump; give the dump as MediaWiki wrote it."
+        )
     if not start.startswith(b"<mediawiki"):
         begins = start[:40].decode("utf-8", "backslashreplace").split("\n")[0]
         raise PreprocessingError(

@@ -4,8 +4,18 @@ from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.sources.stored_stream import PlainStream, TruncatedInputError
 
 OPEN, CLOSE, END = b"<page>", b"</page>", b"</mediawiki>"
+_OPEN_NAME = OPEN[:-1]
 _OVERLAP = len(END) - 1
 _KEPT_BYTES = 4096
+
+
+def find_open(data: bytes, start: int, stop: int | None = None) -> int:
+    """Where the next `<page>` begins, or -1; other programs give it attributes, and those are then part of the page."""
+    stop = len(data) if stop is None else stop
+    found = data.find(_OPEN_NAME, start, stop - 1)
+    while found >= 0 and data[found + len(_OPEN_NAME)] not in b"> \t\r\n":
+        found = data.find(_OPEN_NAME, found + 1, stop - 1)
+    return found
 
 
 class Window:
@@ -57,7 +67,7 @@ class Window:
         strays = 0
         is_complete = False
         while True:
-            found = self._buffer.find(OPEN, self._start)
+            found = find_open(self._buffer, self._start)
             stop = found if found >= 0 else len(self._buffer)
             if is_ours:
                 strays += self._buffer.count(CLOSE, self._start, stop)
@@ -89,7 +99,7 @@ class Window:
     def find_end(self) -> bool:
         """Whether the open page ends in memory; what was searched once is not searched again."""
         close = self._buffer.find(CLOSE, self._searched)
-        following = self._buffer.find(OPEN, self._searched, close if close >= 0 else len(self._buffer))
+        following = find_open(self._buffer, self._searched, close if close >= 0 else len(self._buffer))
         if following >= 0:
             self._end, self.end_tag = following, OPEN
         elif close >= 0:

@@ -17,6 +17,7 @@ _KEPT_BYTES = 4096
 _ID_DIGITS = 20
 # Values of attributes may hold a ">".
 _TEXT = re.compile(rb"""<text((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(/?)>""")
+_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _DELETED = re.compile(rb"""\sdeleted\s*=\s*["']deleted["']""")
 _BYTES = re.compile(rb"""\sbytes\s*=\s*["']0*([1-9][0-9]{0,17})["']""")
 
@@ -32,7 +33,7 @@ class MalformedPageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page; `text` is the wikitext of the last of its revisions. `namespace` is None in dumps without `<ns>`."""
+    """One page; `text` is the wikitext of the newest of its revisions. `namespace` is None in dumps without `<ns>`."""
 
     locator: str
     title: str
@@ -105,17 +106,19 @@ def parse_page(blob: bytes) -> Page:
     frame, text = _frame_and_text(blob)
     if text is None and b"<!" in blob:
         frame = blob = without_comments(blob)
-    locator = _page_id(frame)
+    head, *rest = frame.split(b"<revision>")
+    parts = [part.partition(b"</revision>") for part in rest]
+    revisions = [revision for revision, _, _ in parts]
+    # MediaWiki writes the page's own fields before its revisions; other programs may not.
+    head = head + b"".join(after for _, _, after in parts) if parts else head[:_KEPT_BYTES]
+    locator = _page_id(head)
     if not locator:
         raise MalformedPageError("?", "it has no <id>")
-    head, *revisions = frame.split(b"<revision>")
-    if not revisions:
-        head = head[:_KEPT_BYTES]
     title = _field(head, b"title")
     if title is None:
         raise MalformedPageError(locator, "it has no <title>")
     namespace = _field(head, b"ns")
-    slot = _main_slot(revisions[-1].partition(b"</revision>")[0] if revisions else frame)
+    slot = _main_slot(_newest(revisions) if revisions else frame)
     is_deleted = False
     if text is None:
         text, is_deleted = _text(slot, locator)
@@ -126,7 +129,7 @@ def parse_page(blob: bytes) -> Page:
             namespace=None if namespace is None else _namespace(namespace),
             is_redirect=b"<redirect" in head,
             is_deleted=is_deleted,
-            model=(_field(slot, b"model") or b"wikitext").decode("ascii", "replace"),
+            model=(_field(slot, b"model") or b"").strip().decode("ascii", "replace") or "wikitext",
             raw_text=text,
             earlier_revisions=max(0, len(revisions) - 1),
         )
@@ -143,6 +146,8 @@ def _frame_and_text(blob: bytes) -> tuple[bytes, bytes | None]:
     if tag is None or tag[2]:
         return blob, None
     end = blob.find(b"<", tag.end())
+    if end == tag.end():
+        return blob, None
     frame = blob[: tag.end()] + blob[end:]
     is_simple = (
         blob.startswith(b"</text>", end)
@@ -151,6 +156,15 @@ def _frame_and_text(blob: bytes) -> tuple[bytes, bytes | None]:
         and b"<!" not in frame
     )
     return (frame, blob[tag.end() : end]) if is_simple else (blob, None)
+
+
+def _newest(revisions: list[bytes]) -> bytes:
+    """The last one, or where an export was ordered from new to old the one of the latest time."""
+    if len(revisions) == 1:
+        return revisions[0]
+    times = [_field(revision, b"timestamp") or b"" for revision in revisions]
+    latest = max(times) if all(_TIME.fullmatch(time) for time in times) else times[-1]
+    return next(revision for revision, time in zip(reversed(revisions), reversed(times), strict=True) if time == latest)
 
 
 def _main_slot(revision: bytes) -> bytes:
@@ -173,8 +187,8 @@ def _text(slot: bytes, locator: str) -> tuple[bytes, bool]:
     tag = _TEXT.match(slot, max(0, slot.rfind(b"<text")))
     if tag is None:
         raise MalformedPageError(locator, "it has no <text>")
-    attributes, is_empty = tag.groups()
-    if is_empty:
+    attributes, is_closed = tag.groups()
+    if is_closed or slot.startswith(b"</text>", tag.end()):
         is_deleted = _DELETED.search(attributes) is not None
         size = _BYTES.search(attributes)
         if size and not is_deleted:
@@ -195,8 +209,8 @@ def _namespace(number: bytes) -> int:
 
 
 def _page_id(blob: bytes) -> str:
-    number = _field(blob, b"id")
-    return number.decode("ascii") if number is not None and number.isdigit() and len(number) <= _ID_DIGITS else ""
+    number = (_field(blob, b"id") or b"").strip()
+    return number.decode("ascii") if number.isdigit() and len(number) <= _ID_DIGITS else ""
 
 
 def _field(blob: bytes, name: bytes) -> bytes | None:

@@ -5,7 +5,8 @@ import re
 _PREDEFINED = ("&lt;", "&gt;", "&quot;", "&apos;", "&amp;")
 _NUMBER = re.compile(r"&#(?:0*([0-9]{1,7})|x0*([0-9A-Fa-f]{1,6}));")
 _REFERENCE = re.compile(r"&(?!(?:lt|gt|quot|apos|amp|#0*[0-9]{1,7}|#x0*[0-9A-Fa-f]{1,6});)([^\s;&<]{0,20};?)")
-_UNSEEN = re.compile(rb"<!--.*?-->|<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_COMMENT, _CDATA = b"<!--", b"<![CDATA["
+_CLOSED_BY = {_COMMENT: b"-->", _CDATA: b"]]>"}
 
 
 class MalformedTextError(ValueError):
@@ -13,13 +14,28 @@ class MalformedTextError(ValueError):
 
 
 def without_comments(raw: bytes) -> bytes:
-    """Markup without its comments, and with what its CDATA sections hold written as other text is."""
+    """Markup without its comments, and with what its CDATA sections hold written as other text is.
 
-    def plain(match: re.Match[bytes]) -> bytes:
-        held = match[1] or b""
-        return held.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
-
-    return _UNSEEN.sub(plain, raw)
+    What is never closed stays as it is.
+    """
+    parts, done, position = [], 0, 0
+    # What is not closed behind one place is not behind a later one: searched anew from each it would cost a square.
+    closed_by = dict(_CLOSED_BY)
+    while closed_by and (position := raw.find(b"<!", position)) >= 0:
+        mark = next((mark for mark in closed_by if raw.startswith(mark, position)), b"")
+        if not mark:
+            position += 2
+            continue
+        begin = position + len(mark)
+        end = raw.find(closed_by[mark], begin)
+        if end < 0:
+            del closed_by[mark]
+            continue
+        parts.append(raw[done:position])
+        if mark == _CDATA:
+            parts.append(raw[begin:end].replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;"))
+        done = position = end + len(_CLOSED_BY[mark])
+    return b"".join([*parts, raw[done:]]) if parts else raw
 
 
 def decode_text(raw: bytes) -> str:

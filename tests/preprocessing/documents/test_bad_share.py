@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing import contamination, corpus, pipeline, vocabulary
+from preprocessing import contamination, corpus, near_duplicates, pipeline, vocabulary
 from preprocessing.build import graph
 from preprocessing.documents.bad_share import DEFAULT_SHARE, FEW_BYTES, FEW_RECORDS, UNREAD_BYTES, BadShare
 from preprocessing.errors import PreprocessingError
@@ -118,6 +118,18 @@ def test_every_source_is_judged_for_itself_and_named() -> None:
     )
 
 
+def test_only_what_weighs_is_named() -> None:
+    """What sorts before it was left out by a rule, or is no more than a warning."""
+    tally = counted(1000)
+    for number in range(200):
+        tally.reject(f"a row={number:03d}", "shares words with dev.txt", kind="contaminated")
+        tally.lose_part(f"a row={number:03d}", "no rows", "warnings.files_without_records")
+    for number in range(30):
+        tally.reject(f"z row={number:03d}", "no text")
+    with pytest.raises(PreprocessingError, match=r"cannot be read, as z row=000: no text; z row=001: .*002: no text; "):
+        shares((ROWS, tally)).enforce(None)
+
+
 def test_a_corpus_was_judged_when_it_was_parsed() -> None:
     parsed = Split("jsonlines", "/c", "r", 0, 100, parsed="x" * 32)
     assert not is_refused(shares((parsed, counted(10, dropped__malformed=10))), 0.0)
@@ -198,7 +210,12 @@ def compare(rows: Path, *options: str) -> int:
     return contamination.run(["--jsonlines", str(rows), *files, *options])
 
 
-@pytest.mark.parametrize("command", [build, parse, learn, compare])
+def sign(rows: Path, *options: str) -> int:
+    pytest.importorskip("rensa")
+    return near_duplicates.run(["--jsonlines", str(rows), "--output", str(rows.parent / "near"), *options])
+
+
+@pytest.mark.parametrize("command", [build, parse, learn, compare, sign])
 def test_every_command_stops_above_the_limit_and_goes_on_below(
     command: Callable[..., int], rows: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,7 +71,7 @@ def test_bad_rows_are_rejected_with_their_number_and_the_rest_goes_on(tmp_path: 
         b'{"body": 7}': "row 9: no text in field 'body'; it has 'body'",
         b'{"body": "\xff"}': "row 11: not valid UTF-8 at its byte 10",
         b'{"body": "a\0b"}': "row 13: not valid JSON (Invalid control character at",
-        b'{"body": "' + b"x" * 2000 + b'"}': "row 15: longer than 0 MiB",
+        b'{"body": "' + b"x" * 2000 + b'"}': "row 15: longer than 1,500 bytes",
         b"[" * 1000: "row 17: nested too deeply",
     }
     lines = [b"\xef\xbb\xbf" + good, b""]
@@ -354,6 +354,7 @@ def test_memory_does_not_grow_with_the_file(
     # Buffers of fixed size are made small, so that small files are large beside them.
     for constant in ("stored_stream.PIECE_BYTES", "decompression._BUFFER_BYTES", "encodings.detection._BLOCK_BYTES"):
         monkeypatch.setattr(f"preprocessing.sources.{constant}", 1 << 14)
+    monkeypatch.setattr("preprocessing.sources.records.sentence_encoding._PART_BYTES", 1 << 10)
     monkeypatch.setattr("preprocessing.sources.books.reader._MARGIN_LINES", 100)
     monkeypatch.setattr("preprocessing.sources.books.gutenberg._HEADER_LINES", 100)
     limits = LimitOptions(document_characters=1 << 16)
@@ -420,5 +421,5 @@ def test_odd_text_is_counted_before_it_is_cleaned(tmp_path: Path) -> None:
     path.write_text("\n".join(map(json.dumps, rows)))
     documents, tally = read(inputs={"jsonlines": (str(path),)})
     assert "\x93" not in documents[0].sentences[0]
-    assert tally.counters["text.c1_controls"] == 12
-    assert tally.counters["text.mojibake_paragraphs"] == tally.counters["text.paragraphs"] == 3
+    assert tally.counters["checks.c1_controls"] == 12
+    assert tally.counters["checks.mojibake_paragraphs"] == tally.counters["checks.paragraphs"] == 3

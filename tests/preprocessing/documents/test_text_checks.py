@@ -22,14 +22,14 @@ def counted(paragraphs: list[str], language: str = "en") -> Tally:
 @pytest.mark.parametrize("language", sorted(TEXTS))
 def test_ordinary_text_is_not_odd(language: str) -> None:
     counters = counted([TEXTS[language], TEXTS[language].upper()] * 40, language).counters
-    assert counters["text.paragraphs"] == 80
-    odd = {name for name in counters if name.startswith("text.sampled_in.")} | {
-        "text.mojibake_paragraphs",
-        "text.replacement_characters",
-        "text.c1_controls",
+    assert counters["checks.paragraphs"] == 80
+    odd = {name for name in counters if name.startswith("checks.sampled_in.")} | {
+        "checks.mojibake_paragraphs",
+        "checks.replacement_characters",
+        "checks.c1_controls",
     }
     assert not odd & counters.keys()
-    assert counters["text.sampled_letters"] > 100
+    assert counters["checks.sampled_letters"] > 100
     assert warnings_of(counters, language) == []
 
 
@@ -60,7 +60,9 @@ def test_ordinary_text_is_not_odd(language: str) -> None:
 )
 def test_text_of_a_wrong_encoding_is_counted(text: str, written: str, read: str) -> None:
     bent = text.encode(written).decode(read, "ignore")
-    assert counted(["plain", bent, "plain"] if read != "latin-1" else [bent]).counters["text.mojibake_paragraphs"] == 1
+    assert (
+        counted(["plain", bent, "plain"] if read != "latin-1" else [bent]).counters["checks.mojibake_paragraphs"] == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,18 +77,18 @@ def test_text_of_a_wrong_encoding_is_counted(text: str, written: str, read: str)
     ],
 )
 def test_letters_that_begin_mojibake_are_letters_too(text: str, language: str) -> None:
-    assert not counted([text] * 3, language).counters["text.mojibake_paragraphs"]
+    assert not counted([text] * 3, language).counters["checks.mojibake_paragraphs"]
 
 
 def test_twice_encoded_text_is_counted() -> None:
     once = "né à Genève".encode().decode("cp1252", "ignore")
-    assert counted([once.encode().decode("cp1252", "ignore")]).counters["text.mojibake_paragraphs"] == 1
+    assert counted([once.encode().decode("cp1252", "ignore")]).counters["checks.mojibake_paragraphs"] == 1
 
 
 def test_broken_characters_are_counted_one_by_one() -> None:
     counters = counted(["a\ufffdb\ufffd", "c\x93d\x94e\x85 next line \x85", "é"]).counters
-    assert counters["text.replacement_characters"] == 2
-    assert counters["text.c1_controls"] == 2  # U+0085 is a line's end
+    assert counters["checks.replacement_characters"] == 2
+    assert counters["checks.c1_controls"] == 2  # U+0085 is a line's end
 
 
 def test_another_script_than_the_language_s_is_said_with_numbers() -> None:

@@ -19,11 +19,22 @@ def test_sections(code: str) -> None:
     assert set(tomllib.loads(file.read_text(encoding="utf-8"))) == {"writing", "wikitext", "sentences"}
 
 
-@pytest.mark.parametrize(("code", "name"), [("zh-hant", "Chinese"), ("simple", "English"), ("DE", "German")])
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        *(("zh-hant", "Chinese"), ("zh_TW", "Chinese"), ("zh-yue", "Chinese"), ("lzh", "Chinese")),
+        *(("simple", "English"), ("DE", "German"), ("iw", "Hebrew"), ("in", "Indonesian")),
+    ],
+)
 def test_variants_share_a_table(code: str, name: str) -> None:
     assert section(code, "writing")["name"] == name
 
 
-@pytest.mark.parametrize("code", ["xx", "../en", "en/../de", ""])
+@pytest.mark.parametrize("code", ["xx", "../en", "en/../de", "", "zh-min-nan", "nan", "als"])
 def test_a_language_without_a_table_has_empty_sections(code: str) -> None:
     assert section(code, "sentences") == {}
+
+
+def test_an_edition_in_a_chinese_language_has_template_names_of_its_own() -> None:
+    assert section("zh-yue", "sentences") == section("zh", "sentences")
+    assert section("zh-yue", "wikitext") == section("zh-classical", "wikitext") == {}

@@ -13,7 +13,7 @@ from preprocessing.sources.options import InputOptions
 
 OF_THE_BUILD = {"--vocab", "--output", "--config", "--trust-times"}
 OF_THE_VOCABULARY = {"--cased", "--keep-accents"}
-OF_THE_BENCHMARK = {"--documents", "--splits", "--every", "--translations", "--repeats"}
+OF_THE_BENCHMARK = {"--peer", "--documents", "--splits", "--every", "--translations", "--repeats"}
 
 
 def options_of(parser: argparse.ArgumentParser) -> set[str]:

@@ -159,3 +159,14 @@ def test_a_dump_whose_checksum_is_wrong_is_not_cut(tmp_path: Path) -> None:
         open_piece(found[1][0]) as stream,
     ):
         stream.read()
+
+
+def test_data_that_is_whole_and_cannot_be_decoded_is_not_to_be_fetched_again(tmp_path: Path) -> None:
+    dictionary = zstandard.train_dictionary(2048, [b"line %d of the samples for a dictionary" % n for n in range(2000)])
+    path = tmp_path / "d.zst"
+    path.write_bytes(zstandard.ZstdCompressor(dict_data=dictionary).compress(b"line 7 of the samples"))
+    with (
+        StoredStream(str(path), path.name, "zstd") as stream,
+        pytest.raises(PreprocessingError, match=r"^d\.zst was compressed with a dictionary.*; unpack it, or compress"),
+    ):
+        stream.read()

@@ -21,6 +21,7 @@ def tokenizer(pieces: str = "ab", **settings: bool) -> Tokenizer:
         ("vi", "Vietnamese (à → a"),
         ("ru", "Russian (й → и, ё → е)"),
         ("ar", "Arabic (أ → ا"),
+        ("hi_IN", "Hindi (◌े → nothing"),
     ],
 )
 def test_what_goes_is_shown_with_what_to_do(language: str, change: str) -> None:

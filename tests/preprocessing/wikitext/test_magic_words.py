@@ -59,6 +59,8 @@ def test_a_page_without_a_name_shows_none() -> None:
     ("language", "text", "leads"),
     [
         ("de", "#WEITERLEITUNG [[A]]", True),
+        ("fi", "#OHJAUS [[A]]", True),
+        ("fi", "#uudelleenohjaus [[A]]", True),
         ("de", "#redirect:[[A]]", True),
         ("fr", " #REDIRECTION [[A]]", True),
         ("fr", "#WEITERLEITUNG [[A]]", False),

@@ -8,9 +8,10 @@ import pytest
 
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.decompression import TRAILING_BYTES, detect_compression
+from preprocessing.sources.lines import NO_RECORDS
 from preprocessing.sources.options import LimitOptions, ReaderOptions
 from preprocessing.sources.records.jsonlines import REPEATED_FIELDS, read_jsonlines
-from preprocessing.sources.records.record_text import HALF_SURROGATES, NO_RECORDS
+from preprocessing.sources.records.record_text import HALF_SURROGATES
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 

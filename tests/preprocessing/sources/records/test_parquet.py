@@ -10,10 +10,11 @@ import pytest
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources.lines import NO_RECORDS
 from preprocessing.sources.options import InputOptions, LimitOptions, ReaderOptions, RecordOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.records.parquet import LOST_ROWS, read_parquet
-from preprocessing.sources.records.record_text import NO_RECORDS, UNDECODABLE_TITLES
+from preprocessing.sources.records.record_text import UNDECODABLE_TITLES
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
 

@@ -7,8 +7,8 @@ import pytest
 
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.decompression import detect_compression
+from preprocessing.sources.lines import NO_RECORDS
 from preprocessing.sources.options import LimitOptions, ReaderOptions
-from preprocessing.sources.records.record_text import NO_RECORDS
 from preprocessing.sources.records.sentence_lines import DAMAGED_DOCUMENTS, DAMAGED_LINES, read_sentence_lines
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
@@ -77,7 +77,7 @@ def test_half_a_pair_in_utf16_costs_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [b"\n", b" \n\t\r\n\n" * 40, gzip.compress(b"", mtime=0)])
 def test_a_file_without_text_is_said(tmp_path: Path, data: bytes) -> None:
     found, tally = read(tmp_path, data)
-    assert (found, tally.counters) == ([], {NO_RECORDS: 1})
+    assert (found, tally.counters) == ([], {NO_RECORDS: 1, "encodings.utf-8": 1})
 
 
 def test_of_a_damaged_stream_what_comes_before_is_read(tmp_path: Path) -> None:
@@ -91,3 +91,28 @@ def test_of_a_damaged_stream_what_comes_before_is_read(tmp_path: Path) -> None:
         found.extend(document.paragraphs[0] for document in documents)  # keeps what came before the error
     assert len(found) > 100
     assert "\n\n".join(found).encode() == data[: len("\n\n".join(found))]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_a_replacement_character_of_the_file_itself_is_text(tmp_path: Path, encoding: str) -> None:
+    found, tally = read(tmp_path, "Eins \ufffd hier.\nZwei.\n".encode(encoding))
+    assert found == [["Eins \ufffd hier.", "Zwei."]]
+    assert not tally.damage
+
+
+def test_a_long_line_in_utf16_costs_itself(tmp_path: Path) -> None:
+    options = ReaderOptions(limits=LimitOptions(line_bytes=100))
+    for before, long, after in (
+        ("Eins.\n", "x" * 5000, "\nZwei.\n"),
+        ("", "x" * 202, "\nZwei.\n"),
+        ("Eins.\n", "x" * 300, ""),
+    ):
+        found, tally = read(tmp_path, (before + long + after).encode("utf-16"), options)
+        assert found == [[line for line in (before.strip(), after.strip()) if line]]
+        assert (tally.counters[DAMAGED_LINES], tally.counters[DAMAGED_DOCUMENTS]) == (1, 1)
+        assert "is longer than 100 bytes" in tally.damage[0].reason
+
+
+def test_the_places_of_damage_weigh_as_documents(tmp_path: Path) -> None:
+    tally = read(tmp_path, GOOD * 20 + b"caf\xe9\n")[1]
+    assert [place.kind for place in tally.damage] == [DAMAGED_DOCUMENTS]
