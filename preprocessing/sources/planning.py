@@ -58,6 +58,10 @@ def plan_splits(
     """
     if split_bytes < 1:
         raise PreprocessingError(f"--split-bytes {split_bytes}: must be at least 1.")
+    if inputs.books or inputs.text:
+        from preprocessing.sources.html.parsing import require_parser  # imports lxml, so only if asked
+
+        require_parser()
     pieces: list[Split] = []
     faults: list[PreprocessingError] = []
     files = [

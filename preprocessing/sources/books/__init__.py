@@ -3,4 +3,4 @@
 In: one file. Out: paragraphs without hard line breaks, without Project Gutenberg's own text. Open first: `reader.py`.
 """
 
-__all__ = ["reader"]
+__all__ = ["gutenberg_blocks", "reader"]

@@ -20,6 +20,7 @@ _LONGEST_DIRECTORY = 20_000
 _DIRECTORY_BYTES = 8 << 20  # of these, zipfile makes some 16 times as many of its own
 _END_BYTES = (1 << 16) + 200
 _READ_BYTES = 1 << 16
+_LONGEST_NAME = 4096
 # The container's specification allows no others, and xz's would take as much memory as the member says.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -75,12 +76,14 @@ class Archive:
         """The member that `reference` means in the member `base`; None where there is none.
 
         Percent signs, backslashes, case and Unicode's normal forms decide only where the exact name is not there.
-        Raises MemberError for a reference that leaves the archive.
+        Raises MemberError for a reference that leaves the archive, or is longer than any path.
         """
+        if len(reference) > _LONGEST_NAME:
+            raise MemberError("missing", f"its name of {len(reference):,} characters is no file's")
         plain = reference.strip().split("#")[0].split("?")[0]
         if _SCHEME.match(plain):
             raise MemberError("outside", f"{reference!r} points outside the archive")
-        paths = []
+        paths, base = [], base.replace("\\", "/")
         for spelled in (unquote(plain), plain):
             spelled = spelled.replace("\\", "/")
             joined = spelled.lstrip("/") if spelled.startswith("/") else f"{posixpath.dirname(base)}/{spelled}"
@@ -92,8 +95,11 @@ class Archive:
                 return path
         return next((self._loose[_folded(path)] for path in paths if _folded(path) in self._loose), None)
 
-    def read(self, member: str) -> bytes:
-        """All bytes of a member. Raises MemberError where they cannot be had, PreprocessingError above the limit."""
+    def read(self, member: str, limit_bytes: int) -> bytes:
+        """All bytes of a member. Raises MemberError where they cannot be had, or are more than `limit_bytes`.
+
+        Raises PreprocessingError where with them the archive has unpacked to more than its own limit.
+        """
         parts = []
         try:
             info = self.zip.getinfo(member)
@@ -101,6 +107,10 @@ class Archive:
                 raise MemberError("encrypted", "it is encrypted by a password")
             if info.compress_type not in _METHODS:
                 raise MemberError("damaged", f"it is compressed by method {info.compress_type}, which no EPUB has")
+            if info.file_size > limit_bytes:  # zipfile gives no more than the directory says
+                size, limit = info.file_size / (1 << 20), limit_bytes / (1 << 20)
+                reason = f"it unpacks to {size:.1f} MiB, and more than {limit:.1f} MiB are not read"
+                raise MemberError("too_large", reason)
             with self.zip.open(info) as stream:
                 while part := stream.read(min(_READ_BYTES, self._left + 1)):
                     self._left -= len(part)

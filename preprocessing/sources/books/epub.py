@@ -2,7 +2,8 @@
 
 A chapter is read as reading systems read it: by XML's rules where it keeps them, else by HTML's, in the encoding that
 it declares. What cannot be read is left out, counted by reason under `books.chapters_dropped`, and its place is noted;
-what is not meant to be read in line (contents, pages with `linear="no"`) is counted under `books.left_out`.
+what is not meant to be read in line (contents, pages with `linear="no"`) is counted under `books.left_out`. A book
+that lost some of its chapters counts under `damaged.books`; one that lost all is malformed, as its reader says.
 """
 
 from collections.abc import Iterator
@@ -12,11 +13,11 @@ from pathlib import Path
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.books.archive import Archive, MemberError
 from preprocessing.sources.books.package import Item, Package, locked_members, read_package
-from preprocessing.sources.html.decoding import UndecodableError, decode_page
+from preprocessing.sources.html.decoding import LARGEST_PAGE, UndecodableError, decode_page
 from preprocessing.sources.html.parsing import MarkupError, parse_xml
 from preprocessing.sources.html.running_text import RunningText
 from preprocessing.storage import open_file
-from preprocessing.tally import Tally
+from preprocessing.tally import DAMAGED, Tally
 
 _TEXT_TYPES = frozenset(
     (
@@ -29,6 +30,8 @@ _MEDIA = ("image/", "audio/", "video/", "font/")
 _MARKS_OF_PAGES = ("<html", "<body", "<p>", "<p ", "<div", "<h1", "<h2", "<dtbook")
 _HEAD_CHARACTERS = 4096
 _MOST_FALLBACKS = 5
+_DAMAGED_BOOKS = f"{DAMAGED}books"
+_LONGEST_PLACE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ def read_epub(path: str | Path, name: str, limit_bytes: int, language: str, tall
     archive = Archive(path, name, limit_bytes)
     package = read_package(archive)
     locked = locked_members(archive)
-    members = [_member(archive, package, item) for item in _spine_items(package)]
-    found = [member for member in members if isinstance(member, str)]
+    members = {item: _member(archive, package, item) for item in _readable_items(package)}
+    found = [member for member in members.values() if isinstance(member, str)]
     if found and locked.issuperset(found):
         raise PreprocessingError(
             f"{name} is locked by DRM ({found[0]} is encrypted); only open EPUB files can be read."
@@ -65,8 +68,9 @@ def read_epub(path: str | Path, name: str, limit_bytes: int, language: str, tall
     return EpubBook(package.title, _Chapters(archive, package, locked, language, tally).blocks())
 
 
-def _spine_items(package: Package) -> Iterator[Item]:
-    for reference, _ in package.spine:
+def _readable_items(package: Package) -> Iterator[Item]:
+    """What the spine names and is text by its type, each item once however often it is named."""
+    for reference in dict.fromkeys(reference for reference, _ in package.spine):
         item = package.items.get(reference)
         if item is not None and item.media_type in _TEXT_TYPES:
             yield item
@@ -86,6 +90,8 @@ class _Chapters:
     def __init__(self, archive: Archive, package: Package, locked: frozenset[str], language: str, tally: Tally) -> None:
         self._archive, self._package, self._locked = archive, package, locked
         self._language, self._tally = language, tally
+        self._has_text = self._is_damaged = False
+        self._members: dict[Item, str | MemberError] = {}
         self._contents = {self._found(reference) for reference in package.contents} - {None}
 
     def blocks(self) -> Iterator[tuple[bool, list[str]]]:
@@ -96,7 +102,9 @@ class _Chapters:
                 item = self._readable(reference)
                 if item is None:
                     continue
-                member = _member(self._archive, self._package, item)
+                if item not in self._members:  # a spine may name an item any number of times
+                    self._members[item] = _member(self._archive, self._package, item)
+                member = self._members[item]
                 if isinstance(member, MemberError):
                     self._drop(item.href, member.kind, str(member))
                 elif "nav" in item.properties or member in self._contents:
@@ -107,7 +115,12 @@ class _Chapters:
                     self._tally.count("books.left_out.repeated")
                 else:
                     read.add(member)
-                    yield from ((heading, [text]) for heading, text in self._chapter(member, item))
+                    for heading, text in self._chapter(member, item):
+                        self._has_text = True
+                        yield heading, [text]
+        # A book weighs once, however many of its chapters are lost; one that lost all of them is rejected instead.
+        if self._is_damaged and self._has_text:
+            self._tally.count(_DAMAGED_BOOKS)
 
     def _found(self, reference: str) -> str | None:
         try:
@@ -137,7 +150,12 @@ class _Chapters:
         try:
             if member in self._locked:
                 raise MemberError("encrypted", "it is locked by DRM")
-            text, encoding = decode_page(self._archive.read(member), "it", self._language)
+            seen = Tally()
+            content = self._archive.read(member, LARGEST_PAGE)
+            if not content.strip():
+                self._tally.count("books.left_out.empty")
+                return []
+            text, encoding = decode_page(content, "it", self._language, tally=seen)
             if item.media_type not in _TEXT_TYPES and not _looks_like_a_page(text):
                 raise MemberError("not_text", f"it is of the type {item.media_type!r}, and holds no page")
             page, is_xml = parse_xml(text, RunningText)
@@ -153,15 +171,27 @@ class _Chapters:
         if not is_xml:
             self._tally.count("books.tag_soup_chapters")
         if not encoding.startswith("utf-8"):
-            self._tally.count(f"books.chapter_encodings.{encoding}")
+            self._tally.count(f"encodings.chapters.{encoding}")
+        for note in seen.notes:
+            self._tally.note(self._place(member), note.reason, "encodings.guessed")
+        page.finish()
+        if page.is_of_links:
+            self._tally.count("books.left_out.contents")
+            return []
         for kind, characters in page.left_out.items():
             self._tally.count(f"books.left_out_characters.{kind}", characters)
-        return page.finish().blocks
+        return page.blocks
 
     def _drop(self, member: str, kind: str, reason: str) -> None:
-        self._tally.lose_part(f"{self._archive.name}#{member}", reason, f"books.chapters_dropped.{kind}")
+        counter = f"books.chapters_dropped.{kind}"
+        self._tally.lose_part(self._place(member), reason, counter, kind=_DAMAGED_BOOKS)
+        self._is_damaged = True
         self._tally.count("books.malformed_chapters")
         self._tally.count("books.malformed_chapters_bytes", self._archive.size(member))
+
+    def _place(self, member: str) -> str:
+        shown = member if len(member) <= _LONGEST_PLACE else f"{member[:_LONGEST_PLACE]}…"
+        return f"{self._archive.name}#{shown}"
 
 
 def _looks_like_a_page(text: str) -> bool:

@@ -33,6 +33,10 @@ _SHORT_HEADER = 200
 _SHORT_LICENCE = 20_000
 _LITTLE = 500  # characters; of a page of verse a tenth is less than a line
 _WRAPPED_LINES = 4
+# So much is read ahead at most to see whether a book is long enough: ten times what a region holds, and as many lines
+# as a long book has.
+_AHEAD_CHARACTERS = 10 * _HELD_CHARACTERS
+_AHEAD_LINES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,10 @@ class Header:
 
 
 def strip_gutenberg(lines: Iterator[str], name: str, tally: Tally) -> tuple[Header, Iterator[str]]:
-    """The header's facts, and the book's own lines; at most 4,000 lines, or half a million characters, are held.
+    """The header's facts, and the book's own lines.
+
+    At most 4,000 lines, or half a million characters, are held to be judged, and ten times as much (100,000 lines, or
+    five million characters) is read ahead where it must be seen that a book is long enough to lose a part.
 
     Counters: `gutenberg.header_lines`, `gutenberg.footers`; `gutenberg.kept_whole` for text that has the marks but not
     the looks, whose place (`name`, line) is noted.
@@ -143,6 +150,7 @@ class _Book:
         self.has_header, self.title = False, ""
         self._lines, self._name, self._tally = lines, name, tally
         self._ahead: deque[str] = deque()
+        self._ahead_characters = self._ahead_unlike = 0  # of the lines ahead: all, and those that do not look own
         self._number = 0
         self._kept = self._lost = 0  # characters of the book that stay, and that go without looking own
 
@@ -166,7 +174,7 @@ class _Book:
                     yield plain
                 self._number, self._kept = number, kept
             else:
-                line = ahead.popleft() if ahead else next(lines, None)
+                line = self._next_ahead() if ahead else next(lines, None)
                 self._number += 1
             if line is None:
                 break
@@ -185,7 +193,7 @@ class _Book:
             closed = 0
             if kind == "start":
                 for _ in range(self._wrapped_lines(line)):
-                    region.add(ahead.popleft(), "")
+                    region.add(self._next_ahead(), "")
                     self._number += 1
             if kind == "start" or (kind == "print_end" and region.kind not in ("end", "alone")):
                 region.end()
@@ -253,21 +261,33 @@ class _Book:
         if lost <= _LITTLE:
             self._lost = lost
             return True
-        book = self._kept + lost + sum(len(line) for line in self._ahead if not looks_own(line))
-        while lost > _LOST_SHARE * book:
+        while lost > _LOST_SHARE * (self._kept + lost + self._ahead_unlike):
+            if len(self._ahead) >= _AHEAD_LINES or self._ahead_characters > _AHEAD_CHARACTERS:
+                return False
             line = next(self._lines, None)
             if line is None:
                 return False
-            self._ahead.append(line)
-            book += 0 if looks_own(line) else len(line)
+            self._put_ahead(line)
         self._lost = lost
         return True
+
+    def _put_ahead(self, line: str) -> None:
+        self._ahead.append(line)
+        self._ahead_characters += len(line)
+        self._ahead_unlike += 0 if looks_own(line) else len(line)
+
+    def _next_ahead(self) -> str:
+        line = self._ahead.popleft()
+        self._ahead_characters -= len(line)
+        self._ahead_unlike -= 0 if looks_own(line) else len(line)
+        return line
 
     def _wrapped_lines(self, marker: str) -> int:
         """On how many lines a start marker goes on; they are read ahead."""
         if marker.rstrip().endswith("*"):
             return 0
-        self._ahead.extend(itertools.islice(self._lines, max(0, _WRAPPED_LINES - len(self._ahead))))
+        for line in itertools.islice(self._lines, max(0, _WRAPPED_LINES - len(self._ahead))):
+            self._put_ahead(line)
         following = itertools.takewhile(str.strip, itertools.islice(self._ahead, _WRAPPED_LINES))
         return next((number for number, line in enumerate(following, 1) if line.rstrip().endswith("***")), 0)
 

@@ -1,5 +1,6 @@
 """What an EPUB says about itself: which members are its chapters, in which order, and which of them are locked."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,6 +15,10 @@ _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _PACKAGE_TYPE = "application/oebps-package+xml"
 _TITLE_PIECES = 100
+# What no reading system would take for a page, where no spine says what the pages are.
+_BESIDE = re.compile(
+    r"(?:image|audio|video|font)/|text/(?:css|javascript)|application/(?!x?html|xml|x-(?:oeb1|dtbook))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +52,24 @@ def read_package(archive: Archive) -> Package:
     handler = _parse(archive, member, lambda: _PackageFile(member))
     package = handler.package
     if not package.spine:
-        package.spine = [(name, True) for name in package.items]
+        package.spine = [(name, True) for name, item in package.items.items() if not _BESIDE.match(item.media_type)]
     return package
 
 
 def locked_members(archive: Archive) -> frozenset[str]:
-    """Members encrypted by DRM; scrambled fonts are listed there too, and do no harm."""
+    """Members encrypted by DRM; scrambled fonts are listed there too, and do no harm.
+
+    A list that cannot be read costs nothing: what is encrypted then is no text, and counted as such.
+    """
     member = _find(archive, _ENCRYPTION)
     if member is None:
         return frozenset()
     found = set()
-    for reference in _parse(archive, member, lambda: _Attributes("cipherreference")).found:
+    try:
+        references = _parse(archive, member, lambda: _Attributes("cipherreference")).found
+    except _UnreadableError:
+        return frozenset()
+    for reference in references:
         try:
             found.add(archive.find("", reference.get("uri", "")) or "")
         except MemberError:
@@ -164,7 +176,7 @@ def _parse(archive: Archive, member: str, make: Callable[[], AnyFile]) -> AnyFil
     if size > _LARGEST_PACKAGE:
         raise not_epub(archive.name, f"its {member} unpacks to {size / (1 << 20):.0f} MiB")
     try:
-        content = archive.read(member)
+        content = archive.read(member, _LARGEST_PACKAGE)
     except MemberError as error:
         raise _UnreadableError(str(not_epub(archive.name, f"{member}: {error}"))) from error
     try:

@@ -19,6 +19,7 @@ from pathlib import PurePosixPath
 from preprocessing.sources.books.chapters import chapters_of, is_heading, is_subtitle
 from preprocessing.sources.books.epub import is_epub, read_epub
 from preprocessing.sources.books.gutenberg import strip_gutenberg
+from preprocessing.sources.books.gutenberg_blocks import without_gutenberg
 from preprocessing.sources.books.gutenberg_marks import is_front_credit
 from preprocessing.sources.decompression import open_piece
 from preprocessing.sources.encodings import detect_encoding, known_encoding
@@ -37,7 +38,9 @@ _MARGIN_LINES = 2000
 _MARGIN_CHARACTERS = 8 << 20
 _FEW_LINES = 50
 _EMPHASIS = re.compile(r"(?<!\w)_([^_]{1,1000})_(?!\w)")
-_ILLUSTRATION = re.compile(r"\[(?:Illustration|Footnote|Sidenote|Blank Page)[^\[\]]{0,2000}\]?")
+_ILLUSTRATION = re.compile(
+    r"\[(?:Illustration|Footnote|Sidenote|Blank Page)[^\[\]]{0,2000}\]?|\[(?:Pg|Page|p\.) ?\d{1,4}\]"
+)
 _NOTE_MARK = re.compile(r"(?<=[\w.,;:!?\"'”’)])\s?\[\d{1,4}\]")
 
 
@@ -47,12 +50,15 @@ def read_books(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[R
     Counters: `warnings.no_blank_lines` (a text without paragraphs), `books.headings`, those of `gutenberg`.
     """
     title = PurePosixPath(piece.file).name.split(".")[0]
+    damaged = tally.counters["books.malformed_chapters"]
     blocks: Blocks
     if is_epub(piece.path, piece.file):
         with local_copy(piece.path) as path:  # an archive is read from its end, and then to and fro
             book = read_epub(path, piece.file, options.books.unpacked_limit_bytes, options.language, tally)
-            title, blocks = book.title or title, book.blocks
-            yield from _documents(title, blocks, piece.file, options, tally)
+            title = book.title or title
+            flat = ((heading, text) for heading, texts in book.blocks for text in texts)
+            blocks = ((heading, [text]) for heading, text in without_gutenberg(flat, piece.file, tally))
+            yield from _documents(title, blocks, piece.file, options, tally, damaged)
         return
     if options.books.encoding:
         encoding = known_encoding(options.books.encoding)
@@ -62,12 +68,16 @@ def read_books(piece: Split, options: ReaderOptions, tally: Tally) -> Iterator[R
         lines = text_lines(stream, piece.file, options.limits.line_bytes)
         header, body = strip_gutenberg(lines, piece.file, tally)
         blocks = _text_blocks(body, tally)
-        yield from _documents(header.title or title, blocks, piece.file, options, tally)
+        yield from _documents(header.title or title, blocks, piece.file, options, tally, damaged)
 
 
-def _documents(title: str, blocks: Blocks, file: str, options: ReaderOptions, tally: Tally) -> Iterator[RawDocument]:
+def _documents(
+    title: str, blocks: Blocks, file: str, options: ReaderOptions, tally: Tally, damaged_before: int
+) -> Iterator[RawDocument]:
+    """`damaged_before` is how many chapters could not be read before this book."""
     limit = options.limits.document_characters
-    if options.books.document == "book":
+    is_book = options.books.document == "book"
+    if is_book:
         keep = options.books.keep_headings
         texts = itertools.chain.from_iterable(held for heading, held in blocks if keep or not heading)
         chapters: Iterable[tuple[str, str, Iterable[str]]] = [("book", title, texts)]
@@ -79,12 +89,19 @@ def _documents(title: str, blocks: Blocks, file: str, options: ReaderOptions, ta
     is_empty = True
     for locator, name, paragraphs in chapters:
         for document in in_parts(locator, name, map(_plain, paragraphs), limit):
+            if is_book and not document.paragraphs:
+                continue  # there is no other: why it is empty is said below
             is_empty = False
             tally.count(DOCUMENTS_IN)
             yield document
     if is_empty:  # a book without a chapter is not lost in silence
         tally.count(DOCUMENTS_IN)
-        tally.reject(file, "it holds no text", kind="empty")
+        damaged = tally.counters["books.malformed_chapters"] - damaged_before
+        if damaged:
+            reason = f"none of its chapters is text that can be read; {damaged} of them are damaged or missing"
+            tally.reject(file, reason)
+        else:
+            tally.reject(file, "it holds no text", kind="empty")
 
 
 def _numbered(chapters: Iterator[tuple[str, list[str]]]) -> Iterator[tuple[int, tuple[str, list[str]]]]:

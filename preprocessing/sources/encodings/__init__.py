@@ -6,6 +6,7 @@ In: a way to open the file, and the language; out: the name of a codec, or one s
 from preprocessing.sources.encodings.declared import declared_in_markup, known_encoding, marked_encoding, superset
 from preprocessing.sources.encodings.detection import detect_encoding, undecodable
 from preprocessing.sources.encodings.plausibility import script_of
+from preprocessing.sources.encodings.wide import wide_encoding
 
 __all__ = [
     "declared_in_markup",
@@ -15,4 +16,5 @@ __all__ = [
     "script_of",
     "superset",
     "undecodable",
+    "wide_encoding",
 ]

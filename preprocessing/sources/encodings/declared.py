@@ -18,7 +18,9 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MARKUP_HEAD = 1024
-"""How far declarations in HTML may stand from the start (HTML Standard, section 4.2.5.4)."""
+"""How far declarations in HTML should stand from the start (HTML Standard, section 4.2.5.4)."""
+_END_OF_HEAD = re.compile(rb"</head|<body", re.IGNORECASE)
+_SCRIPT = re.compile(rb"<(script|style)\b.*?</\1", re.IGNORECASE | re.DOTALL)
 _GUTENBERG = re.compile(rb"^character set encoding:[ \t]*([^\r\n]{1,60})", re.IGNORECASE | re.MULTILINE)
 _XML = re.compile(rb"""^\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*["']\s*([\w.:-]{1,40})\s*["']""")
 _META = re.compile(rb"""<meta\s[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
@@ -84,6 +86,9 @@ def declared_in_markup(head: bytes) -> str | None:
     before a declaration: ask `marked_encoding` first.
     """
     match = _XML.match(head) or _META.search(_COMMENT.sub(b"", head[:_MARKUP_HEAD]))
+    if not match and len(head) > _MARKUP_HEAD:  # browsers obey a later one too, and begin anew
+        end = _END_OF_HEAD.search(head)
+        match = _META.search(_SCRIPT.sub(b"", _COMMENT.sub(b"", head[: end.start() if end else None])))
     name = named_encoding(match[1].decode("ascii", "replace")) if match else None
     if name and name.startswith(("utf-16", "utf-32")):
         return "utf-8"

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from preprocessing.errors import PreprocessingError
 from preprocessing.languages import section
 from preprocessing.sources.encodings import second_opinion, seven_bit
-from preprocessing.sources.encodings.decision import CERTAIN, Decision, decide, decoded, is_single_byte
+from preprocessing.sources.encodings.decision import CERTAIN, Decision, decide, decoded, first_word, is_single_byte
 from preprocessing.sources.encodings.declared import declared_in_header, marked_encoding, superset
 from preprocessing.sources.encodings.sample import Sample
 from preprocessing.sources.encodings.utf8_faults import Utf8Faults
@@ -24,6 +24,13 @@ from preprocessing.tally import Tally
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 16 << 10
 _CANDIDATES_NAMED = 3
+# Files of word processors that are called text; much of some of them would decode.
+_OTHER_FILES = (
+    (b"{\\rtf", "a document in RTF"),
+    (b"%PDF-", "a PDF"),
+    (b"\xd0\xcf\x11\xe0", "a document of Word"),
+    (b"%!PS", "PostScript"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,9 @@ def _find(file: _File) -> tuple[str, float | None]:
     """The encoding, and the confidence in it where it is a guess."""
     with file.open_binary() as stream:
         head = stream.read(_HEAD_BYTES)
+    other = next((kind for beginning, kind in _OTHER_FILES if head.startswith(beginning)), None)
+    if other:
+        raise _refusal(file.name, f"is {other}, not plain text", None)
     marked = marked_encoding(head)
     if marked:
         return marked, None
@@ -183,18 +193,18 @@ def _sampled(file: _File) -> tuple[Sample, Utf8Faults]:
 def _decided(file: _File, sample: Sample) -> tuple[str, float]:
     second = second_opinion.opinion(sample.context)
     rival = decoded(sample, second.encoding) if second.encoding else None
-    decision = decide(sample, file.language, witness=rival)
+    decision = decide(sample, file.language, witness=None if sample.is_sparse else rival)
     if decision.confidence >= CERTAIN:
         text = decoded(sample, decision.encodings[0])
         assert text is not None  # candidates decode
-        if second_opinion.agrees(second, text, rival, file.language):
+        if sample.is_sparse or second_opinion.agrees(second, text, rival, file.language):
             for encoding in decision.encodings:
                 if is_single_byte(encoding) or file.decodes_in(encoding):
                     return encoding, decision.confidence
-    raise file.refusal(_why_undecided(file.language, decision, second))
+    raise file.refusal(_why_undecided(file.language, decision, second, sample))
 
 
-def _why_undecided(language: str, decision: Decision, second: second_opinion.Opinion) -> str:
+def _why_undecided(language: str, decision: Decision, second: second_opinion.Opinion, sample: Sample) -> str:
     reasons = ["is not valid UTF-8 and declares no encoding"]
     if decision.candidates:
         named = ", ".join(decision.candidates[:_CANDIDATES_NAMED])
@@ -204,6 +214,8 @@ def _why_undecided(language: str, decision: Decision, second: second_opinion.Opi
         )
     else:
         reasons.append(f"no old encoding of {_called(language)} fits")
+    if readings := first_word(sample, decision.candidates[:_CANDIDATES_NAMED]):
+        reasons.append(f"its first such word reads {readings}")
     if second.encoding:
         of_language = f" of language {second.language}" if second.language else ""
         reasons.append(f"a general detector takes it for {second.encoding}{of_language}")

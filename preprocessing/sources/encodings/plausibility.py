@@ -18,11 +18,17 @@ from preprocessing.languages import section
 _ABOVE_ASCII = re.compile(r"[^\x00-\x7f]")
 _ASCII_COST = 3.5
 _FOREIGN, _OTHER_SCRIPT, _MISPLACED, _WRONG = 9.5, 13.0, 11.0, 14.0
-_CAPITAL, _ALL_CAPITALS, _UNUSUAL, _CASE_FAULT = 2.5, 3.5, 4.0, 8.0
+_CAPITAL, _ALL_CAPITALS, _UNUSUAL, _TURNED_APOSTROPHE, _CASE_FAULT = 2.5, 3.5, 4.0, 5.0, 8.0
+_SPACE_INSIDE = 1.5  # it stands between words, but a page of DOS has á there, which stands inside them
 _QUOTES = frozenset("“”„‘’‚«»‹›")
 _SIGNS = frozenset("€£¥§°©®™½¼¾²³¹±×÷·•†‡µªº‰¶←↑→↓")
 _SIGNS_BEFORE_WORDS = frozenset("©®€£¥§•·†‡µ←→")
 _STOPS = frozenset("…¡¿–—―·‑‒")
+_OPENING_STOPS = frozenset("¡¿")
+_OPENING_QUOTES = frozenset("„‚")
+_SIGNS_AFTER_NUMBERS = frozenset("²³¹ªº‰")
+# Latin letters that are a word in some language; any other seldom stands alone.
+_WORDS_OF_ONE = frozenset("àèéêóòôåöı")
 _EAST_ASIAN_STOPS = frozenset(
     "\u3000、。・〃々〆〇「」『』【】〈〉《》〔〕〜～！＂＃％＆（），．／：；？＝＋－［］｛｝｜＠￥"
 )
@@ -114,12 +120,15 @@ class Alphabet:
         if kind is _Kind.LETTER:
             if before.isupper() and after.isupper() and character not in _UNCHANGED_BY_CAPITALS:
                 return price + _CASE_FAULT, False
+            if after.isupper() and not before.isalpha() and character not in _UNCHANGED_BY_CAPITALS:
+                return price + _CASE_FAULT, False
             if before.isdigit() or after.isdigit():
                 return price + _CAPITAL, fits
-            return price, fits
+            return price + self._alone(character, before, after), fits
         if kind is _Kind.CAPITAL:
             if before.islower():
                 return price + _CASE_FAULT, False
+            price += self._alone(character.lower(), before, after)
             return price + (_ALL_CAPITALS if before.isupper() or after.isupper() else _CAPITAL), fits
         if kind is _Kind.UNCASED:
             if "\u0300" <= character <= "\u036f" and not _is_vowel(before):
@@ -129,12 +138,32 @@ class Alphabet:
             return price, fits
         inside = before.isalpha() and after.isalpha()
         if kind is _Kind.SPACE:
-            return price + (_UNUSUAL if inside else 0), fits
+            return price + (_SPACE_INSIDE if inside else 0), fits
         if (kind is _Kind.QUOTE and inside and character not in "’‘") or (kind is _Kind.SIGN and inside):
             return _MISPLACED, False
+        if character in _OPENING_STOPS and (before.isalnum() or after.isspace()):
+            return _MISPLACED, False
+        if character == "‘" and inside:  # Hawai‘i, M‘Culloch
+            return price + _TURNED_APOSTROPHE, fits
+        if character == "…" and after.isalpha() and not before.isalpha():
+            return price + _CAPITAL, fits
+        if kind is _Kind.QUOTE and before.isspace() and after.isspace():
+            return price + _UNUSUAL, fits
+        if character in _OPENING_QUOTES and before.isalnum():
+            return _MISPLACED, False
+        if character in _SIGNS_AFTER_NUMBERS and not before.isdigit():
+            return price + _UNUSUAL, fits
+        if character == "¥" and before.isspace() and after.isspace():
+            return price + _UNUSUAL, fits
         if after.isalpha() and not before.isalpha() and (kind is _Kind.SIGN or character == "’"):
             return price + _UNUSUAL, kind is not _Kind.SIGN or character in _SIGNS_BEFORE_WORDS
         return price, fits
+
+    def _alone(self, letter: str, before: str, after: str) -> float:
+        """What it costs more that a letter of Latin is a word by itself, where no language has that word."""
+        if before.isalnum() or after.isalnum() or letter in _WORDS_OF_ONE or not letter.isalpha() or letter > "ɏ":
+            return 0.0
+        return _UNUSUAL
 
     def _kind(self, character: str) -> tuple[_Kind, float, bool]:
         known = self._kinds.get(character)

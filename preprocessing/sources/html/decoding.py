@@ -8,33 +8,50 @@ import io
 from collections.abc import Iterator
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.sources.encodings import declared_in_markup, detect_encoding, marked_encoding, superset
+from preprocessing.sources.encodings import (
+    declared_in_markup,
+    detect_encoding,
+    marked_encoding,
+    superset,
+    wide_encoding,
+)
+from preprocessing.tally import Tally
 
-_HEAD_BYTES = 4096
+LARGEST_PAGE = 64 << 20
+"""Bytes of a page or a chapter that is read: it is parsed whole, and its events take several times as much memory."""
+_HEAD_BYTES = 64 << 10
 _HIGH_BYTES = bytes(range(128, 256))
 _TELLING_BYTES = 12
-# How "<?" or "<h" looks in wide encodings without a mark.
-_WIDE = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
 
 
 class UndecodableError(PreprocessingError):
     """Bytes that are text in no encoding that was found."""
 
 
-def decode_page(content: bytes, name: str, language: str, given: str | None = None) -> tuple[str, str]:
-    """(text, encoding) of a page. `given` is what the user named, which holds where the page says nothing.
+def decode_page(
+    content: bytes,
+    name: str,
+    language: str,
+    given: str | None = None,
+    *,
+    option: str | None = None,
+    tally: Tally | None = None,
+) -> tuple[str, str]:
+    """(text, encoding) of a page. `given` is what the user named by `option`, which holds where the page says nothing.
 
-    `language` is the one that is expected, for the statistics. Raises UndecodableError, which names `name`, when no
-    encoding fits.
+    `language` is the one that is expected, for the statistics; counters are those of `detect_encoding`. Raises
+    UndecodableError, which names `name`, when no encoding fits.
     """
-    for encoding in _candidates(content, given):
+    for encoding in _candidates(content, language, given):
         try:
             text = content.decode(encoding)
         except (ValueError, LookupError):
             continue
+        if tally is not None:
+            tally.count(f"encodings.{encoding}")
         return text.removeprefix("\ufeff"), encoding
     try:
-        detected = detect_encoding(lambda: io.BytesIO(content), name, language)
+        detected = detect_encoding(lambda: io.BytesIO(content), name, language, option=option, tally=tally)
         return content.decode(detected).removeprefix("\ufeff"), detected
     except PreprocessingError as error:
         raise UndecodableError(str(error)) from error
@@ -51,13 +68,12 @@ def declared_encoding(content: bytes) -> str | None:
     return superset(declared) if declared else None
 
 
-def _candidates(content: bytes, given: str | None) -> Iterator[str]:
+def _candidates(content: bytes, language: str, given: str | None) -> Iterator[str]:
     if marked := marked_encoding(content):
         yield marked
-    start = content[:_HEAD_BYTES].lstrip(b" \t\r\n")
-    for beginning, encoding in _WIDE:
-        if start.startswith(beginning):
-            yield encoding
+    head = content[:_HEAD_BYTES]
+    if b"\0" in head and (wide := wide_encoding(head, language)):
+        yield wide
     declared = declared_encoding(content)
     if declared and len(content) - len(content.translate(None, _HIGH_BYTES)) >= _TELLING_BYTES:
         yield "utf-8"  # no other encoding looks like it by chance: the declaration was left over

@@ -29,6 +29,14 @@ _LEFT_OUT_OF_PAGES = {**dict.fromkeys(_CONTROLS, "forms"), "aside": "asides", "f
 # https://www.w3.org/TR/epub-ssv-11/ and https://www.w3.org/TR/dpub-aria-1.1/
 _NOTE_TYPES = _words_of("footnote endnote rearnote footnotes endnotes rearnotes note notes")
 _NOTE_ROLES = _words_of("doc-footnote doc-endnote doc-endnotes note-body")
+# Classes of Pandoc, Project Gutenberg, MediaWiki and Word, which name notes no other way.
+_NOTE_CLASSES = _words_of(
+    "footnote footnotes endnote endnotes references reflist msofootnotetext msoendnotetext footnote-text endnote-text"
+)
+_HIDDEN_CLASSES = _words_of("mw-editsection noprint katex-html")
+_RAISED_CLASSES = _words_of("sup super superscript")
+_RAISED = re.compile(r"vertical-align\s*:\s*(?:super|text-top|top)", re.IGNORECASE)
+_SKIP_CLASSES = _words_of("skip-link skip-to-content screen-reader-shortcut mw-jump-link")
 _NAVIGATION = _words_of("toc landmarks page-list loi lot loa lov doc-toc doc-pagelist")
 _PAGE_NAVIGATION = frozenset(("navigation", "search", "menu", "menubar", "toolbar", "tablist", "dialog"))
 _ASIDES = frozenset(("contentinfo", "complementary"))
@@ -37,9 +45,11 @@ _NOTE_LINK = _words_of(
     "fnref footnotebacklink footnote-backlink noteanchor note-ref"
 )
 _PAGE_BREAK = _words_of(
-    "pagebreak doc-pagebreak pagenum pagenumber page-number page_number pageno page-no pgnum pagebreak-number"
+    "pagebreak doc-pagebreak page page-break pagenum pagenumber page-number page_number pageno page-no pgnum "
+    "pagebreak-number"
 )
 _CODE = re.compile(r"\b(?:code|source|highlight|prettyprint|brush|lang(?:uage)?)\b", re.IGNORECASE)
+LISTS = frozenset(("ul", "ol", "menu", "dir"))
 _HIDDEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 
 
@@ -58,14 +68,31 @@ def left_out_kind(tag: str, attributes: Mapping[str, str], is_page: bool) -> str
         return "gutenberg"
     if tag != "a" and (words & _NOTE_TYPES or words & _NOTE_ROLES):
         return "notes"
-    if words & _NAVIGATION or (is_page and words & _PAGE_NAVIGATION):
+    classes = set(attributes["class"].lower().split()) if "class" in attributes else None
+    if classes and tag in BLOCKS and tag not in HEADINGS and classes & _NOTE_CLASSES:
+        return "notes"
+    if classes and classes & _HIDDEN_CLASSES:
+        return "hidden"
+    if (
+        words & _NAVIGATION
+        or (is_page and classes and classes & _SKIP_CLASSES)
+        or (is_page and words & _PAGE_NAVIGATION)
+    ):
         return "navigation"
     if is_page and words & _ASIDES:
         return "asides"
     hidden = attributes.get("hidden")
+    if is_page and attributes.get("aria-hidden", "").lower() == "true":
+        return "hidden"
     if (hidden is not None and hidden.lower() != "until-found") or _HIDDEN.search(attributes.get("style", "")):
         return "hidden"
     return by_tag
+
+
+def is_raised(attributes: Mapping[str, str]) -> bool:
+    """Whether a span stands above the line, as `<sup>` does."""
+    classes = attributes.get("class", "").lower().split()
+    return not _RAISED_CLASSES.isdisjoint(classes) or bool(_RAISED.search(attributes.get("style", "")))
 
 
 def decision(tag: str, attributes: Mapping[str, str], is_page: bool) -> str:
@@ -74,6 +101,8 @@ def decision(tag: str, attributes: Mapping[str, str], is_page: bool) -> str:
         return "code"
     if is_page and tag in ("table", "form"):
         return tag
+    if is_page and tag in LISTS:
+        return "list"
     if not attributes:
         return ""
     words = _words(attributes) | set(attributes.get("class", "").lower().split())

@@ -15,14 +15,28 @@ from typing import Any, Protocol, TypeVar
 
 from lxml import etree
 
+from preprocessing.errors import PreprocessingError
+
 _FEED_CHARACTERS = 1 << 16
+_LEAST_LIBXML2 = (2, 14)
 _BEFORE_MARKUP = re.compile(r"(?:[\ufeff\s\0]+|<\?[^>]*>|<!--.*?-->)*+", re.DOTALL)
 _MARKUP = re.compile(r"<[A-Za-z_]")
 _DOCTYPE = re.compile(r"<!DOCTYPE\b", re.IGNORECASE)
 _IN_DOCTYPE = re.compile(r"""<!--|["'\[\]>]""")
 _ROOT = re.compile(r"<(?:html|head|body|package|container|encryption|dtbook)\b", re.IGNORECASE)
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_CDATA, _END_OF_CDATA = "<![CDATA[", "]]>"
 _ENTITY_NAME = re.compile(r"<!ENTITY\s+([^\s%]+)")
+
+
+def require_parser() -> None:
+    """Raises PreprocessingError where lxml was built with a libxml2 that reads HTML by other rules than here."""
+    version = etree.LIBXML_VERSION
+    if version < _LEAST_LIBXML2:
+        raise PreprocessingError(
+            f"lxml {etree.__version__} is built with libxml2 {'.'.join(map(str, version))}, and HTML is read by the "
+            f"rules of {'.'.join(map(str, _LEAST_LIBXML2))} or later; install lxml from its wheels (pip install "
+            "--only-binary lxml lxml), or build it with a later libxml2."
+        )
 
 
 class MarkupError(Exception):
@@ -56,8 +70,7 @@ def parse_xml(text: str, make_handler: Callable[[], AnyHandler]) -> tuple[AnyHan
         return handler, True
     except expat.ExpatError:
         handler = make_handler()
-        # HTML has no such sections, and would lose them.
-        _feed_html(_CDATA.sub(lambda section: html.escape(section[1], quote=False), body), handler)
+        _feed_html(_without_sections(body), handler)
         return handler, False
 
 
@@ -85,6 +98,19 @@ def _without_declarations(text: str) -> tuple[str, frozenset[str]]:
     return text[: doctype.start()] + text[end:], declared
 
 
+def _without_sections(text: str) -> str:
+    """CDATA sections as other text: HTML has none, and would lose them. One without an end stays as it is."""
+    parts = []
+    position = 0
+    while (begin := text.find(_CDATA, position)) >= 0:
+        end = text.find(_END_OF_CDATA, begin)
+        if end < 0:
+            break
+        parts += [text[position:begin], html.escape(text[begin + len(_CDATA) : end], quote=False)]
+        position = end + len(_END_OF_CDATA)
+    return "".join([*parts, text[position:]])
+
+
 def _end_of_doctype(text: str, position: int) -> int:
     """Behind the `>` of a document type declaration.
 
@@ -96,12 +122,16 @@ def _end_of_doctype(text: str, position: int) -> int:
     if text.find("[", position, first) < 0:
         return first
     depth = 0
+    unclosed = set()  # sought once: what has no end here has none further on
     while mark := _IN_DOCTYPE.search(text, position, limit):
         position = mark.end()
         if mark[0] == "<!--" or mark[0] in "\"'":
             end = "-->" if mark[0] == "<!--" else mark[0]
-            closing = text.find(end, position, limit)
-            position = position if closing < 0 else closing + len(end)
+            closing = -1 if end in unclosed else text.find(end, position, limit)
+            if closing < 0:
+                unclosed.add(end)
+            else:
+                position = closing + len(end)
         elif mark[0] == "[":
             depth += 1
         elif mark[0] == "]":

@@ -16,6 +16,7 @@ from markdown_it.token import Token
 from preprocessing.sources.html.parsing import parse_html
 from preprocessing.sources.html.running_text import RunningText
 from preprocessing.sources.paragraphs import joins_without_space
+from preprocessing.sources.text_files.markdown_dialects import common_lines
 from preprocessing.sources.text_files.markdown_lines import NOTE_LABEL, plain_lines, sections
 from preprocessing.tally import Tally
 
@@ -25,10 +26,13 @@ _DEEPEST = 60
 _LEFT_OUT = {"fence": "code", "code_block": "code"}
 _NOTE_MARK = re.compile(rf"\s?\[\^({NOTE_LABEL})\](?!:)")
 _WIKI_LINK = re.compile(r"(!?)\[\[([^\[\]|\n]{1,300})(?:\|([^\[\]\n]{1,300}))?\]\]")
-_TASK_OR_CALLOUT = re.compile(r"\s*\[(?:[ xX]|![A-Za-z]{1,20})\][-+]?\s+")
+# What an item of a list, or a quotation, may begin with: the box of a task, the kind of a callout.
+_MARKS = {
+    "list_item_open": re.compile(r"\[[ xX]\](?:\s|$)"),
+    "blockquote_open": re.compile(r"\[![A-Za-z][\w-]{0,30}(?:\|[^\[\]\n]{0,100})?\][-+]?(?:\s|$)"),
+}
 _HIGHLIGHT = re.compile(r"==(?=\S)([^=\n]{1,1000})==")
 _PLAIN = re.compile(r"[^\\`*_~!\[\]<>&=]*")
-_BREAK = re.compile(r"\s*\n\s*")
 
 
 class MarkdownText:
@@ -45,7 +49,7 @@ class MarkdownText:
     def blocks(self) -> Iterator[tuple[bool, str]]:
         """(is heading, text) in order."""
         environment: dict[str, object] = {}  # definitions of links hold for all that follows
-        for section in sections(self._lines):
+        for section in sections(common_lines(self._lines, self._left_out)):
             for kind, characters in section.left_out.items():
                 self._left_out(kind, characters)
             yield from self._section(section.text, section.labels, environment)
@@ -53,6 +57,7 @@ class MarkdownText:
     def _section(self, text: str, labels: frozenset[str], environment: dict[str, object]) -> Iterator[tuple[bool, str]]:
         in_heading = False
         table_depth = 0
+        outer = before = ""  # the types of the last two tokens
         for token in self._block_rules.parse(text, environment):
             if token.type in ("table_open", "table_close"):
                 table_depth += token.nesting
@@ -65,16 +70,16 @@ class MarkdownText:
             elif token.type == "inline" and table_depth:
                 self._left_out("tables", len(token.content))
             elif token.type == "inline":
-                for heading, paragraph in self._inline(token.content, labels, environment):
+                mark = _MARKS[outer].match(token.content) if outer in _MARKS else None
+                for heading, paragraph in self._inline(token.content[mark.end() if mark else 0 :], labels, environment):
                     yield in_heading or heading, paragraph
+            outer, before = before, token.type
 
     def _inline(self, content: str, labels: frozenset[str], environment: dict[str, object]) -> list[tuple[bool, str]]:
         """The text of one paragraph or heading; several blocks where HTML inside it says so."""
         if len(content) > _LONGEST_INLINE or _PLAIN.fullmatch(content):
-            return [(False, joined(content))]
-        tokens = (
-            self._inline_rules.parseInline(_TASK_OR_CALLOUT.sub("", content, count=1), environment)[0].children or []
-        )
+            return [(False, text)] if (text := joined(content)) else []
+        tokens = self._inline_rules.parseInline(content, environment)[0].children or []
         if any(token.type == "html_inline" and not token.content.startswith("<!--") for token in tokens):
             return self._html("".join(self._piece(token, labels, as_html=True) for token in tokens))
         text = joined("".join(self._piece(token, labels, as_html=False) for token in tokens))
@@ -111,7 +116,7 @@ def _markdown() -> MarkdownIt:
 
 def joined(text: str) -> str:
     """The lines of a paragraph as one."""
-    parts = _BREAK.split(text.strip())
+    parts = [line for line in map(str.strip, text.split("\n")) if line]
     pieces = parts[:1]
     for before, after in itertools.pairwise(parts):
         pieces.append(after if joins_without_space(before, after) else f" {after}")

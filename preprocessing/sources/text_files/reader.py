@@ -17,10 +17,11 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources.books.gutenberg_blocks import without_gutenberg
 from preprocessing.sources.books.reader import read_books
 from preprocessing.sources.decompression import open_piece
 from preprocessing.sources.encodings import detect_encoding, known_encoding
-from preprocessing.sources.html.decoding import decode_page
+from preprocessing.sources.html.decoding import LARGEST_PAGE, decode_page
 from preprocessing.sources.html.parsing import EntityError, MarkupError, parse_html, parse_xml
 from preprocessing.sources.html.running_text import RunningText
 from preprocessing.sources.lines import text_lines
@@ -31,7 +32,6 @@ from preprocessing.sources.text_files.markdown import MarkdownText
 from preprocessing.sources.text_files.suffixes import kind_of
 from preprocessing.tally import DOCUMENTS_IN, Tally
 
-_LARGEST_PAGE = 64 << 20
 _LOCATOR = "text"
 
 
@@ -53,7 +53,8 @@ def read_text_file(piece: Split, options: ReaderOptions, tally: Tally) -> Iterat
             yield from _document(markdown.title, stem, markdown.blocks(), options, tally)
         else:
             page = _page(piece, stream, options, tally)
-            yield from _document(page.title, stem, page.blocks, options, tally)
+            blocks = without_gutenberg(page.blocks, piece.file, tally)
+            yield from _document(page.title, stem, blocks, options, tally)
 
 
 def _document(
@@ -97,17 +98,15 @@ def _parse(text: str, is_xml: bool, file: str) -> RunningText:
 
 
 def _page(piece: Split, stream: BinaryIO, options: ReaderOptions, tally: Tally) -> RunningText:
-    content = stream.read(_LARGEST_PAGE + 1)
-    if len(content) > _LARGEST_PAGE:
+    content = stream.read(LARGEST_PAGE + 1)
+    if len(content) > LARGEST_PAGE:
         raise PreprocessingError(
-            f"{piece.file} holds more than {_LARGEST_PAGE >> 20} MiB, and a page is read whole; cut it into several "
+            f"{piece.file} holds more than {LARGEST_PAGE >> 20} MiB, and a page is read whole; cut it into several "
             "pages or leave it out."
         )
     given = known_encoding(options.books.encoding) if options.books.encoding else None
-    text, encoding = decode_page(content, piece.file, options.language, given)
+    text, _ = decode_page(content, piece.file, options.language, given, option="--books.encoding", tally=tally)
     del content
-    if not encoding.startswith("utf-8"):
-        tally.count(f"text.encodings.{encoding}")
     page = _parse(text, kind_of(piece.file) == "xhtml", piece.file).finish()
     for kind, characters in page.left_out.items():
         tally.count(f"text.left_out_characters.{kind}", characters)

@@ -109,7 +109,6 @@ EXTERNAL = '<!DOCTYPE html [<!ENTITY x SYSTEM "file:///etc/passwd">]><html><body
     [
         (BOMB, "markup"),
         (EXTERNAL, "markup"),
-        ("", "markup"),
         ("no tag at all", "markup"),
         (b"\x00\x01\xff\xfe<p>" * 50, "encoding"),
         (b"<?xml version='1.0' encoding='GBK'?><p>" + b"\xff\xff\x81" * 9 + b"\0</p>", "encoding"),

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from preprocessing.documents.bad_share import BadShare
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources.books.archive import Archive
 from preprocessing.sources.options import BookOptions, ReaderOptions
 from preprocessing.sources.readers import reader_of
 from preprocessing.sources.split import Split
@@ -233,6 +235,105 @@ def test_what_the_spine_names_in_vain_is_counted(tmp_path: Path) -> None:
     assert tally.counters["books.chapters_dropped.missing"] == 1
     assert tally.counters["books.left_out.repeated"] == 1
     assert [place.locator for place in tally.damage] == ["b.epub#2.xhtml", "b.epub#nowhere"]
+
+
+def test_a_book_that_lost_chapters_weighs_once(tmp_path: Path) -> None:
+    spine = '<itemref idref="i0"/><itemref idref="no"/><itemref idref="where"/>'
+    _, tally = read(tmp_path, book(chapters(1), package("0.xhtml", spine=spine)))
+    assert tally.counters["books.malformed_chapters"] == 2
+    assert {name: amount for name, amount in tally.counters.items() if name.startswith("damaged.")} == {
+        "damaged.books": 1
+    }
+
+
+def test_a_book_of_which_no_chapter_can_be_read_is_malformed(tmp_path: Path) -> None:
+    found, tally = read(tmp_path, book({"1.xhtml": "no tag", "2.xhtml": "none"}))
+    assert (found, tally.dropped, tally.unaccounted) == ([], {"malformed": 1}, 0)
+    assert "2 of them are damaged or missing" in tally.rejections[0].reason
+    share = BadShare()
+    share.add(Split("books", "b.epub", "b.epub", 0, 1), tally)
+    assert share.plain(Split("books", "b.epub", "b.epub", 0, 1), tally)["bad"] == 1
+    with pytest.raises(PreprocessingError, match="--max-bad-share"):
+        share.enforce(0.0)
+
+
+def test_an_item_is_sought_once_however_often_the_spine_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sought: list[str] = []
+    find = Archive.find
+
+    def counting(archive: Archive, base: str, reference: str) -> str | None:
+        sought.append(reference)
+        return find(archive, base, reference)
+
+    monkeypatch.setattr(Archive, "find", counting)
+    spine = '<itemref idref="i0"/>' * 50 + '<itemref idref="i1"/>' * 50
+    found, tally = read(tmp_path, book({"1.xhtml": PAGE.format("<p>One.</p>")}, package("1.xhtml", "no", spine=spine)))
+    assert found == ["One."]
+    assert (sought.count("1.xhtml"), sought.count("no")) == (2, 2)
+    assert tally.counters["books.left_out.repeated"] == 49
+
+
+def test_a_name_of_a_million_characters_is_missing_and_its_place_short(tmp_path: Path) -> None:
+    pages = {"1.xhtml": PAGE.format("<p>One.</p>")}
+    found, tally = read(tmp_path, book(pages, package("1.xhtml", "%41" * 300_000)))
+    assert (found, tally.counters["books.chapters_dropped.missing"]) == (["One."], 1)
+    assert all(len(place.locator) + len(place.reason) < 400 for place in tally.damage)
+
+
+def test_a_chapter_above_the_limit_of_a_page_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("preprocessing.sources.books.epub.LARGEST_PAGE", 1 << 20)
+    pages = {"1.xhtml": PAGE.format("<p>One.</p>"), "2.xhtml": PAGE.format("<p>" + "two " * (1 << 18) + "</p>")}
+    found, tally = read(tmp_path, book(pages))
+    assert (found, tally.counters["books.chapters_dropped.too_large"]) == (["One."], 1)
+    assert tally.damage[0].reason == "it unpacks to 1.0 MiB, and more than 1.0 MiB are not read"
+
+
+def test_backslashes_in_every_name(tmp_path: Path) -> None:
+    members = {"META-INF\\container.xml": CONTAINER.format("O/c.opf"), "O\\c.opf": package("t\\1.xhtml")}
+    assert read(tmp_path, make({**members, "O\\t\\1.xhtml": PAGE.format("<p>One.</p>")}))[0] == ["One."]
+
+
+def test_without_a_spine_only_pages_are_read(tmp_path: Path) -> None:
+    more = (
+        '<item id="n" href="c.ncx" media-type="application/x-dtbncx+xml"/><item id="s" href="s" media-type="text/css"/>'
+    )
+    opf = package("1.xhtml", spine="", more=more)
+    found, tally = read(tmp_path, book({"1.xhtml": PAGE.format("<p>One.</p>"), "c.ncx": "<ncx/>", "s": "p{}"}, opf))
+    assert (found, tally.counters["books.malformed_chapters"]) == (["One."], 0)
+
+
+def test_a_damaged_list_of_locked_members_costs_nothing(tmp_path: Path) -> None:
+    found, _ = read(tmp_path, book({"1.xhtml": PAGE.format("<p>One.</p>")}, **{"META-INF/encryption.xml": "\n"}))
+    assert found == ["One."]
+
+
+def test_a_page_of_links_is_contents_and_an_empty_one_is_none(tmp_path: Path) -> None:
+    links = "".join(f'<p><a href="1.xhtml#c{n}">Chapter {n}</a></p>' for n in range(3))
+    pages = {
+        "0.xhtml": PAGE.format(f"<h2>Contents</h2>{links}"),
+        "1.xhtml": PAGE.format("<p>One.</p>"),
+        "2.xhtml": "\n",
+    }
+    found, tally = read(tmp_path, book(pages))
+    assert found == ["One."]
+    assert (tally.counters["books.left_out.contents"], tally.counters["books.left_out.empty"]) == (1, 1)
+
+
+def test_the_encoding_of_a_chapter_is_counted_and_a_guess_noted(tmp_path: Path) -> None:
+    page = PAGE.format("<p>a café, a fiancé and a naïve rôle in a plain English text</p>").encode("cp1252")
+    found, tally = read(tmp_path, book({"1.xhtml": page}))
+    assert found == ["a café, a fiancé and a naïve rôle in a plain English text"]
+    assert (tally.counters["encodings.chapters.cp1252"], tally.counters["encodings.guessed"]) == (1, 1)
+    assert [note.locator for note in tally.notes] == ["b.epub#O/1.xhtml"]
+
+
+def test_an_initial_that_is_a_picture(tmp_path: Path) -> None:
+    page = PAGE.format(
+        '<p><img class="dropcap" alt="T" src="t.png"/>he clocks <img alt="A view" src="v.png"/>struck.</p>'
+    )
+    assert read(tmp_path, book({"1.xhtml": page}))[0] == ["The clocks struck."]
 
 
 def test_contents_and_pages_beside_the_line_are_counted(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from preprocessing.sources.books.gutenberg import strip_gutenberg
-from preprocessing.sources.books.gutenberg_marks import is_front_credit, kind_of
+from preprocessing.sources.books.gutenberg_marks import is_front_credit, kind_of, looks_own
 from preprocessing.tally import Tally
 
 HEADER = """\
@@ -185,6 +185,37 @@ def test_few_lines_are_held() -> None:
     _, body = strip_gutenberg(lines(), "b.txt", Tally())
     for given, _ in enumerate(itertools.islice(body, 20_000)):
         assert taken <= given + 4002
+
+
+def test_reading_ahead_is_bounded() -> None:
+    """A header of much that is not known asks for a book of ten times its length: not in lines without an end."""
+    taken = 0
+    known = "The Project Gutenberg eBook of A Small Book"
+
+    def lines() -> Iterator[str]:
+        nonlocal taken
+        unlike = ["Nobody knows this line of a header. " * 12] * 900
+        for line in itertools.chain([known, ""], unlike, [QUOTED.format("START"), ""], itertools.repeat(known)):
+            taken += 1
+            yield line
+
+    next(strip_gutenberg(lines(), "b.txt", Tally())[1])
+    assert taken <= 101_000
+
+
+def test_many_small_books_in_one_file_are_weighed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    def counting(line: str) -> bool:
+        nonlocal asked
+        asked += 1
+        return looks_own(line)
+
+    monkeypatch.setattr("preprocessing.sources.books.gutenberg.looks_own", counting)
+    unlike = "Nobody knows this line of a long header.\n" * 3
+    text = (HEADER + prose(4) + END + LICENCE[:2000] + f"\n\n{unlike}\n" + LICENCE[:2000]) * 200
+    stripped(text)
+    assert asked < 4 * text.count("\n")
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,18 @@ def test_what_the_user_names_holds_where_the_page_is_silent() -> None:
     assert decode_page(page.encode("cp1251"), "p", "ru", "koi8_r")[0] == page
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("page", ["\n <p>ეს არის ტექსტი</p>", "<?xml version='1.0'?><p>ეს</p>", "Größe, <b>wo?</b>"])
+def test_wide_pages_without_a_mark(codec: str, page: str) -> None:
+    """A line feed before the first tag made one order of bytes the other; Georgian has no table."""
+    assert decode_page(page.encode(codec), "p", "de")[0] == page
+
+
+def test_a_stray_control_code_makes_no_page_wide() -> None:
+    page = "<p>naïve\x01 text</p>"
+    assert decode_page(page.encode(), "p", "en") == (page, "utf-8")
+
+
 def test_bytes_that_are_no_text_are_one_sentence() -> None:
     with pytest.raises(UndecodableError, match=r"^p\.html ") as caught:
         decode_page(b"a\x00bc\xff" * 99, "p.html", "en")

@@ -3,7 +3,10 @@ from collections.abc import Mapping
 
 import pytest
 
+from preprocessing.errors import PreprocessingError
 from preprocessing.sources.html.parsing import EntityError, MarkupError, parse_html, parse_xml
+from preprocessing.sources.options import InputOptions
+from preprocessing.sources.planning import plan_splits
 
 
 class Events:
@@ -80,3 +83,29 @@ def test_parts_in_which_the_text_is_fed_change_nothing() -> None:
     paragraph = "<p class='x'>Größe &amp; 漢字 <b>bold</b> <!-- c --> &hellip;</p>\n"
     text = "<body>" + paragraph * 5_000
     assert parse_html(text, Events()).text == "Größe & 漢字 bold  …\n" * 5_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<p>t<![CDATA[" * 100_000]
+    + ["<!DOCTYPE a [" + "<!--" * 200_000 + "<p>t", "<!DOCTYPE a [" + "<!-- ' " * 200_000 + "<p>t"],
+    ids=["sections", "comments", "quotes"],
+)
+def test_marks_without_an_end_cost_linear_time(text: str) -> None:
+    """Each of them was sought to the end of the text."""
+    parse_xml(text, Events)
+
+
+def test_sections_of_tag_soup_are_text() -> None:
+    soup = "<p>a <![CDATA[b < c]]> d<br> <![CDATA[<i>&amp;]]> e <![CDATA[f"
+    assert parse_xml(soup, Events)[0].text.startswith("a b < c d <i>&amp; e ")
+
+
+@pytest.mark.parametrize("inputs", [InputOptions(books=("b.epub",)), InputOptions(text=("t.html",))])
+def test_an_old_libxml2_is_refused_before_anything_is_read(
+    monkeypatch: pytest.MonkeyPatch, inputs: InputOptions
+) -> None:
+    monkeypatch.setattr("lxml.etree.LIBXML_VERSION", (2, 13, 9))
+    with pytest.raises(PreprocessingError, match=r"built with libxml2 2\.13\.9") as caught:
+        plan_splits(inputs)
+    assert "\n" not in str(caught.value)

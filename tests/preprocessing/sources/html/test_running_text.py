@@ -2,6 +2,8 @@ import pytest
 
 from preprocessing.sources.html.parsing import parse_html, parse_xml
 from preprocessing.sources.html.running_text import RunningText
+from preprocessing.tally import Tally
+from preprocessing.wikitext import WikitextOptions, to_paragraphs
 
 
 def text_of(markup: str, is_page: bool = False) -> list[str]:
@@ -27,13 +29,34 @@ def text_of(markup: str, is_page: bool = False) -> list[str]:
         ('one<span class="pagenum">[Pg 12]</span> two', "one two"),
         ('one<span class="pagenum"><a id="P12">xii</a></span> two', "one two"),
         ('one<span role="doc-pagebreak">Page 12</span> two', "one two"),
+        ("word<sup>12</sup> next", "word next"),
+        ("word<sup>1,2</sup> and word<sup>[3]</sup>", "word and word"),
+        ('word<a href="n.html#n1" class="x"><span><sup>12</sup></span></a>', "word"),
+        ('word<span class="super"><a href="x.html#n">12</a></span>', "word"),
+        ('word<span style="font-size:70%; vertical-align:super">12</span>', "word"),
+        ('word,<a href="notes.xhtml#end12">12</a> on', "word, on"),
+        ('word<a href="#end12">(12)</a> on', "word on"),
+        ('word <a class="fnanchor" href="#F3">[3]</a>, on', "word, on"),
+        ('word<a epub:type="noteref" href="#n">note 12</a>', "word"),
+        ('word<a href="#n1">¹²</a>', "word"),
+        ('<a class="page" id="p12">[Pg 12]</a>The', "The"),
         ("<ruby>漢<rp>(</rp><rt>kan</rt><rp>)</rp></ruby>字", "漢字"),
         # what looks like it and is not
         ('See <a href="#p12">12</a> and <a href="#c">Chapter 2</a>.', "See 12 and Chapter 2."),
+        ('(note <a href="#n12">12</a>) p.<a href="#p9">9</a>', "(note 12) p.9"),
+        ("x<sup>2</sup> cm<sup>3</sup> 1<sup>er</sup> XVIII<sup>e</sup> Srt<sup>a</sup>", "x^2 cm^3 1er XVIIIe Srta"),
+        ('10<span class="sup">6</span>', "10^6"),
+        ("5 km<sup>2</sup>, E = <i>mc</i><sup>2</sup>.", "5 km^2, E = mc^2."),
+        ("(a + b)<sup>2</sup>, 2<sup>n</sup>, 10<sup>q</sup>, s<sup>−1</sup>", "(a + b)^2, 2^n, 10q, s^−1"),
+        ("5<sup>1</sup>/<sub>2</sub> and 3<sup>1</sup>&frasl;<sub>4</sub>", "5 1/2 and 3 1⁄4"),
+        ("<sup>1</sup>/<sub>2</sub> of m<sup>2</sup>/s", "1/2 of m^2/s"),
+        ("5d<sup>10</sup>6s", "5d^10 6s"),
+        ("(as was said)<sup>3</sup> and (Smith 1990)<sup>4</sup>", "(as was said) and (Smith 1990)"),
+        ('<span class="page">A page of one\'s own</span>', "A page of one's own"),
         ('<span class="pagenum">Chapter the last</span> begins', "Chapter the last begins"),
         ('<span epub:type="pagebreak">The whole chapter.</span>', "The whole chapter."),
         ('<a epub:type="noteref" href="#n">a longer remark</a>', "a longer remark"),
-        ("10<sup>6</sup> and 10<sup>-6</sup> m<sup>2</sup> 4<sup>th</sup>", "10^6 and 10^-6 m2 4th"),
+        ("10<sup>6</sup> and 10<sup>-6</sup> m<sup>2</sup> 4<sup>th</sup>", "10^6 and 10^-6 m^2 4th"),
         ("a <q>quotation</q>", "a “quotation”"),
         ("one<br>two<wbr>three", "one twothree"),
     ],
@@ -51,6 +74,10 @@ def test_marks_leave_no_digits(markup: str, text: str) -> None:
         ("<nav><ol><li>gone</ol></nav>", "navigation"),
         ('<section epub:type="toc"><p>gone</p></section>', "navigation"),
         ("<p hidden>gone</p>", "hidden"),
+        ('<span class="mw-editsection">gone</span>', "hidden"),
+        ('<div class="footnotes"><p>gone</p></div>', "notes"),
+        ('<p class="MsoFootnoteText">gone</p>', "notes"),
+        ("<p>\\[gone\\]</p>", "formulas"),
         ('<p style="color: red; display : none">gone</p>', "hidden"),
         ("<math><mi>gone</mi></math>", "formulas"),
         ("<svg><text>gone</text></svg>", "pictures"),
@@ -84,6 +111,11 @@ LONG = "This cell holds a sentence that runs on over the width of any column of 
         ("<form>Subscribe <button>Go</button></form>", [], "forms"),
         (f"<form><p>{LONG * 9}</form>", [(LONG * 9).strip()], ""),  # some pages are a form as a whole
         ("<select><option>x</select>", [], "forms"),
+        ("<ul><li><a href=/>Home</a><li><a href=/a>About us</a><ul><li><a href=/b>Us</a></ul></ul>", [], "navigation"),
+        (f"<ul><li><a href=/>{LONG}</a></ul>", [LONG.strip()], ""),
+        ("<ul><li><a href=/>Salt</a> and pepper<li>flour</ul>", ["Salt and pepper", "flour"], ""),
+        ('<a class="skip-link" href="#main">Skip</a>', [], "navigation"),
+        ('<i aria-hidden="true">x</i>', [], "hidden"),
         ('<div role="search">x</div>', [], "navigation"),
         ("<header><p>Kept.</header>", ["Kept."], ""),
     ],
@@ -92,6 +124,12 @@ def test_a_page_has_more_beside_its_text_than_a_chapter(markup: str, kept: list[
     page = parse_html(f"<title>T</title>{markup}", RunningText(is_page=True)).finish()
     assert [text for _, text in page.blocks] == kept
     assert (page.title, bool(page.left_out[kind])) == ("T", bool(kind))
+
+
+def test_two_line_breaks_begin_a_paragraph() -> None:
+    markup = "One<br>two.<br><br>Three<i><br> <br/>four</i>.<br>&nbsp;<br>Five<br>"
+    assert text_of(markup, is_page=True) == ["One two.", "Three", "four.", "Five"]
+    assert text_of(f"<pre>a{'<br>' * 2}b</pre>") == ["a", "b"]
 
 
 def test_blocks_and_headings() -> None:
@@ -127,3 +165,15 @@ def test_both_parsers_tell_the_same() -> None:
 )
 def test_work_grows_with_the_text_alone(markup: str) -> None:
     assert len(text_of(markup, is_page=True)) <= 20_000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "5 km<sup>2</sup>, 2<sup>10</sup>, (a)<sup>2</sup>, x<sup>-1</sup>, s<sup>−2</sup>, Ca<sup>2+</sup>",
+        "5<sup>1</sup>/<sub>2</sub>, <sup>14</sup>C, 2<sup>n</sup>, 2<sup>n+1</sup>, 1<sup>er</sup>, XIX<sup>e</sup>",
+        "5d<sup>10</sup>6s, 4<sup>th</sup>, M<sup>me</sup>, 10<sup>k</sup>",
+    ],
+)
+def test_powers_are_those_of_wikitext(source: str) -> None:
+    assert text_of(f"<p>{source}</p>") == to_paragraphs(source, WikitextOptions(), Tally())

@@ -22,6 +22,13 @@ def read(text: str) -> tuple[list[str], MarkdownText, Tally]:
         ("- [x] done\n- [ ] open", ["done", "open"]),
         ("> quoted\nlazily\n>\n> > deeper", ["quoted lazily", "deeper"]),
         ("> [!NOTE]\n> Mind it.", ["Mind it."]),
+        ("> [!quote|left wide]- Its title\n> Mind [!it] too.", ["Its title Mind [!it] too."]),
+        ("> [!NOTE]\n>\n> Mind it.", ["Mind it."]),
+        ("Tick the box [x] and then go on.", ["Tick the box [x] and then go on."]),
+        ("[x] marks the place, in the array a[x] too.", ["[x] marks the place, in the array a[x] too."]),
+        ("- [ ] Tick [x] here\n\n  [x] is how", ["Tick [x] here", "[x] is how"]),
+        ("> [x] is quoted [!NOTE] here\n\n- [!NOTE] is an item", ["[x] is quoted [!NOTE] here", "[!NOTE] is an item"]),
+        ("# [x] and [!NOTE] there", ["[x] and [!NOTE] there"]),
         (
             "[link](http://x.y 'title'), [ref], [text][ref] <http://a.b>\n\n[ref]: http://x.y",
             ["link, ref, text http://a.b"],
@@ -104,3 +111,11 @@ def test_a_paragraph_without_end_is_still_text() -> None:
 
 def test_joined() -> None:
     assert joined(" one \n two\n漢\n字 ") == "one two 漢字"
+
+
+def test_blanks_inside_a_line_cost_linear_time() -> None:
+    """A pattern for line breaks tried each run of blanks from each of its places: hours for one such line."""
+    blanks = " " * (1 << 20)
+    assert joined(f"one{blanks}two{blanks}\n{blanks}three{blanks}") == "one two three"
+    assert read(f"one{blanks}two")[0] == ["one two"]
+    assert read(f"before\n{{% one %}}{blanks}two")[0] == ["before two"]
