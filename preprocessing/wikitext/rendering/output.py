@@ -6,6 +6,8 @@ from preprocessing.wikitext.literals import APOSTROPHE, BREAK, EQUALS, GAP, shie
 _LINE_MARKS = frozenset("*#:!-")
 # No blank stands before these where the text goes on behind a blank.
 _STOPS = frozenset(",.;:!?")
+_ENDS_OF_SENTENCES = frozenset(".!?")
+_PLAIN = frozenset(" \n<")
 
 
 class Output:
@@ -37,8 +39,19 @@ class Output:
     def leave_out(self, start: int, end: int) -> int:
         """A gap in place of the source from `start` to `end`; a stop behind it moves up to the word before it."""
         pieces, text = self.pieces, self.text
+        first = text[end : end + 1]
+        # Most of what goes leaves nothing empty: a line of its own, or a reference between a word's or sentence's end
+        # and the next word or reference.
+        if first in _PLAIN and pieces:
+            last, second = pieces[-1][-1:], text[end + 1 : end + 2]
+            if (last.isalnum() or last in _ENDS_OF_SENTENCES) and (
+                first == "\n" or (second.isalnum() if first == " " else second == "r")
+            ):
+                return end
+            if last == "\n" == first:
+                return end
         pieces.append(GAP)
-        if text[end : end + 1] in _STOPS and text[start - 1 : start] == " " and text[end + 1 : end + 2] in "\n <":
+        if first in _STOPS and text[start - 1 : start] == " " and text[end + 1 : end + 2] in "\n <":
             before = text[max(0, start - 2) : start - 1]
             if before not in ",.;" and len(pieces) > 1 and pieces[-2].endswith(" "):
                 pieces[-2] = pieces[-2][:-1]

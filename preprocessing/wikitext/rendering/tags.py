@@ -31,11 +31,20 @@ class Tags:
 
     def read(self, start: int, end: int, slash: str, name: str, attributes: str) -> int:
         """Write what the tag between `start` and `end` shows; where reading goes on."""
-        name = name.lower()
-        if self.text[end : end + 1] == "'" == self.text[start - 1 : start]:
+        text = self.text
+        if text[end : end + 1] == "'" == text[start - 1 : start]:
             self.output.has_literals = True
             self.pieces.append(BREAK)  # apostrophes on both sides of a tag do not join
-        if name in DROPPED_TAGS:  # most are references, so all of it stands here
+        if name == "ref" and not slash:  # most are
+            if attributes[-1:] != "/":
+                closing = self.scanner.closing_tag(name, end)[1]
+                if closing == FAILED:
+                    self.pieces.append(" ")
+                    return end
+                end = closing
+            return self.output.leave_out(start, end)
+        name = name.lower()
+        if name in DROPPED_TAGS:
             if slash:
                 return end
             if not attributes.endswith("/"):
