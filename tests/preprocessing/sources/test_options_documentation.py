@@ -1,4 +1,4 @@
-"""Every option that docs/sources.md names exists."""
+"""Every option that the pages on sources name exists."""
 
 import argparse
 import re
@@ -16,6 +16,13 @@ OF_THE_VOCABULARY = {"--cased", "--keep-accents"}
 OF_THE_BENCHMARK = {"--peer", "--documents", "--splits", "--every", "--translations", "--repeats"}
 
 
+PAGES = ("sources", "encodings", "sentences")
+
+
+def pages(repository: Path) -> str:
+    return "\n".join((repository / "docs" / f"{page}.md").read_text(encoding="utf-8") for page in PAGES)
+
+
 def options_of(parser: argparse.ArgumentParser) -> set[str]:
     found = set()
     for action in parser._actions:
@@ -27,7 +34,7 @@ def options_of(parser: argparse.ArgumentParser) -> set[str]:
 
 
 def test_options_in_the_documentation_exist(repository: Path) -> None:
-    text = (repository / "docs" / "sources.md").read_text(encoding="utf-8")
+    text = pages(repository)
     parser = OptionParser()
     add_models(parser, (InputOptions, DocumentOptions, BadShareOptions, NearDuplicateOptions))
     named = set(re.findall(r"--[a-z][a-z.-]*[a-z]\b", text))  # Beam's own have underscores
@@ -37,7 +44,7 @@ def test_options_in_the_documentation_exist(repository: Path) -> None:
 
 
 def test_every_input_and_cleaning_option_is_documented(repository: Path) -> None:
-    text = (repository / "docs" / "sources.md").read_text(encoding="utf-8")
+    text = pages(repository)
     inputs = {name for name in InputOptions.model_fields if not name.startswith("dataset_")}
     cleaning = {f"cleaning.{name}" for name in DocumentOptions.model_fields["cleaning"].default.__class__.model_fields}
     assert [name for name in sorted(inputs | cleaning) if f"--{name.replace('_', '-')}" not in text] == []
