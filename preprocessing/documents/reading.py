@@ -128,9 +128,9 @@ class _Steps:
 
     def document(self, piece: Split, raw: RawDocument, tally: Tally) -> Document | None:
         """The document, or None when it is dropped, which is counted."""
+        self._checks.look(raw.paragraphs, tally)  # all that is read, as when a corpus is parsed before any list
         if self.is_listed(piece.source, piece.file, raw.locator, tally):
             return None
-        self._checks.look(raw.paragraphs, tally)
         paragraphs = self._cleaner.clean(raw.paragraphs, tally)
         refusal = self._cleaner.refusal(paragraphs)
         if refusal:

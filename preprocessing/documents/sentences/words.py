@@ -24,6 +24,7 @@ ITEM_MARKER = 256
 PART_OF_ABBREVIATION = 512
 QUOTATION = 1024
 
+_LONG = 7  # longer than numerals, items and initials, with the full stop
 CLOSINGS = "\"'«»“”‘’‹›」』》〉）)]}"
 _BEFORE_WORDS = "\"'«»„“”‚‘’‹›「『([{¿¡—–-/•◦▪●■‣⁃·"
 _DIRECTIONS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -53,7 +54,8 @@ class Words:
         }
         self._last_parts = {word[:-1].rpartition(".")[2] + "." for word in self._abbreviations if "." in word[:-1]}
         self._suffixes = tuple(word for word in self._abbreviations if word[0] == "-")
-        self._endings = {word.lower() for word in self._abbreviations | self._beginnings | self._last_parts}
+        self._parts = {word.lower() for word in self._abbreviations | self._beginnings | self._last_parts}
+        self._ends_of_parts = {word[start:] for word in self._parts for start in range(len(word))}
 
     def last(self, sentence: str) -> int:
         """The kinds of the sentence's last word; white space may follow it."""
@@ -80,9 +82,13 @@ class Words:
             plain = not word[-2:-1].isspace() and not ((self._quotation and word[-1:] in CLOSINGS) or not word)
         else:
             start, _, word = word.rpartition(" ")
-            plain = word[:-1].isalpha() and word.islower() and self._kind(word) == 0
+            plain = word[:-1].isalpha() and word.islower()
+            if plain:
+                # A long word of small letters is (part of) an abbreviation that is listed, or none.
+                is_long = len(word) > _LONG and not self._suffixes and not self._table.prefixes
+                plain = word not in self._parts if is_long else self._kind(word) == 0
             if plain and not start:  # it may be longer than the tail shows
-                plain = not any(ending.endswith(word) for ending in self._endings)
+                plain = word not in self._ends_of_parts
         self.plain_tails[tail] = plain
         return plain
 
