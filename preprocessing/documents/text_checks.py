@@ -77,12 +77,12 @@ class TextChecks:
 
     @staticmethod
     def _look_above_ascii(text: str, paragraphs: Sequence[str], tally: Tally) -> None:
-        if "\ufffd" in text:
-            tally.count("checks.replacement_characters", text.count("\ufffd"))
-        if not text.isprintable() and (controls := len(_C1.findall(text))):
-            tally.count("checks.c1_controls", controls)
-        # In Latin text little is left without ASCII: to look for the leads there is several times faster.
+        # In Latin text little is left without ASCII: to look for signs there is several times faster.
         rest = text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
+        if "\ufffd" in rest:
+            tally.count("checks.replacement_characters", rest.count("\ufffd"))
+        if controls := len(_C1.findall(rest)):
+            tally.count("checks.c1_controls", controls)
         if leads := [lead for lead in _LEADS if lead in rest]:
             suspects = (paragraph for paragraph in paragraphs if any(map(paragraph.__contains__, leads)))
             if found := sum(map(bool, map(_MOJIBAKE.search, suspects))):
