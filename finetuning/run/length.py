@@ -7,11 +7,9 @@ from collections.abc import Mapping
 
 from finetuning.errors import FinetuningError
 from finetuning.kinds.encoding.truncation import Truncation
+from finetuning.tasks.task import SHORTEST_LENGTH
 
 logger = logging.getLogger(__name__)
-
-SHORTEST = 8
-"""Fewest pieces of a sequence: three are special."""
 
 
 def max_length(asked: int | None, usual: int, positions: int, whose: str) -> tuple[int, tuple[str, ...]]:
@@ -24,7 +22,7 @@ def max_length(asked: int | None, usual: int, positions: int, whose: str) -> tup
         whose: what the usual length belongs to, for the note.
 
     Raises:
-        FinetuningError: more is asked for than the model has positions, or less than `SHORTEST`.
+        FinetuningError: more is asked for than the model has positions, or less than `SHORTEST_LENGTH`.
     """
     if asked is None:
         if usual <= positions:
@@ -34,8 +32,8 @@ def max_length(asked: int | None, usual: int, positions: int, whose: str) -> tup
         raise FinetuningError(
             f"--max-length {asked} is more than the model's {positions} positions; pass --max-length {positions}"
         )
-    if asked < SHORTEST:
-        raise FinetuningError(f"--max-length {asked}: must be at least {SHORTEST}")
+    if asked < SHORTEST_LENGTH:
+        raise FinetuningError(f"--max-length {asked}: must be at least {SHORTEST_LENGTH}")
     return asked, ()
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from finetuning.tasks.task import SHORTEST_LENGTH
+
 
 class RunSpec(BaseModel):
     """One fine-tuning run: task, starting weights, hyperparameters, seed, and where the result goes."""
@@ -36,7 +38,7 @@ class RunSpec(BaseModel):
     """Passes over the training rows; a part of one is allowed."""
     seed: int = Field(default=1, ge=0)
     """Seed of the head, of dropout and of the order of examples."""
-    sequence_length: int | None = Field(default=None, ge=8, json_schema_extra={"also": "max_length"})
+    sequence_length: int | None = Field(default=None, ge=SHORTEST_LENGTH, json_schema_extra={"also": "max_length"})
     """Most pieces per sequence, special pieces included; left out: the task's own, or the model's positions where
     these are fewer. What does not fit is cut, and counted in the result."""
     warmup_share: float = Field(default=0.1, ge=0, le=1)

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from finetuning.errors import FinetuningError
+from finetuning.tasks.task import SHORTEST_LENGTH
 
 TRANSFER_SOURCE = "mnli"
 PAPER_TASKS = ("cola", "sst2", "mrpc", "stsb", "qqp", "mnli", "qnli", "rte")
 """GLUE as the paper reports it: without WNLI."""
 
 Positive = Annotated[int, Field(ge=1)]
-Length = Annotated[int, Field(ge=8)]
+Length = Annotated[int, Field(ge=SHORTEST_LENGTH)]
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Epochs = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0)]

@@ -24,6 +24,8 @@ SUFFIXES: dict[str, Format] = {
     **{".parquet": "parquet", ".conll": "conll"},
 }
 """The format of a task whose file says none, by the suffix of its splits."""
+SHORTEST_LENGTH = 8
+"""Fewest pieces of a sequence: three are special."""
 OTHER_NAMES = {"max_length": "sequence_length"}
 """Keys that may be called otherwise."""
 
@@ -105,7 +107,7 @@ class Task(_Frozen):
     """The class that F1 counts; None: the last label."""
     score_range: tuple[float, float] | None = None
     """Regression: predictions are clipped to it in benchmark submissions."""
-    sequence_length: int = Field(default=128, ge=8)
+    sequence_length: int = Field(default=128, ge=SHORTEST_LENGTH)
     """Most pieces of a sequence, special pieces included; a task file may call it `max_length`."""
     max_query_length: int = Field(default=64, ge=1)
     document_stride: int = Field(default=128, ge=1)

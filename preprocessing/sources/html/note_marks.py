@@ -5,6 +5,8 @@ Of what stands above the line, what is no mark may be a power.
 
 import re
 
+from preprocessing.wikitext.markup_tokens import power_mark
+
 _NOTE_MARK = re.compile(
     r"\s*[\[({]?\s*(?:(?:note|fn|anm|nota)\.?\s*)?(?:\d{1,4}|[*†‡§¶#]{1,4}|[a-z]|[ivxlc]{1,6})\s*[\])}]?[.:]?\s*",
     re.IGNORECASE,
@@ -17,10 +19,6 @@ _BACK_LINK = re.compile("[\\s↩↑⏎^←⬆🔙\ufe0e\ufe0f]+")
 _STUCK = re.compile(r"[\[(]?(?:\d{1,4}(?:\s*[,–-]\s*\d{1,4}){0,4}|[*†‡]{1,3})[\])]?")
 _BEFORE_STUCK = re.compile(r"(?:[^\W\d_]{3}[.]?|[,;:!?”’»)])$")
 _LONG_WORD = re.compile(r"(?:[^\W\d_]{3}[^\W\d_A-Z]\)?|\d{4}\))$")
-# The same powers as in wikitext (`power_mark` of `preprocessing/wikitext/markup_tokens.py`, which knows italics as
-# well): a number after a digit, a letter or a bracket, or one of the usual variables after a digit.
-_POWER = re.compile(r"[-−–+±]?\s*[0-9]")
-_VARIABLE = re.compile(r"[-−–+±]?\s*[nkmxN](?![^\W_])")
 _AFTER_SENTENCE = '.,;:!?"”’»…'
 
 
@@ -47,8 +45,5 @@ def is_raised(text: str, behind: str) -> bool:
 
 
 def is_power(text: str, behind: str) -> bool:
-    """Whether a text above the line, right after `behind`, that is no mark is a power: 10^6, km^2, but not XVIIIe."""
-    before = behind[-1:]
-    if not before or not (before.isalnum() or before in ")]}"):
-        return False
-    return bool(_POWER.match(text) or (before.isdecimal() and _VARIABLE.match(text)))
+    """Whether a text above the line, right after `behind`, that is no mark is a power, as in wikitext: 10^6, km^2."""
+    return power_mark(behind[-1:], text, "") == "^"
