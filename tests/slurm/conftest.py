@@ -10,12 +10,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
+A_RANK_ON_EACH = ("--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=1", "--cpus-per-task=1", "--time=60")
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY"}
 
 
@@ -47,11 +48,16 @@ class Cluster:
     def __init__(self, folder: Path, repository: Path, tools: Path, environment: dict[str, str]) -> None:
         self.folder, self.repository, self.tools, self.environment = folder, repository, tools, environment
 
-    def submit(self, *arguments: str | Path, variables: Mapping[str, str] | None = None) -> Job:
-        """pretrain.sbatch on both nodes, one rank on each."""
+    def submit(
+        self,
+        *arguments: str | Path,
+        variables: Mapping[str, str] | None = None,
+        script: str = "pretrain.sbatch",
+        resources: Sequence[str] = A_RANK_ON_EACH,
+    ) -> Job:
+        """A script of `cluster/slurm/` as a job; pretraining on both nodes where nothing else is said."""
         log = self.folder / f"job-{time.monotonic_ns()}.log"
-        resources = ["--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=1", "--cpus-per-task=1", "--time=60"]
-        command = ["sbatch", "--parsable", *resources, f"--output={log}", "cluster/slurm/pretrain.sbatch"]
+        command = ["sbatch", "--parsable", *resources, f"--output={log}", f"cluster/slurm/{script}"]
         return Job(self, self.ask(*command, *map(str, arguments), variables=variables).strip(), log)
 
     def run(self, *arguments: str | Path, variables: Mapping[str, str] | None = None) -> tuple[dict[str, str], str]:
