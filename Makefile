@@ -37,6 +37,9 @@ test-fast: $(INSTALLED)  ## without the tests marked slow
 test-large: $(INSTALLED)  ## BERT-Large really starts: minutes and about 20 GB of memory
 	$(BIN)/python -m pytest -m large --override-ini addopts='--import-mode=importlib --strict-markers -ra'
 
+test-slurm: $(INSTALLED)  ## jobs on a real Slurm of nodes that are namespaces of this machine: needs root
+	SLURM_TESTS=1 $(BIN)/python -m pytest tests/slurm
+
 lint: $(INSTALLED)  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
