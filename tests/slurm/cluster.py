@@ -18,7 +18,7 @@ ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEM
 CPUS, GPUS, MEMORY_MB = 2, 1, 4000
 
 # Times are short, so that tests need not wait for what takes minutes on a real cluster: a node counts as lost after 8
-# seconds of silence, a preempted job has 5 seconds after SIGTERM, a requeued one may start again after 5 (`cred_expire`).
+# seconds of silence, a preempted job has 5 after SIGTERM, a requeued one may start again after 5 (`cred_expire`).
 SETTINGS: dict[str, str | int] = {
     "SlurmUser": "root",
     "SlurmdUser": "root",

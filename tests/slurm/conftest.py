@@ -1,7 +1,7 @@
 """The cluster on which the tests here run jobs: a real Slurm whose nodes are namespaces of this machine.
 
-`make test-slurm` runs these tests; it sets SLURM_TESTS=1, without which they are skipped. They take minutes, and need root
-and Debian's packages slurm-wlm, munge and iproute2: where these are missing they fail, and are not skipped.
+`make test-slurm` runs these tests; it sets SLURM_TESTS=1, without which they are skipped. They take minutes, and need
+root and Debian's packages slurm-wlm, munge and iproute2: where these are missing they fail, and are not skipped.
 """
 
 import os
