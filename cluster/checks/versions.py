@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from cluster.chain import REPOSITORY
 from cluster.checks.hosts import distinct, listed, odd_ones
 from cluster.checks.meeting import Finding
+from cluster.local_chain import REPOSITORY
 
 PACKAGES = {"deepspeed": "deepspeed", "numpy": "numpy", "pyarrow": "pyarrow", "this project": "bert-pretraining"}
 STAGES = ("preprocessing", "pretraining", "finetuning", "cluster")

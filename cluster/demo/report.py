@@ -12,8 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cluster.chain import Marker, Stage, write_atomically
 from cluster.errors import ClusterError
+from cluster.local_chain import Marker, Stage, write_atomically
 
 
 def write_report(folder: Path, stages: Sequence[Stage], markers: Mapping[str, Marker]) -> str:

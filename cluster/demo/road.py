@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster.chain import Stage, run_chain
 from cluster.demo.report import write_report
 from cluster.errors import ClusterError
+from cluster.local_chain import Stage, run_chain
 
 RANKS = 2
 SEEDS = (1, 2, 3, 4, 5)

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cluster.chain import write_atomically
 from cluster.errors import ClusterError
+from cluster.local_chain import write_atomically
 
 LABELS = ("continues", "other")
 TASK = """\

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cluster.chain import end_process_tree
 from cluster.errors import ClusterError
+from cluster.local_chain import end_process_tree
 
 SECONDS_TO_GATHER = 300.0
 
