@@ -1,9 +1,9 @@
 """A chain of stages on one machine, as the demo runs it.
 
-Each is a command, run once, skipped when complete, taken up again when not. A stage is complete when its marker says so, and the marker is written after the command has ended well. The marker
-carries a key: a hash of the command, of the code that it runs, and of the key of the stage before. A stage whose key
-has changed starts from an empty output; one that was merely interrupted keeps what it has, and the command itself
-decides what of that is complete.
+Each stage is a command, run once, skipped when complete, taken up again when not. It is complete when its marker says
+so, and the marker is written after the command has ended well. The marker carries a key: a hash of the command, of the
+code that it runs, and of the key of the stage before. A stage whose key has changed starts from an empty output; one
+that was merely interrupted keeps what it has, and the command itself decides what of that is complete.
 """
 
 import contextlib
