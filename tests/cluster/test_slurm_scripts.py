@@ -84,7 +84,7 @@ def start(repository: Path, environment: dict[str, str], *arguments: str) -> "su
     return subprocess.Popen(command, env=environment, text=True, cwd=repository, **pipes)
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS, "road.sh", "environment.sh"])
+@pytest.mark.parametrize("script", [*SCRIPTS, "road.sh", "environment.sh", "requeue.sh"])
 def test_bash_can_parse_it(repository: Path, script: str) -> None:
     subprocess.run(["bash", "-n", repository / "cluster" / "slurm" / script], check=True)
 
