@@ -1,5 +1,6 @@
 """One page of wikitext → its paragraphs, and what was lost on the way."""
 
+import functools
 from dataclasses import dataclass, field
 
 from preprocessing.wikitext.links import Site
@@ -13,6 +14,7 @@ from preprocessing.wikitext.templates.expansion import canonical, template_table
 from preprocessing.wikitext.variants import resolve_variants
 
 _NAME_LIMIT = 80
+_cached_canonical = functools.lru_cache(maxsize=1 << 14)(canonical)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def extract(text: str, options: WikitextOptions, site: Site, title: str = "") ->
 def _by_name(lost: dict[str, int]) -> dict[str, int]:
     by_name: dict[str, int] = {}
     for name, characters in lost.items():
-        key = canonical(name)[:_NAME_LIMIT]
+        # Pages share most of their templates; only long names are each a page's own.
+        key = (_cached_canonical(name) if len(name) <= _NAME_LIMIT else canonical(name))[:_NAME_LIMIT]
         by_name[key] = by_name.get(key, 0) + characters
     return by_name

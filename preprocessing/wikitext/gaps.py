@@ -35,7 +35,8 @@ _NAME_OF_GAP = re.compile(
 _STOP_MARKS = frozenset(",;、，；،؛")
 _STOP_BEHIND_GAP = re.compile(rf"{GAP}[{_SPACES}{GAP}]{_FEW}[,;、，；،؛](?![0-9])([{_SPACES}]{_FEW}(?={GAP}))?+")
 _NO_STOP_BEHIND = frozenset(("", "\n", *".!?。！？*#", *_STOPS))
-_BLANK_BEFORE_STOP = re.compile(rf" {GAP}++(?=[,.;:!?](?:\s|\Z))")
+# Blank and gap stand apart from the rest, so that `re` looks for both at once and does not stop at every blank.
+_BLANK_BEFORE_STOP = re.compile(rf" {GAP}{GAP}*+(?=[,.;:!?](?:\s|\Z))")
 # In a page every blank would be looked at for this: only in brackets.
 _BLANK_BEFORE_MARKS = re.compile(rf" ''{GAP}++''(?=[,.;:!?](?:\s|\Z))")
 _EDGE = f"{_SPACES}{_STOPS}/†✝'{GAP}"

@@ -20,18 +20,22 @@ _IN_ADDRESS = r"""[^\s\[\]{}<>"']"""
 _PATH = rf"(?:{_IN_ADDRESS}++(?:'(?!'){_IN_ADDRESS}*+)*+|'(?!'){_IN_ADDRESS}*+)"
 _ADDRESS = rf"(?:\[[0-9A-Fa-f:.]++\]{_PATH}?+|{_PATH})"
 
-# What `match.lastindex` is for the alternatives of TOKEN that carry groups; None for the bare marks.
-LINK_TARGET, LINK_LABEL, TEMPLATE, EXTERNAL_LINK, TAG = 1, 2, 4, 5, 8
+_ATTRIBUTES = r"""(?:[^<>"']*+(?:(?:"[^"<]*+"|'[^'<]*+')[^<>"']*+)*+|[^<>]*+)"""
 
+# `match.lastindex` says which alternative of TOKEN it is: the number behind it, None for the bare marks.
 TOKEN = re.compile(
-    # a link with nothing nested: target, label
-    r"\[\[([^\[\]{}|<>\n]*+)(?:\|([^\[\]{}<>]*+))?+\]\]"
-    # a template with nothing nested: name, arguments
+    # a link with nothing nested that shows its target (1) or its label (2)
+    r"\[\[([^:\[\]{}|<>\n]*+)(?:\|([^\[\]{}<>]++))?+\]\]"
+    # any other link with nothing nested: target, label (3 or 4)
+    r"|\[\[([^\[\]{}|<>\n]*+)(?:\|([^\[\]{}<>]*+))?+\]\]"
+    # a template with nothing nested: name, arguments (6)
     r"|\{\{([^\[\]{}|<>]*+)((?:\|[^\[\]{}<>]*+)?+)\}\}"
-    # an external link with nothing nested: label
+    # an external link with nothing nested: label (7)
     rf"|\[{_SCHEME}{_ADDRESS}[ \t]*+([^\[\]{{}}<>\n]*+)\]"
-    # a tag: slash, name, attributes
-    r"""|<(/?+)([A-Za-z][^\s<>/]*+)([^<>"']*+(?:(?:"[^"<]*+"|'[^'<]*+')[^<>"']*+)*+|[^<>]*+)>"""
+    # a reference that is empty or has no tag inside, whole (8); where an apostrophe follows on its tag, it is a tag
+    rf"|<ref(?=[\s/>])(?>{_ATTRIBUTES}>)(?!')((?<=/>)|(?<!/>)[^<]*+</ref>)"
+    # a tag: slash, name, attributes (11)
+    rf"|<(/?+)([A-Za-z][^\s<>/]*+)({_ATTRIBUTES})>"
     # where a table begins; the same with something nested, and what closes them
     rf"|\{{(?:\||\{{\{{!\}}\}})|\{{\{{|\}}\}}|\[\[|\]\]?+|\||\[{_SCHEME}"
 )
@@ -50,17 +54,18 @@ OPAQUE_TAGS = words(
 )
 _OPAQUE = rf"<({'|'.join(sorted(OPAQUE_TAGS))})(?:\s[^<>]*+|/)?+>"
 
-# For skipping balanced regions. Group 1: an opening mark, group 2: a closing mark, group 3: a tag whose content
-# hides marks; no group: a whole region with nothing nested.
+# For skipping balanced regions. Group 1: an opening mark without its first character, group 2: a closing mark, group 3:
+# a tag whose content hides marks; no group: a whole region with nothing nested. No alternative begins with a group:
+# there `re` would try the whole pattern at every character instead of looking for the first ones.
 NESTED_TEMPLATE = re.compile(
-    rf"\{{\{{(?:[^{{}}<]*+\}}\}}|\{{[^{{}}<]*+\}}\}}\}})|(\{{\{{)|(\}}\}})|{_OPAQUE}", re.IGNORECASE
+    rf"\{{\{{(?:[^{{}}<]*+\}}\}}|\{{[^{{}}<]*+\}}\}}\}})|\{{(\{{)|\}}(\}})|{_OPAQUE}", re.IGNORECASE
 )
-NESTED_LINK = re.compile(rf"\[\[[^\[\]<]*+\]\]|(\[\[)|(\]\])|{_OPAQUE}", re.IGNORECASE)
+NESTED_LINK = re.compile(rf"\[\[[^\[\]<]*+\]\]|\[(\[)|\](\])|{_OPAQUE}", re.IGNORECASE)
 NESTED_TABLE = re.compile(
-    r"(?:\n[ \t:*#]*+(?:(\{(?:\||\{\{!\}\}|\{\(!\}\}))|((?:\||\{\{!\}\})\}(?!\})|\{\{!\)\}\})))" rf"|{_OPAQUE}",
+    r"\n[ \t:*#]*+(?:\{(\||\{\{!\}\}|\{\(!\}\})|((?:\||\{\{!\}\})\}(?!\})|\{\{!\)\}\}))" rf"|{_OPAQUE}",
     re.IGNORECASE,
 )
-NESTED_HTML_TABLE = re.compile(rf"(<table\b[^<>]*+>)|(</table\b[^<>]*+>)|{_OPAQUE}", re.IGNORECASE)
+NESTED_HTML_TABLE = re.compile(rf"<(table\b[^<>]*+>)|</(table\b[^<>]*+>)|{_OPAQUE}", re.IGNORECASE)
 
 # Tags whose content is no prose: it goes with them.
 DROPPED_TAGS = words(

@@ -56,15 +56,15 @@ def to_paragraphs(text: str, keep_lists: bool, has_literals: bool = False) -> li
         if first.isalnum():  # nearly every line
             lines.append(line)
             continue
+        if first == GAP:
+            line = line.lstrip(GAP)
+            first = line[:1]
         if not first:  # most of the others
             if lines:
                 _finish(lines, found, has_literals)
                 lines = []
             continue
-        if first == GAP:
-            line = line.lstrip(GAP)
-            first = line[:1]
-        if first and first not in _LINE_MARKS and line.strip(_BLANK):
+        if first not in _LINE_MARKS and line.strip(_BLANK):
             lines.append(line)
             continue
         boundary, rest = _boundary(line, first)
@@ -88,7 +88,7 @@ def to_paragraphs(text: str, keep_lists: bool, has_literals: bool = False) -> li
 
 def _boundary(line: str, first: str) -> tuple[bool, str]:
     """Whether a line ends the paragraph before it, and the text that is left of it."""
-    if first and first in _LIST_MARKS:
+    if first in _LIST_MARKS:
         text = line.lstrip(_LIST_MARKS + " ")
         is_term = line[: len(line) - len(text)].rstrip().endswith(";")
         if is_term and (end := _TERM_END.search(text)) is not None:
@@ -105,7 +105,9 @@ def _finish(lines: list[str], found: list[str], has_literals: bool) -> None:
     text = " ".join(lines)
     if "'" in text and "''" in text:
         text = " ".join(map(without_marks, lines)) if "'''" in text else text.replace("''", "")
-    text = decode(text.replace(GAP, "")).strip()
+    if GAP in text:  # `replace` counts before it looks, which takes longer
+        text = text.replace(GAP, "")
+    text = decode(text).strip()
     if "  " in text or "\t" in text or "\xa0" in text:
         text = " ".join(text.split())
     if text[:1].isalnum() or any(map(str.isalnum, text)):

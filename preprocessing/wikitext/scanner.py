@@ -81,10 +81,11 @@ class Scanner:
         return match.span()
 
     def _after(self, start: int, position: int, pattern: re.Pattern[str]) -> int:
-        if start in self._unmatched or self._failures >= FAILURE_LIMIT:
+        mark = start + 1  # where group 1 of the pattern begins
+        if mark in self._unmatched or self._failures >= FAILURE_LIMIT:
             return FAILED
         text, search = self.text, pattern.search
-        opened = [start]
+        opened = [mark]
         while (match := search(text, position)) is not None:
             self.steps += 1
             position = match.end()

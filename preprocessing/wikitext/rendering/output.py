@@ -43,12 +43,14 @@ class Output:
         # Most of what goes leaves nothing empty: a line of its own, or a reference between a word's or sentence's end
         # and the next word or reference.
         if first in _PLAIN and pieces:
-            last, second = pieces[-1][-1:], text[end + 1 : end + 2]
-            if (last.isalnum() or last in _ENDS_OF_SENTENCES) and (
-                first == "\n" or (second.isalnum() if first == " " else second == "r")
-            ):
-                return end
-            if last == "\n" == first:
+            last = pieces[-1][-1:]
+            if last in _ENDS_OF_SENTENCES or last.isalnum():
+                if first == "\n":
+                    return end
+                second = text[end + 1 : end + 2]
+                if second.isalnum() if first == " " else second == "r":
+                    return end
+            elif last == "\n" == first:
                 return end
         pieces.append(GAP)
         if first in _STOPS and text[start - 1 : start] == " " and text[end + 1 : end + 2] in "\n <":

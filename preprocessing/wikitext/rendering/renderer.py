@@ -75,53 +75,52 @@ class Renderer:
             "|": self._pipe,
         }
         lose, renders, opened = self._lose_template, self.renderers, self.open_templates
-        output, read_tag = self.output, self.tags.read
+        output, leave_out, read_tag = self.output, self.output.leave_out, self.tags.read
         position = steps = 0
         while (match := search(text, position)) is not None:
             steps += 1
-            start = match.start()
+            start, end = match.span()
             if start > position:
                 append(text[position:start])
+            position = end
             kind = match.lastindex
-            if kind == 1 or kind == 2:  # a link
-                target, label = match.group(1, 2)
-                if ":" not in target and label != "":
-                    shown = label or target
-                elif "//" in target and markup_tokens.SCHEME.match(target):
+            if kind is None:
+                mark = marks.get(match.group())
+                position = mark(start) if mark is not None else self._open_external_link(start, end)
+            elif kind < 5:  # a link
+                if kind < 3:  # its target or its label, as it stands
+                    shown = match[kind]
+                elif "//" in (target := match[3]) and markup_tokens.SCHEME.match(target):
                     append("[")  # an external link with one bracket too many on both sides
                     position = start + 1
                     continue
                 else:
-                    shown = shown_text(target, label, self.site)
+                    shown = shown_text(target, match[4], self.site)
                 if shown < "0" or "'" in shown or (opened and "=" in shown):  # signs stand before digits
-                    shown = output.link_text(start, shown, label, bool(opened))
+                    shown = output.link_text(start, shown, match[2] or match[4], bool(opened))
                 append(shown)
-                position = match.end()
-            elif kind == 4:  # a template
-                name, arguments = match.group(3, 4)
+            elif kind == 8:  # a reference
+                leave_out(start, end)
+            elif kind == 6:  # a template
+                name, arguments = match.group(5, 6)
                 render = renders[name]
-                position = match.end()
                 if render is None:
                     if name == "(!":
                         position = self._open_table(start)
                     else:
-                        lose(name, start, position)
+                        lose(name, start, end)
                 else:
                     shown = render(arguments.split("|")[1:])
                     if shown and not opened and "'" not in shown and render is not RAISED:
                         append(shown)
                     else:
-                        self._show(render, shown, start, position)
+                        self._show(render, shown, start, end)
                         if not shown and arguments.strip("| "):  # none of them is what the renderer asks for
-                            output.count_lost(name, start, position)
-            elif kind == 8:  # a tag
-                position = read_tag(start, match.end(), *match.group(6, 7, 8))
-            elif kind == 5:  # an external link
-                append(match.group(5))
-                position = match.end()
-            else:
-                mark = marks.get(match.group())
-                position = mark(start) if mark is not None else self._open_external_link(start, match.end())
+                            output.count_lost(name, start, end)
+            elif kind == 11:  # a tag
+                position = read_tag(start, end, *match.group(9, 10, 11))
+            else:  # an external link
+                append(match[kind])
         append(text[position:])
         self.steps = steps + self.scanner.steps
         return "".join(self.pieces)

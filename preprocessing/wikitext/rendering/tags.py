@@ -35,14 +35,6 @@ class Tags:
         if text[end : end + 1] == "'" == text[start - 1 : start]:
             self.output.has_literals = True
             self.pieces.append(BREAK)  # apostrophes on both sides of a tag do not join
-        if name == "ref" and not slash:  # most are
-            if attributes[-1:] != "/":
-                closing = self.scanner.closing_tag(name, end)[1]
-                if closing == FAILED:
-                    self.pieces.append(" ")
-                    return end
-                end = closing
-            return self.output.leave_out(start, end)
         name = name.lower()
         if name in DROPPED_TAGS:
             if slash:

@@ -99,6 +99,8 @@ REPEATED = {
     "addresses in double brackets": ("[[http://x ", ""),
     "titles with templates": ("[[a {{nowrap|b}}", ""),
     "labels": ("[[a {{x}}|", ""),
+    "references": ("<ref>a", "</ref"),
+    "attributes of references": ('<ref name="a" b', "'"),
     "open variants": ("-{", "}-"),
     "flags": ("-{A;", "|}-"),
     "rules": ("-{zh-hans:", ";x=>"),

@@ -46,6 +46,10 @@ def shown(wikitext: str) -> str:
         ("a<ref>b<!-- </ref> -->c</ref>d", "ad"),
         ("a<REF>b</ReF >c<references group=x>d</references>e<references/>", "ace"),
         ("a <ref>x</ref>, b <ref name=y/>. c", "a, b. c"),
+        ('a<ref/>b<ref name="x/">c</ref>d<ref name=e/f>g</ref>h', "abdh"),
+        ("a<ref>b <br/> c <nowiki></ref></nowiki></ref >d</ref>e", "ade"),
+        ("''a''<ref>''b'' c</ref>''d'' and a'<ref name=b/>'c", "ad and a''c"),
+        ("a<ref>b<ref>c</ref>d <ref\nname=e>f</ref\n>g", "ad g"),
     ],
 )
 def test_tags(wikitext: str, text: str) -> None:
