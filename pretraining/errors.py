@@ -23,6 +23,14 @@ class RetryablePretrainingError(PretrainingError):
     exit_code = 75
 
 
+class JoinError(RetryablePretrainingError):
+    """The ranks did not meet in time, or were told to stop before: another start may find them all."""
+
+
+class MismatchError(PretrainingError):
+    """The ranks met and do not belong together, or one of them came twice."""
+
+
 def not_written(error: PreprocessingError | OSError) -> PretrainingError:
     """The error of this package for a file that could not be written; retryable where the disk or the quota is full."""
     system = error if isinstance(error, OSError) else error.__cause__

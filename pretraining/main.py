@@ -60,11 +60,17 @@ def require_writable(folder: Path) -> None:
 
 
 def _say(error: Exception) -> None:
-    """Every rank finds the same mistake before the ranks are joined; afterwards it may be one rank's own."""
+    """Every rank finds the same mistake before the ranks are joined; afterwards it may be one rank's own.
+
+    Why they did not meet is said once on every machine.
+    """
+    from pretraining.errors import JoinError, MismatchError
+
     distributed = sys.modules.get("torch.distributed")
     joined = distributed is not None and distributed.is_initialized()
     rank = os.environ.get("RANK", "0")
-    if rank == "0" or joined:
+    speaks_for_machine = isinstance(error, JoinError | MismatchError) and os.environ.get("LOCAL_RANK", "0") == "0"
+    if rank == "0" or joined or speaks_for_machine:
         print(f"error: {error}" if rank == "0" else f"error on rank {rank}: {error}", file=sys.stderr, flush=True)
 
 

@@ -19,7 +19,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         *("languages", "wikitext", "sources", "documents", "tokens", "examples", "shards", "jobs", "build", COMMANDS),
     ),
     "pretraining": (
-        *("errors", "splitmix"),
+        *("errors", "splitmix", "rendezvous"),
         *("model", "data", "optimization", "configuration", "planning", "run", COMMANDS),
     ),
     "finetuning": ("errors", "atomic_file", "tasks", "kinds", "run", "sweeps", "reporting", COMMANDS),
@@ -45,6 +45,7 @@ OTHER_STAGES: dict[str, tuple[str, ...]] = {
         *SHARED,
         "preprocessing.tokens",
         "pretraining.errors",
+        "pretraining.rendezvous",
         "pretraining.model",
         "pretraining.optimization",
     ),

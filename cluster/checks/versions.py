@@ -1,6 +1,5 @@
 """Versions of what has to be the same on all ranks, and a hash of this project's sources."""
 
-import hashlib
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -40,13 +39,9 @@ def measure(host: str, rank: int, device: torch.device) -> Versions:
 
 def hash_of_sources() -> str:
     """Twelve hexadecimal digits over the names and contents of all modules and recipes."""
-    digest = hashlib.sha256()
-    for stage in STAGES:
-        for file in sorted((REPOSITORY / stage).rglob("*")):
-            if file.suffix in {".py", ".toml"}:
-                digest.update(file.relative_to(REPOSITORY).as_posix().encode())
-                digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+    from pretraining.rendezvous import code_version
+
+    return code_version(STAGES, REPOSITORY)
 
 
 def faults(findings: Sequence[Versions]) -> list[str]:

@@ -20,7 +20,10 @@ NAMED_APART = frozenset(
 )
 """Fields of a specification that a setting does not list among its options: it, the label or the task says them."""
 WITHOUT_EFFECT = frozenset(
-    {"device", "threads", "micro_batch_pieces", "zero_stage", "evaluate_every_epoch", "predict_test", "save_model"}
+    {
+        *("device", "threads", "micro_batch_pieces", "zero_stage", "join_seconds"),
+        *("evaluate_every_epoch", "predict_test", "save_model"),
+    }
 )
 """Fields that change how a run is made or what it keeps, but not its score."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from finetuning.errors import FinetuningError
+from finetuning.errors import FinetuningError, RetryableError
 from finetuning.run.specification import RunSpec
+from pretraining.errors import JoinError, MismatchError
+from pretraining.rendezvous import Place, facts_of, join
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,29 @@ def start_ranks(spec: RunSpec) -> Ranks:
     else:
         # Compiling DeepSpeed's shared-memory op takes minutes and gains nothing at this size.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    deepspeed.init_distributed(dist_backend="nccl" if on_cuda else "gloo", verbose=False)
     device = torch.device("cuda", local) if on_cuda else torch.device("cpu")
+
+    def connect() -> None:
+        if on_cuda:
+            torch.cuda.set_device(local)  # each thread has its own
+        deepspeed.init_distributed(dist_backend="nccl" if on_cuda else "gloo", verbose=False)
+        torch.distributed.barrier()  # NCCL connects with the first collective
+
+    if not torch.distributed.is_initialized():
+        _join(spec, count, connect)
     return Ranks(torch.distributed.get_rank(), torch.distributed.get_world_size(), device)
+
+
+def _join(spec: RunSpec, count: int, connect: Callable[[], None]) -> None:
+    """Makes the process group. RetryableError where ranks do not come in time, FinetuningError where they differ."""
+    address, port = os.environ.get("MASTER_ADDR", "127.0.0.1"), int(os.environ.get("MASTER_PORT", "29500"))
+    place = Place(int(os.environ.get("RANK", "0")), count, address, port, "--join-seconds")
+    # What may lie elsewhere on each machine, or be otherwise, and change no result.
+    settings = spec.model_dump(mode="json", exclude={"data", "tokenizer", "device", "threads", "join_seconds"})
+    facts = facts_of(str(spec.output), settings, ("preprocessing", "pretraining", "finetuning"), os.environ)
+    try:
+        join(place, facts, spec.join_seconds, connect)
+    except JoinError as error:
+        raise RetryableError(str(error)) from error
+    except MismatchError as error:
+        raise FinetuningError(str(error)) from error

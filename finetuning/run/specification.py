@@ -84,6 +84,8 @@ class RunSpec(BaseModel):
     """Keep the fine-tuned model in `OUTPUT/model`."""
     zero_stage: int = Field(default=0, ge=0, le=2)
     """ZeRO stage when several ranks run under DeepSpeed."""
+    join_seconds: float = Field(default=300.0, ge=1, le=86_400)
+    """How long several ranks wait at the start for all of them to come, before each ends and says who is missing."""
 
 
 def add_length(parser: argparse.ArgumentParser, usual: str) -> None:

@@ -189,6 +189,8 @@ class HealthOptions(Section):
     """A step is bad too when its loss is above this many times the median of the last 100; left out: never."""
     watchdog_seconds: float = Field(300.0, gt=0)
     """Without a step for so long, every rank writes down where it hangs and ends, to be started again."""
+    join_seconds: float = Field(300.0, ge=1, le=86_400)
+    """How long the ranks wait at the start for all of them to come, before each ends and says who is missing."""
     lost_after_seconds: float = Field(30.0, ge=5)
     """A rank that gives no sign of life for so long (stopped, its node gone) ends the run on all nodes."""
 

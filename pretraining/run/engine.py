@@ -3,12 +3,14 @@
 import math
 import os
 import warnings
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import deepspeed
 import deepspeed.comm
 import torch
+import torch.distributed as dist
 from deepspeed.ops import __compatible_ops__
 from deepspeed.runtime.zero import GatheredParameters
 from deepspeed.utils import logger as deepspeed_logger
@@ -20,14 +22,24 @@ from pretraining.configuration.tables import Recipe
 from pretraining.optimization.lamb import Lamb
 from pretraining.optimization.lamb_layout import attach_lamb
 from pretraining.optimization.optimizers import build_optimizer
+from pretraining.rendezvous import Place, join
 from pretraining.run.health.finite import guard_stage_0
 from pretraining.run.ranks import RankEnvironment, gpu_of
 
 PROCESS_GROUP_TIMEOUT = timedelta(minutes=30)  # the last resort: who is lost is found out long before
+JOIN_SECONDS = 300.0
 
 
-def start_processes(environment: RankEnvironment) -> torch.device:
-    """Joins the process group (NCCL on GPUs, gloo on the CPU) and returns this rank's device."""
+def start_processes(
+    environment: RankEnvironment,
+    facts: Mapping[str, str] | None = None,
+    seconds: float = JOIN_SECONDS,
+    wish_to_stop: Callable[[], str | None] = lambda: None,
+) -> torch.device:
+    """Joins the process group (NCCL on GPUs, gloo on the CPU) and returns this rank's device.
+
+    Raises what `pretraining.rendezvous.join` raises.
+    """
     environment.export()
     warnings.filterwarnings("ignore", message=".*all_gather_into_tensor.*", category=FutureWarning)
     deepspeed_logger.setLevel("WARNING")
@@ -41,14 +53,26 @@ def start_processes(environment: RankEnvironment) -> torch.device:
         # DeepSpeed would compile a shared-memory communication op here (a minute, and a compiler on every node);
         # gloo does the same work.
         __compatible_ops__["deepspeed_shm_comm"] = False
-    deepspeed.init_distributed(
-        dist_backend="nccl" if on_gpu else "gloo",
-        verbose=False,
-        timeout=PROCESS_GROUP_TIMEOUT,
-        rank=environment.rank,
-        world_size=environment.world_size,
-    )
-    return torch.device("cuda", gpu) if on_gpu else torch.device("cpu")
+    device = torch.device("cuda", gpu) if on_gpu else torch.device("cpu")
+    place = Place(environment.rank, environment.world_size, environment.master_address, environment.master_port)
+
+    def connect() -> None:
+        if on_gpu:
+            torch.cuda.set_device(gpu)  # each thread has its own
+        deepspeed.init_distributed(
+            dist_backend="nccl" if on_gpu else "gloo",
+            verbose=False,
+            timeout=PROCESS_GROUP_TIMEOUT,
+            rank=environment.rank,
+            world_size=environment.world_size,
+        )
+        dist.barrier()  # NCCL connects with the first collective
+
+    if place.world_size == 1 or dist.is_initialized():
+        connect()
+        return device
+    join(place, facts or {}, seconds, connect, wish_to_stop)
+    return device
 
 
 def start_engine(recipe: Recipe, model: nn.Module, ranks: int, micro_batches: int, *, on_cpu: bool) -> Any:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Sampler
 from pretraining.data.shard_check import check_sample, check_sizes
-from pretraining.errors import PretrainingError
+from pretraining.errors import JoinError, PretrainingError
 from pretraining.model.bert import BertForPreTraining
 from pretraining.optimization.schedules import Schedule, build_schedule
 from pretraining.planning.flops import datasheet_tflops
 from pretraining.planning.measured_peak import measure_matmul_tflops
 from pretraining.planning.memory import parameter_count
+from pretraining.rendezvous import facts_of
 from pretraining.run.checkpoint.files import checkpoint_steps, refuse_used
 from pretraining.run.checkpoint.identity import identity_of
 from pretraining.run.checkpoint.resume import load, newest_complete, take_over
@@ -35,7 +36,7 @@ from pretraining.run.export_folder import export_run
 from pretraining.run.health.bad_steps import Rewind
 from pretraining.run.health.monitor import Monitor, Verdict
 from pretraining.run.health.rewind import go_back, write_passed_over
-from pretraining.run.health.stop import INTERRUPTED, StopRequest
+from pretraining.run.health.stop import INTERRUPTED, StopRequest, wish_named
 from pretraining.run.health.time_limit import TimeLimit, job_end
 from pretraining.run.initial_weights import initial_model
 from pretraining.run.loop import train
@@ -65,9 +66,19 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
     model = initial_model(recipe, sets)
     status = StateFile(recipe.run_folder, recipe.training.steps)
     lock = FolderLock(recipe.run_folder, "run.lock", "choose another output.folder", error=PretrainingError)
-    device = start_processes(environment)
     health = recipe.health
-    monitor = Monitor(environment, health.watchdog_seconds, health.lost_after_seconds, _concluder(status), lock.touch)
+    try:
+        device = start_processes(
+            environment,
+            _facts(recipe, sets),
+            health.join_seconds,
+            lambda: wish_named(stop.wish) if stop.wish else None,
+        )
+    except JoinError as not_joined:
+        if environment.rank == 0:
+            _note_interrupted(status, str(not_joined))
+        raise
+    monitor = Monitor(environment, health.watchdog_seconds, health.lost_after_seconds, _concluder(status))
     try:
         with monitor, lock if environment.rank == 0 else nullcontext():
             if environment.rank == 0:
@@ -82,6 +93,22 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
         if error is None:
             raise
         raise error from failure
+
+
+def _facts(recipe: Recipe, sets: list[ShardSet]) -> dict[str, str]:
+    """What all ranks must have alike. Shards may lie elsewhere on each machine, but must be the same."""
+    excluded = {"data": {"shards"}, "training": {"threads"}, "health": {"join_seconds"}}
+    settings = recipe.model_dump(mode="json", by_alias=True, exclude=excluded)
+    settings["fingerprint of data.shards"] = [shard_set.fingerprint for shard_set in sets]
+    return facts_of(recipe.output.folder, settings, ("preprocessing", "pretraining"), os.environ)
+
+
+def _note_interrupted(status: StateFile, reason: str) -> None:
+    """What scripts decide by, where the ranks did not meet; nothing where another run holds the folder."""
+    lock = FolderLock(status.folder, "run.lock", "", error=PretrainingError, wait=0.0)
+    with suppress(PretrainingError), lock:
+        status.go_on_from(read_state(status.folder))
+        status.write("interrupted", reason, reason.split()[0] if reason.startswith("SIG") else None)
 
 
 def _concluder(status: StateFile) -> Callable[[Verdict], None]:

@@ -22,6 +22,10 @@ class StateFile:
         self.step = 0
         self.saved_step: int | None = None
 
+    def go_on_from(self, before: dict[str, Any]) -> None:
+        """Keeps the steps that an earlier start wrote (see `read_state`)."""
+        self.step, self.saved_step = before.get("step", 0), before.get("saved_step")
+
     def write(self, status: str, reason: str | None = None, signal: str | None = None) -> None:
         """Replaces the file."""
         contents = {"status": status, "step": self.step, "steps": self.steps, "saved_step": self.saved_step}

@@ -61,13 +61,12 @@ class Monitor:
         watchdog_seconds: float,
         lost_after_seconds: float,
         conclude: Callable[[Verdict], None],
-        sign_of_life: Callable[[], None] = lambda: None,
     ) -> None:
         global _starts
         self._rank, self._ranks = environment.rank, environment.world_size
         self._address = environment.master_address, environment.master_port
         self._watchdog, self._lost_after = watchdog_seconds, lost_after_seconds
-        self._conclude, self._sign_of_life = conclude, sign_of_life
+        self._conclude = conclude
         self._store: Any = None
         self._store_is_lost = False
         self._heard: Verdict | None = None
@@ -164,7 +163,6 @@ class Monitor:
     def _watch(self) -> None:
         """Looks at the clock; waits for nothing."""
         while not self._closing.wait(_TICK):
-            self._sign_of_life()
             now = time.monotonic()
             if now - self._since > self._allowed:
                 reason = f"no step for {now - self._since:.0f} seconds (rank {self._rank} was at: {self._phase})"

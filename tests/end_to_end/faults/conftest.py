@@ -41,6 +41,7 @@ class Run:
     folder: Path
     processes: list[Any]
     logs: list[Path]
+    port: str = ""
     started: float = field(default_factory=time.monotonic)
 
     def wait(self, seconds: float = 120.0, ranks: Sequence[int] | None = None) -> list[int | None]:
@@ -182,7 +183,7 @@ def start(server: Any, shards: Path, tmp_path: Path) -> Iterator[Callable[..., R
             )
             process.start()
             processes.append(process)
-        runs.append(Run(folder, processes, logs))
+        runs.append(Run(folder, processes, logs, port))
         return runs[-1]
 
     yield start

@@ -59,8 +59,8 @@ def tell_when_joined(marker: Path) -> None:
     """Until all ranks have joined only a launcher hears of one that is killed; tests must know."""
     whole = pretrain.start_processes
 
-    def start_processes(environment: Any) -> Any:
-        device = whole(environment)
+    def start_processes(*arguments: Any) -> Any:
+        device = whole(*arguments)
         marker.touch()
         return device
 

@@ -210,6 +210,45 @@ def test_a_damaged_shard(start: Any, shards: Path, tmp_path: Path, found_by: tup
     assert "error: " in run.logs[0].read_text()
 
 
+def test_a_rank_that_never_comes(start: Any, helpers: Any, undisturbed: Path, tmp_path: Path) -> None:
+    """Whoever came ends in time, state.json says so, and the same command goes on when all are there."""
+    folder = tmp_path / "run"
+    assert start(folder, EVERY_STEP, "--training.stop_at=3").wait() == [0, 0]
+    short = ("--health.join_seconds=2", "--training.micro_batch_size=8")
+    run = start(folder, EVERY_STEP, *short, environment={"WORLD_SIZE": "3"})
+    assert run.wait(60) == [75, 75], run.said
+    assert all("rank 2 of 3 did not come" in log.read_text() for log in run.logs[:1])
+    state = helpers.state_of(folder)
+    assert (state["status"], state["step"], state["saved_step"]) == ("interrupted", 3, 3)
+    assert "rank 2 of 3 did not come" in state["reason"]
+    assert "Traceback" not in run.said
+    assert start(folder, EVERY_STEP).wait() == [0, 0]
+    assert helpers.same_weights(folder, undisturbed)
+
+
+def test_a_signal_while_a_rank_is_waited_for(start: Any, helpers: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    run = start(folder, "--training.micro_batch_size=8", environment={"WORLD_SIZE": "3"})
+    run.until(lambda: run.logs[0].exists() and "waits at" in run.logs[0].read_text())
+    run.signal(signal.SIGTERM)
+    assert run.wait(60) == [75, 75], run.said
+    state = helpers.state_of(folder)
+    assert (state["status"], state["signal"], state["saved_step"]) == ("interrupted", "SIGTERM", None)
+
+
+def test_a_rank_with_another_recipe(start: Any, tmp_path: Path) -> None:
+    """Also one whose shards are not those of the others, though they have another folder on each machine."""
+    folder = tmp_path / "run"
+    first = start(folder, environment={"WORLD_SIZE": "2", "RANK": "0"}, ranks=1)
+    port = first.port
+    other = start(
+        folder, "--training.seed=5", environment={"WORLD_SIZE": "2", "RANK": "1", "MASTER_PORT": port}, ranks=1
+    )
+    assert (first.wait(60), other.wait(60)) == ([2], [2]), first.said + other.said
+    assert "training.seed is 5 for rank 1, and 1 for rank 0" in first.logs[0].read_text()
+    assert not (folder / "state.json").exists()
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"

@@ -58,3 +58,38 @@ def test_two_ranks_equal_one(
     split = "dev_matched" if task == "mnli" else "dev"
     lines = [(tmp_path / name / f"predictions-{split}.jsonl").read_text().count("\n") for name in ("one", "two")]
     assert lines[0] == lines[1] == alone.dev_rows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("different", "code", "sentence"),
+    [
+        ({"WORLD_SIZE": "3"}, 75, "rank 2 of 3 did not come"),
+        ({"SEED": "2"}, 2, "seed is 2 for rank 1, and 1 for rank 0"),
+    ],
+    ids=["a rank that never comes", "another seed on one machine"],
+)
+def test_ranks_that_do_not_meet_end_in_time(
+    different: dict[str, str], code: int, sentence: str, model_folder: Path, benchmark_data: Path, tmp_path: Path
+) -> None:
+    places = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), **different}
+    command = [sys.executable, "finetuning/main.py", "--task", "mnli", "--model", str(model_folder), "--data"]
+    command += [str(benchmark_data), "--output", str(tmp_path / "run"), "--threads", "1", "--join-seconds", "20"]
+    ranks = [
+        subprocess.Popen(
+            [*command, "--seed", different.get("SEED", "1") if rank else "1"],
+            cwd=Path(__file__).parents[3],
+            env={**os.environ, **places, "RANK": str(rank), "LOCAL_RANK": str(rank), "CUDA_VISIBLE_DEVICES": ""},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        outputs = [process.communicate(timeout=200)[0] for process in ranks]
+    finally:
+        for process in ranks:
+            process.kill()
+    assert [process.returncode for process in ranks] == [code, code], outputs
+    assert all(sentence in output and "Traceback" not in output for output in outputs)
