@@ -1,15 +1,19 @@
 """The `beam` command: `beam run FILE [--engine NAME] [--workers N] [any Beam or pipeline option]`.
 
-It turns the engine's name into Beam options and runs the file as Beam users know it, in this process: exit code,
-signals and standard streams are the file's own. Everything it does not know passes through.
+It turns the engine's name into Beam options and runs the file as Beam users know it, in this process: exit code and
+standard streams are the file's own. Everything it does not know passes through. SIGTERM, by which Slurm ends a job,
+reaches the file as Ctrl-C does, so that it ends in order.
 """
 
 import argparse
+import logging
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from cluster.engines.options import ENGINES, engine_options
@@ -67,6 +71,16 @@ def parse(argv: Sequence[str]) -> tuple[Path, list[str]]:
     return known.file, rest + engine_options(known.engine or "local", known.workers, rest)
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Once: who ends a job may say so to every process of it, and again to those that are ending.
+
+    What libraries log from then on is that others end as well.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    logging.disable()
+    raise KeyboardInterrupt
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     try:
@@ -77,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Beam's local worker processes read their options from here alone; by default each reports every step of its
     # start and end.
     os.environ.setdefault("PIPELINE_OPTIONS_FILE", str(Path(__file__).parent / "engines" / "worker_options.json"))
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.argv = [str(file), *arguments]
     # run_path, unlike `python FILE`, leaves the file's folder off sys.path: `inspect.py` beside a pipeline must
     # not shadow the standard library's.

@@ -46,7 +46,7 @@ from preprocessing.errors import PreprocessingError
 from preprocessing.jobs.failures import forget_failures, raise_failures
 from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.jobs.splits import write_splits
-from preprocessing.jobs.watch import BuildWatch, Phase
+from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
 from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.parsed_corpus import CORPUS_VERSION
@@ -104,10 +104,13 @@ def find_contaminated(
         remove_own(job.folder, r"[0-9a-f]{32}\.json|splits\.arrow", temporary_only=True)
         write_splits(job.splits_path, splits)
         sizes = {split.key: split.size for split in splits}
-        with BuildWatch(job.folder, (Phase("compare", sizes, re.compile(r"([0-9a-f]{32})\.json")),)):
+        compare = Phase("compare", sizes, re.compile(r"([0-9a-f]{32})\.json"), "splits")
+        with BuildWatch(output, job.folder, (compare,)):
             run_steps(pipeline_options, contamination_steps(job))
         raise_failures(job.folder)
-        return _write(splits, job, output, max_bad_share)
+        tally = _write(splits, job, output, max_bad_share)
+        forget_progress(output)
+        return tally
 
 
 def _write(splits: Sequence[Split], job: ContaminationJob, output: Location, max_bad_share: float | None) -> Tally:

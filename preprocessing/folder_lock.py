@@ -22,6 +22,7 @@ from preprocessing.errors import PreprocessingError
 WAIT_SECONDS = 30.0  # for a writer that is about to end
 TOUCH_SECONDS = 1.0
 STALE_SECONDS = 60.0  # after which a holder on another host that has not touched its lock is taken for dead
+SILENT_SECONDS = 10.0  # after which it may well be dead: then it is waited for until it is stale
 
 
 class FolderLock:
@@ -53,7 +54,8 @@ class FolderLock:
             raise self._error(str(writing_failed(self.path, error))) from error
         deadline, announced = time.monotonic() + self._wait, False
         while (holder := self._holder()) is not None:
-            if time.monotonic() > deadline:
+            # A job that goes on on another host finds the lock of the one that it was killed on: silent, not yet stale.
+            if time.monotonic() > deadline and not SILENT_SECONDS < self._age() < STALE_SECONDS:
                 os.close(self._file)
                 self._file = None
                 raise self._error(

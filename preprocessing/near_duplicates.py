@@ -44,7 +44,7 @@ from preprocessing.errors import PreprocessingError
 from preprocessing.jobs.failures import forget_failures, raise_failures
 from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.jobs.splits import write_splits
-from preprocessing.jobs.watch import BuildWatch, Phase
+from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
 from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.parsed_corpus import CORPUS_VERSION
@@ -85,7 +85,7 @@ def find_near_duplicates(
         remove_own(output, _OWN, temporary_only=True)
         remove_own(job.folder, rf"[0-9a-f]{{32}}\.(?:arrow|json)|{LINK_FILES}", temporary_only=True)
         write_splits(job.splits_path, ordered)
-        with _watch(job, ordered):
+        with _watch(job, ordered, output):
             run_steps(pipeline_options, near_duplicate_steps(job))
         raise_failures(job.folder)
         bad_share = BadShare()
@@ -99,6 +99,7 @@ def find_near_duplicates(
         report = _report(job, groups, members)
         write_text(output / "report.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
         remove_own(job.folder, LINK_FILES)
+        forget_progress(output)
         return output / "drop.arrow"
 
 
@@ -115,22 +116,24 @@ def _digest(data: object) -> str:
     return xxhash.xxh3_64_hexdigest(json.dumps(data, sort_keys=True).encode())
 
 
-def _watch(job: NearDuplicateJob, splits: Sequence[Split]) -> BuildWatch:
+def _watch(job: NearDuplicateJob, splits: Sequence[Split], output: Path) -> BuildWatch:
     """Tells how far the job is; the pieces of linking count alike."""
     total = sum(split.size for split in splits)
 
-    def phase(name: str, kind: str, count: int) -> Phase:
+    def phase(name: str, kind: str, count: int, unit: str) -> Phase:
         sizes = {f"{number:05d}": total // count for number in range(count)}
-        return Phase(name, sizes, re.compile(rf"{kind}-(\d{{5}})-{job.mark}\.arrow"))
+        return Phase(name, sizes, re.compile(rf"{kind}-(\d{{5}})-{job.mark}\.arrow"), unit)
 
+    of_split = re.compile(r"([0-9a-f]{32})\.arrow")
     return BuildWatch(
+        output,
         job.folder,
         (
-            Phase("signatures", {split.key: split.size for split in splits}, re.compile(r"([0-9a-f]{32})\.arrow")),
-            phase("sort bands", "bands", job.parts),
-            phase("find candidates", "candidates", job.ranges),
-            phase("copy their signatures", "members", job.parts),
-            phase("compare", "pairs", job.ranges),
+            Phase("signatures", {split.key: split.size for split in splits}, of_split, "splits"),
+            phase("sort bands", "bands", job.parts, "parts"),
+            phase("find candidates", "candidates", job.ranges, "ranges"),
+            phase("copy their signatures", "members", job.parts, "parts"),
+            phase("compare", "pairs", job.ranges, "ranges"),
         ),
     )
 

@@ -49,9 +49,11 @@ def remove_own(folder: Location, names: str, *, temporary_only: bool = False) ->
     Everything else stays, and so does what lies in folders below. Nothing happens where there is no such folder.
     """
     pattern = re.compile(f"(?:{names}){_TEMPORARY}" if temporary_only else f"(?:{names})(?:{_TEMPORARY})?")
+    if isinstance(folder, RemotePath):
+        folder.unlink_matching(pattern)
+        return
     if not folder.is_dir():
         return
     for path in folder.iterdir():
-        # Of remote names a folder's is not that of a file, so there is nothing to ask for.
-        if pattern.fullmatch(path.name) and (isinstance(path, RemotePath) or not path.is_dir()):
+        if pattern.fullmatch(path.name) and not path.is_dir():
             path.unlink(missing_ok=True)

@@ -63,6 +63,18 @@ class RunOptions(BaseModel):
     keep_intermediate: bool = Field(False, description="keep the intermediate files when the build is complete")
 
 
+def option_parser() -> OptionParser:
+    """The options of this command."""
+    parser = OptionParser("beam run preprocessing/pipeline.py", __doc__.split("\n")[0], remote=True)
+    add_models(
+        parser,
+        (InputOptions, RunOptions, BadShareOptions, ExampleOptions, ThresholdOptions, DocumentOptions),
+        config="options of a build",
+    )
+    add_runner_options(parser)
+    return parser
+
+
 def run(argv: Sequence[str] | None = None) -> int:
     """Runs the build; returns the exit code: 0, or 2 with one sentence on stderr."""
     quiet()
@@ -79,13 +91,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def build(argv: Sequence[str]) -> None:
     """The same, but raises PreprocessingError."""
-    parser = OptionParser("beam run preprocessing/pipeline.py", __doc__.split("\n")[0], remote=True)
-    add_models(
-        parser,
-        (InputOptions, RunOptions, BadShareOptions, ExampleOptions, ThresholdOptions, DocumentOptions),
-        config="options of a build",
-    )
-    add_runner_options(parser)
+    parser = option_parser()
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
     options, thresholds = build_model(RunOptions, known), build_model(ThresholdOptions, known)

@@ -34,7 +34,7 @@ from preprocessing.errors import PreprocessingError
 from preprocessing.jobs.failures import forget_failures, raise_failures
 from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.jobs.splits import write_splits
-from preprocessing.jobs.watch import BuildWatch, Phase
+from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
 from preprocessing.owned_folder import held_folder, remove_own
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
@@ -51,6 +51,16 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 _MARKER, _LOCK = "vocabulary.json", "vocabulary.lock"
 _INTERMEDIATE = r"counts-[0-9a-f]{16}\.json|splits\.arrow"
+
+
+def option_parser() -> OptionParser:
+    """The options of this command."""
+    parser = OptionParser("beam run preprocessing/vocabulary.py", __doc__.split("\n")[0], remote=True)
+    add_models(
+        parser, (InputOptions, VocabularyOptions, DocumentOptions, BadShareOptions), config="options of a vocabulary"
+    )
+    add_runner_options(parser)
+    return parser
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -70,11 +80,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def train(argv: Sequence[str]) -> tuple[Tokenizer, Location]:
     """The same, but raises PreprocessingError; returns the tokenizer and its folder."""
-    parser = OptionParser("beam run preprocessing/vocabulary.py", __doc__.split("\n")[0], remote=True)
-    add_models(
-        parser, (InputOptions, VocabularyOptions, DocumentOptions, BadShareOptions), config="options of a vocabulary"
-    )
-    add_runner_options(parser)
+    parser = option_parser()
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
     options = build_model(VocabularyOptions, known)
@@ -113,7 +119,8 @@ def _train(
     remove_own(job.intermediate, _INTERMEDIATE, temporary_only=True)
     write_splits(job.splits_path, splits)
     sizes = {job.counts_path(split).name: split.size for split in splits}
-    with BuildWatch(job.intermediate, (Phase("count words", sizes, re.compile(r"(counts-[0-9a-f]{16}\.json)")),)):
+    count = Phase("count words", sizes, re.compile(r"(counts-[0-9a-f]{16}\.json)"), "splits")
+    with BuildWatch(job.folder, job.intermediate, (count,)):
         run_steps(pipeline_options, count_steps(len(splits), job))
     raise_failures(job.intermediate)
     counts: Counter[str] = Counter()
@@ -131,6 +138,7 @@ def _train(
     tokenizer.save(job.folder)
     summary = {"complete": True, "fingerprint": tokenizer.fingerprint, "sampled_share": job.share, "words": len(counts)}
     write_text(job.folder / _MARKER, json.dumps(summary | settings, indent=1) + "\n")
+    forget_progress(job.folder)
     for split in splits:
         job.counts_path(split).unlink(missing_ok=True)
     job.splits_path.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistic
 from preprocessing.folder_lock import FolderLock
 from preprocessing.jobs.failures import forget_failures
 from preprocessing.jobs.splits import write_splits
-from preprocessing.jobs.watch import BuildWatch, Phase
+from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
 from preprocessing.owned_folder import held_folder, remove_own, require_own
 from preprocessing.shards import (
     FORMAT_VERSION,
@@ -137,14 +137,15 @@ def watch(job: Job, splits: Sequence[Split]) -> BuildWatch:
     """Tells how far the build is; buckets count alike, as nobody knows their sizes yet."""
     total = sum(split.size for split in splits)
 
-    def numbered(name: str, file: str, count: int) -> Phase:
+    def numbered(name: str, file: str, count: int, unit: str) -> Phase:
         sizes = {f"{number:05d}": total // count for number in range(count)}
-        return Phase(name, sizes, re.compile(rf"{file}-(\d{{5,}})-{job.mark}\.json"))
+        return Phase(name, sizes, re.compile(rf"{file}-(\d{{5,}})-{job.mark}\.json"), unit)
 
-    extract = Phase("extract", {s.key: s.size for s in splits}, re.compile(rf"split-([0-9a-f]{{32}})-{job.mark}\.json"))
-    gather = () if job.partitions.direct else (numbered("gather", "partition", job.partitions.count),)
-    build = numbered("build shards", "bucket", job.configuration.buckets)
-    return BuildWatch(job.intermediate, (extract, *gather, build))
+    of_split = re.compile(rf"split-([0-9a-f]{{32}})-{job.mark}\.json")
+    extract = Phase("extract", {split.key: split.size for split in splits}, of_split, "splits")
+    gather = () if job.partitions.direct else (numbered("gather", "partition", job.partitions.count, "partitions"),)
+    build = numbered("build shards", "bucket", job.configuration.buckets, "buckets")
+    return BuildWatch(job.folder, job.intermediate, (extract, *gather, build))
 
 
 def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: ThresholdOptions) -> Manifest:
@@ -208,6 +209,7 @@ def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: 
 
 def clean(job: Job, *, keep: bool) -> None:
     """Removes the intermediate files of a complete build; the folder stays where it holds something else."""
+    forget_progress(job.folder)
     if not keep:
         with suppress(OSError):  # a folder that may only be read, or that is not empty
             remove_own(job.intermediate, _INTERMEDIATE)

@@ -10,8 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 from preprocessing.arguments import OptionParser, refuse_unknown
@@ -114,40 +113,6 @@ def run_pipeline(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline
                 raise
             print(f"{error}\nTrying again ({attempt + 1} of {ATTEMPTS}); what is complete is kept.", file=sys.stderr)
             time.sleep(PAUSE_SECONDS * attempt)
-
-
-def runs_on_dask(options: "PipelineOptions") -> bool:
-    """Whether the options name Beam's runner for Dask."""
-    return str(options.get_all_options()["runner"]).rpartition(".")[2] == "DaskRunner"
-
-
-@contextmanager
-def one_dask_cluster(options: "PipelineOptions") -> Iterator[None]:
-    """Where the options name Dask and no cluster of it, one on this machine for all pipelines that are run meanwhile.
-
-    By itself every pipeline would start its own, and end none.
-    """
-    if not runs_on_dask(options):
-        yield
-        return
-    from apache_beam.runners.dask.dask_runner import DaskOptions
-
-    named = options.view_as(DaskOptions)
-    if named.address or options.get_all_options().get("scheduler_file"):
-        yield
-        return
-    from distributed import LocalCluster, default_client
-
-    with LocalCluster() as cluster:
-        named.address = cluster.scheduler_address
-        try:
-            yield
-        finally:
-            named.address = None
-            with suppress(ValueError):  # there is no further one
-                # Beam closes none of its clients, and each would look for the scheduler when that is gone.
-                while (client := default_client()).scheduler.address == cluster.scheduler_address:
-                    client.close()
 
 
 class _LostWorkers:

@@ -12,7 +12,8 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pvalue import PBegin, PCollection
 
-from preprocessing.jobs.runners import one_dask_cluster, run_pipeline, runs_on_dask
+from preprocessing.jobs.dask_cluster import one_dask_cluster, runs_on_dask
+from preprocessing.jobs.runners import run_pipeline
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ _NO_KEYS = re.compile(
     r"\.json was not found",
     re.IGNORECASE,
 )
+_IS_DENIED = re.compile(r"permission denied|access denied", re.IGNORECASE)
 _IS_MISSING = re.compile(r"not found|does not exist", re.IGNORECASE)
 _NO_ANSWER = re.compile(r"could not connect|connection|timed? ?out|timeout|temporary failure|reset|endpoint url", re.I)
 
@@ -70,7 +71,7 @@ def fault_of(address: str, error: BaseException) -> OSError:
         return DeniedError(errno.EACCES, reason, address)
     if code in _NOT_FOUND or isinstance(cause, FileNotFoundError) or (code is None and _IS_MISSING.search(text)):
         return MissingError(errno.ENOENT, "there is no such file", address)
-    if code in _DENIED or isinstance(cause, PermissionError):
+    if code in _DENIED or isinstance(cause, PermissionError) or (code is None and _IS_DENIED.search(text)):
         return DeniedError(errno.EACCES, f"access is denied ({text}); check the keys and what they may do", address)
     if code is not None and (code >= _SERVER_ERROR or code in _BUSY):
         return StorageTransientError(errno.EREMOTEIO, f"the storage service fails ({text}); try again later", address)

@@ -21,7 +21,7 @@ from typing import Any, Self
 import psutil
 
 from preprocessing.errors import PreprocessingError
-from preprocessing.storage.file_systems import put_bytes
+from preprocessing.storage.file_systems import put_bytes, scheme_of
 from preprocessing.storage.remote_path import RemotePath
 
 RENEW_SECONDS = 15.0
@@ -59,6 +59,10 @@ class RemoteLock:
         self._mark = uuid.uuid4().hex
         while True:
             found = self._read()
+            if not found and scheme_of(str(self.path)).has_folders:
+                # There a marker is removed before the renewed one has its name: see `put_bytes`.
+                time.sleep(SETTLE_SECONDS)
+                found = self._read()
             if found.get("mark") == self._mark:
                 break
             if found.get("renewal", "") != seen[0]:

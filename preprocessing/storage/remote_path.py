@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -139,6 +140,12 @@ class RemotePath:
         except FileNotFoundError:
             if not missing_ok:
                 raise
+
+    def unlink_matching(self, pattern: re.Pattern[str]) -> None:
+        """Removes the files right in this folder whose whole names match, in few requests."""
+        # By the listing, which names files alone: a folder below may have a name that matches.
+        beside = [path for path in self.files() if path.parent == self and pattern.fullmatch(path.name)]
+        file_systems.delete_listed([str(path) for path in beside])
 
     def read_bytes(self) -> bytes:
         with self.open("rb") as stream:

@@ -129,6 +129,20 @@ def test_a_missing_file_is_one_sentence_and_a_failure(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == "beam: beam run /nonexistent/pipeline.py: no such file\n"
 
 
+def test_sigterm_lets_the_file_end_in_order(tmp_path: Path) -> None:
+    """And once: another, or the same sent to a whole group, does not disturb it."""
+    file = tmp_path / "waiting.py"
+    file.write_text(
+        "import os, signal, sys, time\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    os.kill(os.getpid(), signal.SIGTERM); print('in order'); sys.exit(130)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "cluster.beam", "run", file], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (130, "in order\n", "")
+
+
 def test_an_exit_code_of_the_file_is_the_commands(tmp_path: Path) -> None:
     file = tmp_path / "failing.py"
     file.write_text("raise SystemExit(7)\n")

@@ -66,6 +66,20 @@ def test_a_holder_on_another_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [item.name for item in tmp_path.iterdir()] == ["run.lock"]
 
 
+def test_a_holder_on_another_host_that_falls_silent_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that was killed there and goes on here, at once: its lock is not stale yet, but soon will be."""
+    path = tmp_path / "run.lock"
+    path.write_text(json.dumps({"host": "elsewhere", "process": 5, "started": "2030-01-01 00:00:00"}))
+    ages = iter([5.0, 12.0, 30.0, 59.0, 61.0])  # looked at twice a round: is it held, and is it silent
+    monkeypatch.setattr(folder_lock.time, "sleep", lambda _: None)
+    monkeypatch.setattr(FolderLock, "_age", lambda _: next(ages))
+    with FolderLock(tmp_path, "run.lock", "leave it", wait=0.0):
+        assert json.loads(path.read_text())["host"] == socket.gethostname()
+    assert list(ages) == []
+
+
 def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object) -> None:
         raise OSError(95, "Operation not supported")

@@ -9,6 +9,7 @@ from preprocessing import near_duplicates, vocabulary
 from preprocessing.errors import PreprocessingError
 from preprocessing.owned_folder import remove_own, require_own
 from preprocessing.pipeline import run
+from preprocessing.storage import RemotePath, file_systems
 
 FOREIGN = {
     "a note": "notes.txt",
@@ -73,3 +74,20 @@ def test_only_whole_names_are_removed(tmp_path: Path) -> None:
     remove_own(tmp_path, r"part-\d\.arrow")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "part-2.arrow"])
     remove_own(tmp_path / "nowhere", ".*")
+
+
+def test_files_of_a_remote_folder_go_in_few_requests(bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build leaves one for each split and bucket: asked for one by one they took minutes at the end."""
+    for number in range(30):
+        bucket.put(f"out/part-{number}.json", b"1")
+    kept = ["out/note.txt", "out/part-1.json/below.json", "out/sub/part-1.json", "out-side/part-1.json"]
+    for name in kept:
+        bucket.put(name, b"1")
+    calls = []
+    delete = file_systems.delete_listed
+    monkeypatch.setattr(file_systems, "delete_listed", lambda files: calls.append(len(files)) or delete(files))
+    monkeypatch.setattr(file_systems, "status_of", lambda address: pytest.fail("one by one"))
+    remove_own(RemotePath(bucket.address("out")), r"part-\d+\.json")
+    assert bucket.names() == sorted(kept)
+    assert calls == [30]
+    remove_own(RemotePath(bucket.address("nothing")), ".*")

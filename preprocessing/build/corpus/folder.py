@@ -26,7 +26,7 @@ from preprocessing.errors import PreprocessingError
 from preprocessing.folder_lock import FolderLock
 from preprocessing.jobs.failures import forget_failures
 from preprocessing.jobs.splits import write_splits
-from preprocessing.jobs.watch import BuildWatch, Phase
+from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
 from preprocessing.owned_folder import held_folder, remove_own, require_own
 from preprocessing.sources.identity import KnownInputs, write_known
 from preprocessing.sources.parsed_corpus import (
@@ -123,9 +123,8 @@ def start(job: ParseJob, splits: Sequence[Split], split_bytes: int) -> None:
 def watch(job: ParseJob, splits: Sequence[Split]) -> BuildWatch:
     """Tells how far the parse is."""
     done = re.compile(r"split-([0-9a-f]{32})\.json")
-    return BuildWatch(
-        job.folder / DOCUMENTS_FOLDER, (Phase("parse", {split.key: split.size for split in splits}, done),)
-    )
+    parse = Phase("parse", {split.key: split.size for split in splits}, done, "splits")
+    return BuildWatch(job.folder, job.folder / DOCUMENTS_FOLDER, (parse,))
 
 
 def finish(job: ParseJob, splits: Sequence[Split], max_bad_share: float | None = None) -> ParsedCorpus:
@@ -163,6 +162,7 @@ def finish(job: ParseJob, splits: Sequence[Split], max_bad_share: float | None =
         tally=tally.to_json(),
     )
     corpus.write(job.folder)
+    forget_progress(job.folder)
     with suppress(OSError):  # it stays where it holds something else
         remove_own(job.intermediate, re.escape(_SPLITS_NAME))
         job.intermediate.rmdir()

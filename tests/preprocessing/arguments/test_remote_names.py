@@ -131,7 +131,7 @@ def given(right: list[str], option: str, value: str) -> list[str]:
 
 
 def sentence(capsys: pytest.CaptureFixture[str], code: int) -> str:
-    lines = [line for line in capsys.readouterr().err.splitlines() if "apitools" not in line]
+    lines = capsys.readouterr().err.splitlines()
     assert (code, len(lines)) == (2, 1), lines
     return lines[0]
 

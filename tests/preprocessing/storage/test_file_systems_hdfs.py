@@ -16,7 +16,7 @@ from preprocessing.atomic_file import write_text
 from preprocessing.errors import PreprocessingError
 from preprocessing.pipeline import run
 from preprocessing.sources.patterns import expand
-from preprocessing.storage import RemotePath, file_systems, options
+from preprocessing.storage import RemoteLock, RemotePath, file_systems, options, remote_lock
 from preprocessing.storage.options import StorageOptions
 from preprocessing.tokens.tokenizer import SPECIAL_TOKENS
 
@@ -31,6 +31,8 @@ class Hdfs:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.folders = {"/"}
+        self.closed: set[str] = set()
+        """Folders that may not be listed."""
         self.seen: list[str] = []
         """Every name that a file ever had."""
         self.url = ""
@@ -80,6 +82,9 @@ class Hdfs:
         found = self.status(path)
         if found is None:
             return missing, 404
+        if operation == "LISTSTATUS" and path in self.closed:
+            message = f"Permission denied: user=somebody, access=READ_EXECUTE, inode={path}"
+            return {"RemoteException": {"message": message, "exception": "AccessControlException"}}, 403
         if operation == "GETFILESTATUS":
             return {"FileStatus": found}
         if operation == "LISTSTATUS":
@@ -133,6 +138,33 @@ def test_files_and_folders(hdfs: Hdfs) -> None:
     with pytest.raises(FileNotFoundError):
         (root / "a").unlink()
     assert len(hdfs.files) == 3
+
+
+def test_a_folder_that_may_not_be_listed_is_not_taken_for_absent(hdfs: Hdfs) -> None:
+    hdfs.add("/d/open/one.txt", b"1")
+    hdfs.add("/d/closed/two.txt", b"2")
+    hdfs.closed.add("/d/closed")
+    for look in (RemotePath("hdfs://d/closed").is_dir, RemotePath("hdfs://d").files):
+        with pytest.raises(PermissionError, match=r"access is denied \(.*user=somebody"):
+            look()
+    assert [path.name for path in RemotePath("hdfs://d/open").files()] == ["one.txt"]
+
+
+def test_a_lock_that_is_being_renewed_is_not_taken_over(hdfs: Hdfs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a moment no file has its name."""
+    monkeypatch.setattr(remote_lock, "SETTLE_SECONDS", 0.1)
+    folder = RemotePath("hdfs://d/run")
+    with RemoteLock(folder, "run.lock", "leave it") as held:
+        marker, written = hdfs.files.pop("/d/run/run.lock"), list(hdfs.seen)
+
+        def renewed(seconds: float) -> None:
+            hdfs.files["/d/run/run.lock"] = marker
+
+        monkeypatch.setattr(remote_lock.time, "sleep", renewed)
+        with pytest.raises(PreprocessingError, match="is in use by process"):
+            RemoteLock(folder, "run.lock", "leave it", wait=0.0).__enter__()
+        assert hdfs.seen == written, "no marker of another's"
+        assert held._read()["mark"] == held._mark
 
 
 def test_a_file_has_its_name_when_it_is_complete(hdfs: Hdfs) -> None:
