@@ -10,6 +10,13 @@ EXIT_USER_ERROR = 2
 EXIT_RETRY = 75
 """Exit code (EX_TEMPFAIL): interrupted from outside; running the same again can help."""
 
+EXIT_MEMORY = 137
+"""Exit code: there was too little memory; the same again needs more of it. A shell says so of a process that the kernel
+killed for its memory."""
+
+INTERRUPTED = "interrupted: the same command again goes on where it stopped"
+"""The last words of a command that a signal ended, with EXIT_RETRY."""
+
 
 class FinetuningError(Exception):
     """Wrong input or options: one sentence saying what is wrong, where, and what to do."""
@@ -21,6 +28,28 @@ class RetryableError(FinetuningError):
     """Nothing is wrong with the input: the disk is full, or the hub is away. The same again can succeed later."""
 
     exit_code = EXIT_RETRY
+
+
+class MemoryShortageError(FinetuningError):
+    """The machine or its device has too little memory for a run. The same again with as much cannot succeed."""
+
+    exit_code = EXIT_MEMORY
+
+
+_SHORTAGES = ("out of memory", "can't allocate memory", "Cannot allocate memory", "bad_alloc", "ALLOC_FAILED")
+"""How torch, CUDA's libraries, C++ and the system say it in a RuntimeError."""
+
+
+def memory_shortage(error: BaseException) -> MemoryShortageError | None:
+    """This package's error where a library's or the system's says that memory ran out; None where it says else."""
+    text = str(error).strip().split("\n")[0]
+    is_short = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    if not is_short and not (isinstance(error, RuntimeError) and any(words in str(error) for words in _SHORTAGES)):
+        return None
+    return MemoryShortageError(
+        f"out of memory ({text or type(error).__name__}): give the run a machine or device with more, or a smaller "
+        "--micro-batch-pieces, which changes no result"
+    )
 
 
 _LASTING_ERRORS = (PermissionError, FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError)
@@ -48,7 +77,7 @@ def ended_by(error: FinetuningError | OSError, program: str = "error") -> int:
 
     After an error of the system, a full disk or a lost file system, nothing is half-written.
     """
-    known = from_system(error) if isinstance(error, OSError) else error
+    known = (memory_shortage(error) or from_system(error)) if isinstance(error, OSError) else error
     print(f"{program}: {known}", file=sys.stderr)
     return known.exit_code
 

@@ -18,8 +18,9 @@ if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
 import argparse
 from collections.abc import Sequence
 
-from finetuning.errors import FinetuningError, ended_by, show_log
+from finetuning.errors import EXIT_RETRY, INTERRUPTED, FinetuningError, ended_by, memory_shortage, show_log
 from finetuning.run.result import Result
+from finetuning.run.resume.interruption import interruption
 from finetuning.run.specification import RunSpec
 from finetuning.tasks.task import task_names
 from preprocessing.arguments import OptionParser, add_models, build_model
@@ -47,6 +48,7 @@ def parse_spec(argv: Sequence[str] | None = None) -> RunSpec:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run and print one line with the score; returns the exit code."""
     show_log()
+    interruption.listen()  # early: a signal may come while torch is imported
     try:
         spec = parse_spec(argv)
         Result.refuse_finished(spec.output)
@@ -56,6 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = run(spec)
     except (FinetuningError, OSError) as error:
         return ended_by(error)
+    except KeyboardInterrupt:
+        print(INTERRUPTED, file=sys.stderr)
+        return EXIT_RETRY
+    except (RuntimeError, MemoryError) as error:
+        if (shortage := memory_shortage(error)) is None:
+            raise
+        return ended_by(shortage)
     print(
         f"{result.task}: {result.metric} {result.score:.4f} (majority {result.majority_score:.4f}) "
         f"on {result.dev_rows} rows, {result.seconds_per_epoch:.1f} s an epoch, {result.seconds:.1f} s in all"

@@ -3,8 +3,9 @@
     python -m finetuning.sweep --config sweep.toml                   # as many runs at once as the machine bears
     python -m finetuning.sweep --models runs/export --tasks cola,rte --data glue --output runs/sweep
     python -m finetuning.sweep --config sweep.toml --list            # the table of runs
-    python -m finetuning.sweep --config sweep.toml --slurm           # prints the sbatch commands
-    python -m finetuning.sweep --config sweep.toml --array-index 7   # one run of the table: what an array task calls
+    python -m finetuning.sweep --config sweep.toml --slurm | bash    # submits what is missing as job arrays
+    python -m finetuning.sweep --config sweep.toml --slurm-json      # the same arrays, as JSON
+    python -m finetuning.sweep --plan PLAN.json --array-index 7      # one run of the table: what an array task calls
 
 A run whose `result.json` is there is not run again, so the same command resumes a sweep that was killed. Exit codes:
 0 all runs are there, 1 some failed (they are listed), 2 wrong input, 75 interrupted, or the disk is full: the same
@@ -14,17 +15,21 @@ command goes on.
 from __future__ import annotations
 
 import argparse
+import json
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 
-from finetuning.errors import EXIT_RETRY, FinetuningError, ended_by
+from finetuning.errors import EXIT_RETRY, INTERRUPTED, FinetuningError, ended_by
 from finetuning.sweeps import whole_sweep
+from finetuning.sweeps.arrays import AT_ONCE, as_content, as_script, job_arrays
 from finetuning.sweeps.config import SweepConfig, labelled_models
-from finetuning.sweeps.grid import plan_runs
-from finetuning.sweeps.table import print_table, slurm_commands
+from finetuning.sweeps.plan import Plan, make_plan, read_plan
+from finetuning.sweeps.table import print_table, write_table
 from preprocessing.arguments import OptionParser, add_models, build_model
 
 
@@ -40,11 +45,42 @@ def option_parser() -> OptionParser:
         type=labelled_models,
         help="instead of --models.KEY: all models at once, each as FOLDER or LABEL=FOLDER",
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="how many runs at once; left out: what the machine bears")
+    parser.add_argument(
+        "--plan",
+        type=Path,
+        metavar="FILE",
+        help="a plan that --slurm left in OUTPUT/plans; it says all of the above",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help=f"how many runs at once; left out: what the machine bears, in job arrays {AT_ONCE}",
+    )
+    parser.add_argument(
+        "--array-size", type=int, metavar="N", help="most tasks of a job array; left out: what the cluster allows"
+    )
+    parser.add_argument(
+        "--sbatch",
+        type=shlex.split,
+        default=(),
+        metavar="OPTIONS",
+        help="further options of sbatch for job arrays, in one word: --sbatch='--partition=gpu --time=2:00:00'",
+    )
+    parser.add_argument(
+        "--array-offset", type=int, default=0, metavar="N", help="the run that --array-index 0 stands for (default: 0)"
+    )
+    parser.add_argument(
+        "--progress",
+        action="store_true",
+        help="print of the sweep, or of the run of --array-index: the folder of its logs; its results and saved steps; "
+        "whether a run's last word is that a signal ended it; and stop",
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="print the table of runs and stop")
     what.add_argument("--count", action="store_true", help="print the number of runs and stop")
-    what.add_argument("--slurm", action="store_true", help="print the sbatch commands and stop")
+    what.add_argument("--slurm", action="store_true", help="print a script that submits job arrays, and stop")
+    what.add_argument("--slurm-json", action="store_true", help="print these job arrays as JSON, and stop")
     what.add_argument("--array-index", type=int, metavar="N", help="run only the run with this number in the table")
     return parser
 
@@ -52,32 +88,64 @@ def option_parser() -> OptionParser:
 def parse_sweep(argv: Sequence[str]) -> tuple[SweepConfig, argparse.Namespace]:
     """The sweep that a command line asks for, and its other options; FinetuningError where something is wrong."""
     arguments = option_parser().parse_args(argv)
+    return _config(arguments), arguments
+
+
+def _config(arguments: argparse.Namespace) -> SweepConfig:
     if arguments.model_list is not None:
         arguments.models = arguments.model_list
-    return build_model(SweepConfig, arguments, FinetuningError), arguments
+    return build_model(SweepConfig, arguments, FinetuningError)
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    if arguments.plan is None:
+        return make_plan(_config(arguments))
+    if given := sorted({"config", "model_list", *SweepConfig.model_fields} & _given(arguments)):
+        raise FinetuningError(f"--plan says all that a sweep is, so leave out {', '.join(given)}")
+    return read_plan(arguments.plan)
+
+
+def _index(arguments: argparse.Namespace) -> int | None:
+    return None if arguments.array_index is None else arguments.array_offset + arguments.array_index
+
+
+def _given(arguments: argparse.Namespace) -> set[str]:
+    return {name for name, value in vars(arguments).items() if value is not None}
+
+
+def _print_arrays(plan: Plan, arguments: argparse.Namespace) -> None:
+    """The job arrays of what is missing, as a script or as JSON; the plan that they read is written before."""
+    file = plan.write()
+    write_table(plan.config)
+    arrays = job_arrays(plan, file, jobs=arguments.jobs, most=arguments.array_size, options=tuple(arguments.sbatch))
+    print(json.dumps(as_content(arrays), indent=2) if arguments.slurm_json else as_script(arrays, plan, file))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     console = Console(soft_wrap=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the runs are ended first
+    for number in (signal.SIGTERM, signal.SIGUSR1):  # as Ctrl-C: the runs are ended first. Slurm warns by USR1
+        signal.signal(number, signal.default_int_handler)
     try:
-        config, arguments = parse_sweep(words)
-        if arguments.count:
-            print(len(plan_runs(config)))
+        arguments = option_parser().parse_args(words)
+        plan = _plan(arguments)
+        if arguments.progress:
+            print("\n".join(whole_sweep.progress(plan, _index(arguments))))
+        elif arguments.count:
+            print(len(plan.runs))
         elif arguments.list:
-            print_table(config, console)
-        elif arguments.slurm:
-            print("\n".join(slurm_commands(config, [word for word in words if word != "--slurm"])))
+            print_table(plan, console)
+        elif arguments.slurm or arguments.slurm_json:
+            _print_arrays(plan, arguments)
         elif arguments.array_index is not None:
-            return whole_sweep.run_one(config, arguments.array_index, console)
+            return whole_sweep.run_one(plan, _index(arguments) or 0, console)
         else:
-            return whole_sweep.conclude(whole_sweep.run_sweep(config, arguments.jobs, console), console)
+            return whole_sweep.conclude(whole_sweep.run_sweep(plan, arguments.jobs, console), console)
     except (FinetuningError, OSError) as error:
         return ended_by(error, "finetuning.sweep")
     except KeyboardInterrupt:
-        print("interrupted: the same command goes on where it stopped", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return EXIT_RETRY
     return 0
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from finetuning.errors import FinetuningError
 from finetuning.run.result import Result
-from finetuning.sweeps.attempts import ATTEMPTS, LOGS, OUTPUT
+from finetuning.sweeps.attempts import ATTEMPTS, LOGS, OUTPUT, failure, gave_up, last_attempt, last_lines
 from finetuning.sweeps.config import SweepConfig
 from finetuning.sweeps.grid import PlannedRun, plan_runs
-from finetuning.sweeps.stages import is_later_seed, kept_settings
+from finetuning.sweeps.stages import is_ruled_out
 from finetuning.sweeps.table import SWEEP_FILE
+
+TAIL_LINES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,15 @@ class MissingRun:
     folder: Path
     attempts: int
     last_line: str
+    reason: str = ""
+    """Why it was given up, one of `finetuning.sweeps.attempts.Reason`; empty where it was not."""
+    message: str = ""
+    job: str = ""
+    """The Slurm job of its last attempt, `4711` or `4711_3`."""
+    log: str = ""
+    """The file with what it printed; empty where it never began."""
+    tail: tuple[str, ...] = ()
+    """Its last lines."""
 
 
 def find_missing(folders: Iterable[Path]) -> list[MissingRun]:
@@ -37,7 +48,9 @@ def find_missing(folders: Iterable[Path]) -> list[MissingRun]:
             config = _read_sweep(path)
             runs = plan_runs(config)
             for run in runs:
-                if not Result.exists(root / run.folder) and not _given_up_by_rule(run, runs, config):
+                if Result.exists(root / run.folder):
+                    continue
+                if gave_up(root, run) or not is_ruled_out(run, runs, config):
                     missing.setdefault(root / run.folder, _missing(root, run))
     return list(missing.values())
 
@@ -54,16 +67,18 @@ def _read_sweep(path: Path) -> SweepConfig:
         ) from None
 
 
-def _given_up_by_rule(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> bool:
-    if not is_later_seed(run, config):
-        return False
-    settings, unfinished = kept_settings(run, runs, config)
-    return not unfinished and run.setting not in settings
-
-
 def _missing(root: Path, run: PlannedRun) -> MissingRun:
     logs = root / LOGS / run.folder
     attempts, output = logs / ATTEMPTS, logs / OUTPUT
     count = len(attempts.read_text(encoding="utf-8").splitlines()) if attempts.is_file() else 0
-    lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines() if output.is_file() else []
-    return MissingRun(root / run.folder, count, lines[-1] if lines else "not started")
+    lines, mark = last_lines(output, TAIL_LINES), failure(root, run)
+    return MissingRun(
+        root / run.folder,
+        count,
+        lines[-1] if lines else "not started",
+        reason=str(mark.get("reason", "")),
+        message=str(mark.get("message", "")),
+        job=str(mark.get("job") or last_attempt(attempts).get("job") or ""),
+        log=str(output) if lines else "",
+        tail=tuple(lines),
+    )

@@ -33,7 +33,7 @@ class LocalEngine:
 
     def __init__(self, model: nn.Module, spec: RunSpec, steps: int, device: torch.device) -> None:
         self.model = model.to(device)
-        self.spec, self.steps = spec, steps
+        self.spec, self.steps, self.device = spec, steps, device
         self.optimiser = optimiser_for(model, spec, fused=device.type in ("cpu", "cuda"))
         self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
 

@@ -19,6 +19,7 @@ from finetuning.run.outcome import majority_of, result_of, score_splits
 from finetuning.run.ranks import start_ranks
 from finetuning.run.remarks import data_remarks, training_remarks
 from finetuning.run.result import Result
+from finetuning.run.resume.saved_training import SavedTraining
 from finetuning.run.specification import RunSpec
 from finetuning.run.splits import read_splits
 from finetuning.run.start import load_start, set_dropout
@@ -29,9 +30,11 @@ logger = logging.getLogger(__name__)
 def run(spec: RunSpec) -> Result:
     """Do one run and write its folder; `result.json` comes last, so its presence means that all is there.
 
-    A loss that stops being finite ends training; the run is scored as it stands and marked as diverged.
+    A loss that stops being finite ends training; the run is scored as it stands and marked as diverged. A run that is
+    asked to end saves its training, and the same run again goes on from there, to the same result.
 
     Raises:
+        KeyboardInterrupt: the process was asked to end.
         FinetuningError: wrong input or options.
     """
     began = time.perf_counter()
@@ -70,8 +73,13 @@ def run(spec: RunSpec) -> Result:
         return kind.score(task, splits[name].rows, predicted(name))[task.metric]
 
     majority = majority_of(task, splits)
-    trained = train(model, encoded["train"], spec, ranks, dev_score, majority)
-    metrics = score_splits(task, splits, spec, predicted, is_first=ranks.is_first)
+    saved = SavedTraining(spec, start.fingerprint, encoded["train"])
+    try:
+        trained = train(model, encoded["train"], spec, ranks, dev_score, majority, saved)
+        metrics = score_splits(task, splits, spec, predicted, is_first=ranks.is_first)
+    except KeyboardInterrupt:
+        saved.save()
+        raise
     if spec.save_model and ranks.is_first:
         save_fine_tuned(spec.output / "model", FineTuned(model, start.tokenizer, task, labels, sequence_length))
     result = result_of(
@@ -91,4 +99,5 @@ def run(spec: RunSpec) -> Result:
         for note in result.notes:
             logger.warning("%s", note)
         result.write(spec.output)
+        saved.remove()
     return result

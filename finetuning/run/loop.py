@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.model import TaskModel
 from finetuning.run.engine import Engine, engine_for, merge_by_item
 from finetuning.run.ranks import Ranks
+from finetuning.run.resume.interruption import interruption
+from finetuning.run.resume.saved_training import Position, SavedTraining
 from finetuning.run.specification import RunSpec
 
 
@@ -38,6 +41,7 @@ def train(
     ranks: Ranks,
     score_epoch: Callable[[], float] | None = None,
     majority: float = -math.inf,
+    saved: SavedTraining | None = None,
 ) -> Trained:
     """Train in place.
 
@@ -48,39 +52,60 @@ def train(
         ranks: the processes that share each batch.
         score_epoch: scores the dev split; called after epochs where `spec` asks for it.
         majority: a score at or below it is a failed run.
+        saved: where training goes on from.
+
+    Raises:
+        KeyboardInterrupt: the process was asked to end. `saved` can be written then, as at any time afterwards.
     """
     per_epoch = math.ceil(split.items / spec.batch_size)
     steps = max(1, math.ceil(per_epoch * spec.epochs))
     engine = engine_for(model, spec, steps, ranks)
     # Ranks draw different dropout, from states that depend on the seed alone.
     torch.manual_seed(spec.seed * 1009 + ranks.rank)
-    trained, step, seconds = Trained(), 0, 0.0
-    for epoch in range(math.ceil(spec.epochs)):
+    at = Position() if saved is None else saved.restore(engine)
+    trained = Trained(epoch_scores=at.epoch_scores)
+    for epoch in range(at.epoch, math.ceil(spec.epochs)):
         model.train()
-        # On the device: fetching every loss would make each step wait for it.
-        epoch_loss = torch.zeros((), dtype=torch.float64, device=ranks.device)
-        began, epoch_steps = time.perf_counter(), 0
-        for items in training_batches(split, spec.batch_size, spec.seed, epoch, group_by_length=spec.group_by_length):
-            step += 1
-            epoch_steps += 1
-            epoch_loss += _step(engine, model, split, items, spec, ranks)
-            engine.step(step)
-            if step == steps:
-                break
-        # One look per epoch: a loss that is once not finite stays so. It waits for the device, so it is timed too.
-        loss = float(epoch_loss)
-        seconds += time.perf_counter() - began
+        with interruption.deferred():
+            at.begin_epoch(epoch)
+            loss = _epoch(engine, model, split, spec, ranks, at, steps)
         losses = ranks.gather(loss)
-        trained.train_loss = sum(losses) / max(epoch_steps, 1)
+        trained.train_loss = sum(losses) / max(at.epoch_steps, 1)
         trained.diverged = not math.isfinite(trained.train_loss)
-        trained.seconds_per_epoch = seconds / step * per_epoch
-        is_check = spec.stop_failed_after == epoch + 1 and step < steps
+        trained.seconds_per_epoch = at.seconds / at.step * per_epoch
+        is_check = spec.stop_failed_after == epoch + 1 and at.step < steps
         if score_epoch is not None and not trained.diverged and (spec.evaluate_every_epoch or is_check):
-            trained.epoch_scores.append(score_epoch())
+            if not at.is_scored:
+                trained.epoch_scores.append(score_epoch())
+                at.is_scored = True
             trained.stopped_early = is_check and trained.epoch_scores[-1] <= majority
         if trained.diverged or trained.stopped_early:
             break
     return trained
+
+
+def _epoch(
+    engine: Engine, model: TaskModel, split: EncodedSplit, spec: RunSpec, ranks: Ranks, at: Position, steps: int
+) -> float:
+    """What is left of an epoch, or as much of it as there is time for; returns this rank's share of its loss.
+
+    `at` is moved on.
+    """
+    # On the device: fetching every loss would make each step wait for it.
+    epoch_loss = torch.tensor(at.epoch_loss, dtype=torch.float64, device=ranks.device)
+    began = time.perf_counter()
+    batches = training_batches(split, spec.batch_size, spec.seed, at.epoch, group_by_length=spec.group_by_length)
+    for items in islice(batches, at.epoch_steps, None):
+        if at.step == steps or interruption.asked:
+            break
+        at.step += 1
+        at.epoch_steps += 1
+        epoch_loss += _step(engine, model, split, items, spec, ranks)
+        engine.step(at.step)
+    # One look per epoch: a loss that is once not finite stays so. It waits for the device, so it is timed too.
+    at.epoch_loss = float(epoch_loss)
+    at.seconds += time.perf_counter() - began
+    return at.epoch_loss
 
 
 def _step(

@@ -1,4 +1,7 @@
-"""What a sweep leaves of each attempt at a run: its lock, its attempts, its output, and the mark of a failure."""
+"""What a sweep leaves of each attempt at a run: its lock, its attempts, its output, and the mark of a failure.
+
+A mark says why, by one of `REASONS`: wrong input and too little memory stay as they are until somebody mends them.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ import json
 import os
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from finetuning.atomic_file import write_json
 from finetuning.errors import FinetuningError
 from finetuning.run.result import Result
 from finetuning.sweeps.grid import PlannedRun
@@ -21,11 +25,36 @@ OUTPUT = "output.txt"
 FAILED = "failed.json"
 """In a run's logs: it failed for good. Nothing waits for such a run; it goes when the run is started again."""
 HOST = socket.gethostname()
+Reason = Literal["wrong input", "out of memory", "crashed", "left out"]
+"""`left out`: what the run was to start from, or be chosen by, is not there."""
+
+
+def slurm_job() -> str | None:
+    """The job that this process is of, as Slurm's commands take it: `4711`, or `4711_3` for a task of an array."""
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
+
+
+def mark_failed(output: Path, run: PlannedRun, reason: Reason, attempts: int, message: str) -> None:
+    """Leave the mark of a run that failed for good."""
+    content = {"reason": reason, "attempts": attempts, "message": message, "host": HOST, "job": slurm_job()}
+    logs = output / LOGS / run.folder
+    logs.mkdir(parents=True, exist_ok=True)
+    write_json(logs / FAILED, content)
 
 
 def gave_up(output: Path, run: PlannedRun) -> bool:
     """Whether a run of the sweep in `output` failed for good and was not started again since."""
     return not Result.exists(output / run.folder) and (output / LOGS / run.folder / FAILED).is_file()
+
+
+def failure(output: Path, run: PlannedRun) -> dict[str, Any]:
+    """The mark of a run that failed for good (`mark_failed`); empty where there is none or it cannot be read."""
+    try:
+        mark = json.loads((output / LOGS / run.folder / FAILED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return mark if isinstance(mark, dict) else {}
 
 
 def take_lock(path: Path) -> int | None:
@@ -67,7 +96,19 @@ def append_line(path: Path, content: dict[str, object]) -> None:
         os.fsync(file.fileno())
 
 
-def last_line(log: Path) -> str:
-    """What a run said last."""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "no output"
+def last_lines(log: Path, count: int = 1) -> list[str]:
+    """What a run said last; none where it said nothing."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    return text.strip().splitlines()[-count:]
+
+
+def memory_kills(counters: Path = Path("/proc/vmstat")) -> int:
+    """How many processes the kernel of this machine has killed since it started because memory ran out."""
+    try:
+        lines = counters.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))

@@ -40,8 +40,14 @@ def weight_bytes(model: str) -> int:
     return sum(file.stat().st_size for file in weight_files(model))
 
 
+def available_cores() -> int:
+    """Cores that new processes can use: those that this one is bound to, or a Slurm job's where these are fewer."""
+    cores, given = len(os.sched_getaffinity(0)), os.environ.get("SLURM_CPUS_ON_NODE", "")
+    return max(1, min(cores, int(given))) if given.isdigit() else cores
+
+
 def available_memory() -> int:
-    """Bytes of memory that new processes can use: what the kernel says, or the control group's limit if lower."""
+    """Bytes of memory that new processes can use: what the kernel says, or the limit of control group or Slurm job."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     meminfo = Path("/proc/meminfo")
     if meminfo.is_file():
@@ -51,7 +57,16 @@ def available_memory() -> int:
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     if limit.is_file() and used.is_file() and (text := limit.read_text().strip()).isdigit():
         free = min(free, max(0, int(text) - int(used.read_text())))
-    return free
+    return min(free, _slurm_memory() or free)
+
+
+def _slurm_memory() -> int:
+    """Bytes of memory that Slurm gave this job on this machine; 0: no job, or no limit."""
+    node, core, cores = (
+        int(text) if (text := os.environ.get(f"SLURM_{name}", "0")).isdigit() else 0
+        for name in ("MEM_PER_NODE", "MEM_PER_CPU", "CPUS_ON_NODE")
+    )
+    return (node or core * cores) << 20
 
 
 def cpu_slots(cores: int, memory: int, model_bytes: int, jobs: int | None = None) -> list[Slot]:
@@ -82,7 +97,7 @@ def machine_slots(models: list[str], jobs: int | None = None) -> list[Slot]:
     """
     if jobs is not None and jobs < 1:
         raise FinetuningError(f"--jobs {jobs}: at least one run at once is needed; leave it out to fill the machine")
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     devices = _visible_devices()
     if devices:
         return gpu_slots(devices, cores, jobs)

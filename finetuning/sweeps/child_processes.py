@@ -17,8 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Literal
 
-from finetuning.atomic_file import write_json
-from finetuning.errors import EXIT_USER_ERROR
+from finetuning.errors import EXIT_MEMORY, EXIT_RETRY, EXIT_USER_ERROR
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 from finetuning.sweeps.attempts import (
@@ -28,23 +27,32 @@ from finetuning.sweeps.attempts import (
     LOCK,
     LOGS,
     OUTPUT,
+    Reason,
     append_line,
     last_attempt,
-    last_line,
+    last_lines,
+    mark_failed,
+    memory_kills,
+    slurm_job,
     take_lock,
 )
 from finetuning.sweeps.capacity import Slot
 from finetuning.sweeps.grid import PlannedRun
 
 POLL_SECONDS = 0.2
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 60.0
+"""That a run gets to save its training when the sweep is ended."""
 
-State = Literal["present", "finished", "failed"]
+State = Literal["present", "finished", "failed", "postponed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a run. `present`: its result was there already, or another sweep finished it."""
+    """What became of a run.
+
+    `present`: its result was there already, or another sweep finished it. `postponed`: nothing is wrong with it, and
+    the same sweep again can finish it.
+    """
 
     run: PlannedRun
     state: State
@@ -65,6 +73,8 @@ class _Child:
     process: subprocess.Popen[bytes]
     lock: int
     slot: Slot
+    memory_kills: int
+    """Of the machine, before it began."""
 
 
 @dataclass(slots=True)
@@ -113,6 +123,7 @@ class Executor:
             if (self._logs(due) / LOCK).exists() and not Result.exists(due.spec.output) and self._is_held(due):
                 self._waiting.remove(due)
                 self._elsewhere.append(due)
+                self._say_who_runs(due)
 
     def _look_elsewhere(self) -> None:
         for due in list(self._elsewhere):
@@ -130,12 +141,20 @@ class Executor:
             child = self._start(due, free[0])
             if child is None:
                 self._elsewhere.append(due)
+                self._say_who_runs(due)
                 free = self._free_slots()
             elif child == "present":
                 self._settle(Outcome(due.run, "present", due.attempt - 1))
             else:
                 self._children.append(child)
                 free.pop(0)
+
+    def _say_who_runs(self, due: _Due) -> None:
+        last = last_attempt(self._logs(due) / ATTEMPTS)
+        where = (
+            f"job {last['job']} on {last.get('host')}" if last.get("job") else str(last.get("host", "an unknown host"))
+        )
+        print(f"{due.run.folder}: another process runs it ({where}); waiting for its result", file=sys.stderr)
 
     def _free_slots(self) -> list[Slot]:
         free = list(self.slots)
@@ -178,16 +197,15 @@ class Executor:
             (logs / FAILED).unlink(missing_ok=True)
             command = self.command(due.spec)
             # Before the process: where the disk is full, nothing may be running that nobody watches.
-            append_line(
-                logs / ATTEMPTS,
-                {"command": command, "started": time.time(), "host": HOST, "device": slot.device},
-            )
+            attempt = {"command": command, "started": time.time(), "host": HOST, "device": slot.device}
+            append_line(logs / ATTEMPTS, attempt | {"job": slurm_job()})
+            kills = memory_kills()
             with (logs / OUTPUT).open("ab") as log:
                 process = self._spawn(command, log, lock, slot)
         except OSError:
             os.close(lock)
             raise
-        return _Child(due, process, lock, slot)
+        return _Child(due, process, lock, slot, kills)
 
     def _spawn(self, command: list[str], log: IO[bytes], lock: int, slot: Slot) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -201,17 +219,27 @@ class Executor:
 
     def _judge(self, child: _Child) -> Outcome | None:
         """The outcome of an ended process, or None to start it again."""
-        due, logs = child.due, self._logs(child.due)
+        due, log = child.due, self._logs(child.due) / OUTPUT
         if Result.exists(due.spec.output):
             return Outcome(due.run, "finished", due.attempt)
         code = child.process.returncode
-        log = logs / OUTPUT
-        reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        message = f"{reason}: {last_line(log)} ({log})"
-        if code == EXIT_USER_ERROR or due.attempt > self.retries:
-            write_json(logs / FAILED, {"attempts": due.attempt, "message": message})
-            return Outcome(due.run, "failed", due.attempt, message)
-        return None
+        ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        message = f"{ended}: {(last_lines(log) or ['no output'])[0]} ({log})"
+        if code == EXIT_RETRY:
+            # Not at once: a disk is full, or a server away, for longer than a moment.
+            return Outcome(due.run, "postponed", due.attempt, message)
+        reason: Reason = "crashed"
+        if code == EXIT_USER_ERROR:
+            reason = "wrong input"
+        elif code == EXIT_MEMORY:
+            reason = "out of memory"
+        elif code == -signal.SIGKILL and memory_kills() > child.memory_kills:
+            reason = "out of memory"
+            message = f"killed while the kernel of {HOST} ended processes for want of memory; {message}"
+        if reason == "crashed" and due.attempt <= self.retries:
+            return None
+        mark_failed(self.output, due.run, reason, due.attempt, message)
+        return Outcome(due.run, "failed", due.attempt, f"{reason}: {message}")
 
     def _end_children(self) -> None:
         for child in self._children:

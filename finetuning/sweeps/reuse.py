@@ -39,7 +39,9 @@ def check_present(spec: RunSpec) -> str | None:
     before = Result.read(spec.output).spec
     for name in RunSpec.model_fields:
         old, new = getattr(before, name), getattr(spec, name)
-        if name == "output" or old == new or (name in ("model", "data") and _same_place(old, new)):
+        if name == "output" or old == new or (name == "model" and _same_place(old, new)):
+            continue
+        if (name == "data" and _same_place(_data(before), _data(spec))) or (name == "task" and _same_file(old, new)):
             continue
         raise FinetuningError(
             f"{spec.output} holds a run with {name} {old}, this sweep asks for {new}; choose another --output, another "
@@ -49,6 +51,19 @@ def check_present(spec: RunSpec) -> str | None:
     if any(file.stat().st_mtime > finished for file in weight_files(spec.model)):
         return f"{spec.output}: the weights in {spec.model} are newer than this run; delete its folder to run it again"
     return None
+
+
+def _data(spec: RunSpec) -> Path | None:
+    """Where a run finds its data; those of a user's own task lie beside its file unless it is told otherwise."""
+    return Path(spec.task).parent if spec.data is None and spec.task.endswith(".toml") else spec.data
+
+
+def _same_file(old: str, new: str) -> bool:
+    """Whether two task files say the same: a sweep works on a copy of it."""
+    paths = [Path(old), Path(new)]
+    return (
+        all(path.suffix == ".toml" and path.is_file() for path in paths) and len({p.read_bytes() for p in paths}) == 1
+    )
 
 
 def _same_place(old: str | Path | None, new: str | Path | None) -> bool:

@@ -28,6 +28,29 @@ def is_later_seed(run: PlannedRun, config: SweepConfig) -> bool:
     return config.first_seeds is not None and run.seed_place >= config.first_seeds
 
 
+def stage_name(run: PlannedRun, config: SweepConfig) -> str:
+    """What the stage of a run is called."""
+    parts = ("from-mnli" if run.wave else "", "further-seeds" if is_later_seed(run, config) else "")
+    return "-".join(filter(None, parts)) or "runs"
+
+
+def is_ruled_out(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> bool:
+    """Whether the first seeds are over, finished or failed, and the run's setting is not among the best."""
+    if not is_later_seed(run, config):
+        return False
+    settings, unfinished = kept_settings(run, runs, config)
+    return not unfinished and run.setting not in settings
+
+
+def first_runs(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> list[PlannedRun]:
+    """The runs of the first seeds, of all settings, of this run's model and task."""
+    return [
+        other
+        for other in runs
+        if (other.model_label, other.task_name) == (run.model_label, run.task_name) and not is_later_seed(other, config)
+    ]
+
+
 def kept_settings(
     run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig
 ) -> tuple[list[tuple[str, str, float, int, float]], list[PlannedRun]]:
@@ -40,9 +63,7 @@ def kept_settings(
     output = Path(config.output)
     scores: dict[tuple[str, str, float, int, float], list[float]] = {}
     unfinished = []
-    for other in runs:
-        if (other.model_label, other.task_name) != (run.model_label, run.task_name) or is_later_seed(other, config):
-            continue
+    for other in first_runs(run, runs, config):
         if Result.exists(output / other.folder):
             scores.setdefault(other.setting, []).append(Result.read(output / other.folder).score)
         elif not gave_up(output, other):
@@ -94,3 +115,9 @@ def unfinished_sources(run: PlannedRun, runs: Sequence[PlannedRun], config: Swee
         and not gave_up(output, other)
     ]
     return unfinished + later
+
+
+def waiting_for(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> list[PlannedRun]:
+    """Runs that must be over, finished or failed for good, before this one's turn comes."""
+    unfinished = kept_settings(run, runs, config)[1] if is_later_seed(run, config) else []
+    return unfinished_sources(run, runs, config) + unfinished

@@ -1,11 +1,9 @@
-"""The table of a sweep: kept in its folder for the report, printed, and as Slurm job arrays."""
+"""The table of a sweep: kept in its folder for the report, and printed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -14,11 +12,10 @@ from rich.table import Table
 from finetuning.atomic_file import write_json
 from finetuning.run.result import Result
 from finetuning.sweeps.config import SweepConfig
-from finetuning.sweeps.grid import plan_runs
+from finetuning.sweeps.plan import Plan
 from finetuning.sweeps.stages import split_stages
 
 SWEEP_FILE = "sweep.json"
-SBATCH = "cluster/slurm/finetune.sbatch"
 
 
 def write_table(config: SweepConfig) -> None:
@@ -34,15 +31,15 @@ def write_table(config: SweepConfig) -> None:
         write_json(output / name, content)
 
 
-def print_table(config: SweepConfig, console: Console) -> None:
-    """One line for each run, in the order of their indices."""
+def print_table(plan: Plan, console: Console) -> None:
+    """One line for each run, stage by stage."""
     table = Table("index", "stage", "model", "task", "learning rate", "batch", "epochs", "seed", "state")
-    index = 0
-    for number, stage in enumerate(split_stages(plan_runs(config), config)):
+    places = {run: index for index, run in enumerate(plan.runs)}
+    for number, stage in enumerate(split_stages(plan.runs, plan.config)):
         for run in stage:
-            state = "there" if Result.exists(Path(config.output) / run.folder) else "due"
+            state = "there" if Result.exists(plan.output / run.folder) else "due"
             row = (
-                index,
+                places[run],
                 number,
                 run.model_label,
                 run.task_name,
@@ -51,16 +48,4 @@ def print_table(config: SweepConfig, console: Console) -> None:
                 f"{run.epochs:g}",
             )
             table.add_row(*map(str, row), str(run.seed), state)
-            index += 1
     console.print(table)
-
-
-def slurm_commands(config: SweepConfig, arguments: Sequence[str]) -> list[str]:
-    """The sbatch commands of a sweep: one job array for each stage, each waiting for the one before to end."""
-    commands, first = [], 0
-    for number, stage in enumerate(split_stages(plan_runs(config), config)):
-        wait = f' --dependency=afterany:"$stage{number - 1}"' if number else ""
-        array = f"--array={first}-{first + len(stage) - 1}"
-        commands.append(f"stage{number}=$(sbatch --parsable{wait} {array} {SBATCH} {shlex.join(arguments)})")
-        first += len(stage)
-    return commands

@@ -10,7 +10,7 @@ import pytest
 from finetuning.atomic_file import write_json
 from finetuning.report import main
 from finetuning.reporting.content import build
-from finetuning.reporting.page import render
+from finetuning.reporting.page import render, write_report
 from finetuning.sweeps.config import SweepConfig
 from finetuning.sweeps.grid import plan_runs
 
@@ -97,6 +97,24 @@ def test_failed_and_missing_runs_are_named(sweep: Path):
     (missing,) = report["missing_runs"]
     assert missing["folder"].endswith("old/polite/lr5e-05-batch32-epochs3-seed3")
     assert (missing["attempts"], missing["last_line"]) == (2, "RuntimeError: no | memory")
+    assert (missing["reason"], missing["job"]) == ("", "")
+    assert missing["tail"] == ("some lines", "RuntimeError: no | memory")
+
+
+def test_why_a_run_was_given_up_and_in_which_job_is_on_the_page(sweep: Path):
+    (missing,) = build([sweep])["missing_runs"]
+    mark = {"reason": "out of memory", "attempts": 1, "message": "exit code 137: <b>", "job": "4711_3"}
+    write_json(Path(missing["log"]).parent / "failed.json", mark)
+    report = build([sweep])
+    (missing,) = report["missing_runs"]
+    assert (missing["reason"], missing["job"], missing["message"]) == ("out of memory", "4711_3", "exit code 137: <b>")
+    write_report(report, sweep)
+    assert "out of memory; 2 attempts, the last in job 4711_3; exit code 137" in (sweep / "report.md").read_text()
+    page = (sweep / "report.html").read_text()
+    assert "<b>out of memory</b>; 2 attempts, the last in job 4711_3; exit code 137: &lt;b&gt;" in page
+    assert "some lines\nRuntimeError: no | memory" in page
+    (Path(missing["log"]).parent / "failed.json").write_text("{half")  # a machine that went down
+    assert build([sweep])["missing_runs"][0]["reason"] == ""
 
 
 def test_checkpoints_are_compared_run_by_run(sweep: Path):

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from finetuning.errors import INTERRUPTED
 from finetuning.reporting.missing import find_missing
 from finetuning.run.result import Result
 from finetuning.sweep import main, parse_sweep
@@ -37,9 +38,11 @@ def test_command_line_overrides_the_file_and_counts_lists_and_prints_arrays(
     assert main([*arguments, "--count"]) == 0
     assert capsys.readouterr().out == "6\n"
     assert main([*arguments, "--slurm"]) == 0
-    first, second = capsys.readouterr().out.splitlines()
-    assert "--array=0-2 cluster/slurm/finetune.sbatch" in first
-    assert '--dependency=afterany:"$stage0" --array=3-5' in second
+    first, second = (line for line in capsys.readouterr().out.splitlines() if "sbatch" in line)
+    assert "--array=0-2%8" in first
+    assert "--array=0-2%8" in second
+    assert '--dependency=afterany:"${job0%%;*}" cluster/slurm/finetune.sbatch --plan' in second
+    assert second.endswith(" --array-offset 3)")
     assert main([*arguments, "--list"]) == 0
     assert capsys.readouterr().out.count("due") == 6
 
@@ -179,6 +182,58 @@ def test_a_fault_of_the_system_ends_the_sweep_in_one_sentence(
     monkeypatch.setattr("finetuning.sweeps.whole_sweep.run_sweep", fault)
     assert main(["--models", "a=x", "--tasks", "cola", "--output", str(tmp_path)]) == code
     assert os.strerror(number) in capsys.readouterr().err
+
+
+def test_what_may_succeed_later_ends_with_75_and_what_needs_it_waits(
+    tmp_path: Path, write_result: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capsys
+):
+    """The stand-in for a run says what the hub's absence makes one say."""
+    monkeypatch.setattr(
+        "finetuning.sweeps.whole_sweep.run_command",
+        lambda spec: [
+            sys.executable,
+            "-c",
+            f"import sys; print('error: away'); sys.exit({75 if spec.seed == 1 else 2})",
+        ],
+    )
+    common = ["--models", "a=x", "--tasks", "mnli,rte", "--start-from-mnli", "rte", "--learning-rates", "3e-5"]
+    common += ["--output", str(tmp_path), "--seeds", "1,2"]
+    assert main([*common, "--jobs", "2"]) == 75
+    said = capsys.readouterr()
+    assert "0 runs finished, 0 were there, 1 failed, 3 postponed" in said.out
+    assert "it needs 1 runs that are not finished, first --array-index 0" in said.err
+    assert "the same command again goes on with it" in said.err
+    assert main([*common, "--array-index", "0"]) == 75
+    assert main([*common, "--array-index", "1"]) == 1
+    assert main([*common, "--array-index", "2"]) == 1  # in an array its turn is over
+    assert "left out: it needs 1 runs" in capsys.readouterr().err
+    missing = {run.folder.name: run for run in find_missing([tmp_path])}
+    reasons = {name: run.reason for name, run in missing.items()}
+    assert reasons == {
+        "lr3e-05-batch32-epochs3-seed1": "",
+        "lr3e-05-batch32-epochs3-seed2": "wrong input",
+        "lr3e-05-batch32-epochs3-seed1-from-mnli": "left out",
+        "lr3e-05-batch32-epochs3-seed2-from-mnli": "",
+    }
+    assert missing["lr3e-05-batch32-epochs3-seed2"].tail == ("error: away",) * 2
+
+
+def test_how_far_a_sweep_is_and_whether_a_signal_ended_a_run(tmp_path: Path, write_result: Callable[..., Path], capsys):
+    arguments = ["--models", "a=x", "--tasks", "cola", "--learning-rates", "3e-5", "--output", str(tmp_path)]
+    arguments += ["--seeds", "1,2", "--progress"]
+    runs = plan_runs(config(tmp_path, models={"a": "x"}, tasks=("cola",), learning_rates=(3e-5,)))
+    logs = [tmp_path / "logs" / run.folder for run in runs]
+    assert main([*arguments, "--array-index", "1"]) == 0
+    assert capsys.readouterr().out == f"{logs[1]}\n0 results, 0 saved steps\nnot interrupted\n"
+    write_result(tmp_path / runs[0].folder, spec={"model": "x"})
+    for folder in logs:
+        folder.mkdir(parents=True)
+        (folder / "output.txt").write_text(f"INFO so far\n{INTERRUPTED}\n")
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/logs\n1 results, 0 saved steps\ninterrupted\n"
+    (logs[1] / "output.txt").write_text(f"{INTERRUPTED}\nerror: the disk is full\n")
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.endswith("\nnot interrupted\n")
 
 
 def end_groups(groups: list[int]) -> None:

@@ -13,7 +13,7 @@ from finetuning.errors import FinetuningError
 from finetuning.main import parse_spec
 from finetuning.run.specification import RunSpec
 from finetuning.sweeps import child_processes
-from finetuning.sweeps.attempts import HOST
+from finetuning.sweeps.attempts import HOST, memory_kills
 from finetuning.sweeps.capacity import Slot
 from finetuning.sweeps.child_processes import Executor, Outcome, run_command
 from finetuning.sweeps.config import SweepConfig
@@ -33,6 +33,9 @@ marks = output.parent / "marks"; marks.mkdir(parents=True, exist_ok=True)
 time.sleep(0.15)
 starts = len(list(marks.glob(f"{output.name}.*.start")))
 if behaviour == "user error": print("error: no such column"); sys.exit(2)
+if behaviour == "75": print("error: the disk is full"); sys.exit(75)
+if behaviour == "137": print("error: out of memory (so much)"); sys.exit(137)
+if behaviour == "killed": os.kill(os.getpid(), 9)
 if behaviour == "always" or behaviour == "once" and starts == 1: os.kill(os.getpid(), 11)
 output.mkdir(parents=True)
 (output / "result.json").write_text(pathlib.Path(result).read_text())
@@ -82,6 +85,69 @@ def test_crashes_are_retried_user_errors_are_not(execute):
     assert "error: no such column" in outcomes[3].message
     attempts = output / "logs" / outcomes[1].run.folder / "attempts.jsonl"
     assert len(attempts.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_run_that_may_succeed_later_is_neither_tried_at_once_nor_given_up(execute, retries: int):
+    (first, second), output = execute(["75", "good"], retries=retries)
+    assert [(outcome.state, outcome.attempts) for outcome in (first, second)] == [("postponed", 1), ("finished", 1)]
+    assert "error: the disk is full" in first.message
+    assert not (output / "logs" / first.run.folder / "failed.json").exists()
+
+
+def test_a_failure_says_why_and_too_little_memory_is_not_tried_again(execute, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "4711")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    outcomes, output = execute(["always", "user error", "137"])
+    marks = [json.loads((output / "logs" / one.run.folder / "failed.json").read_text()) for one in outcomes]
+    assert [(mark["reason"], mark["attempts"]) for mark in marks] == [
+        ("crashed", 2),
+        ("wrong input", 1),
+        ("out of memory", 1),
+    ]
+    assert "error: out of memory (so much)" in marks[2]["message"]
+    assert {(mark["job"], mark["host"]) for mark in marks} == {("4711_3", HOST)}
+    attempt = (output / "logs" / outcomes[0].run.folder / "attempts.jsonl").read_text().splitlines()[-1]
+    assert json.loads(attempt)["job"] == "4711_3"
+
+
+@pytest.mark.parametrize(("kills", "reason", "attempts"), [(1, "out of memory", 1), (0, "crashed", 2)])
+def test_a_kill_counts_as_one_for_memory_where_the_kernel_says_that_it_made_one(
+    execute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int, reason: str, attempts: int
+):
+    """The counters are a stand-in: a kernel that runs out of memory is no test's business."""
+    counters, asked = tmp_path / "vmstat", 0
+
+    def count() -> int:
+        nonlocal asked
+        asked += 1
+        counters.write_text(f"nr_free_pages 7\noom_kill {5 + (asked > 1) * kills}\noom_kill_disable 9\n")
+        return memory_kills(counters)
+
+    monkeypatch.setattr(child_processes, "memory_kills", count)
+    (outcome,), output = execute(["killed"])
+    mark = json.loads((output / "logs" / outcome.run.folder / "failed.json").read_text())
+    assert (mark["reason"], mark["attempts"]) == (reason, attempts)
+    assert "SIGKILL" in mark["message"]
+
+
+def test_where_the_kernel_does_not_count_kills_there_are_none(tmp_path: Path):
+    assert memory_kills(tmp_path / "none") == 0
+    assert memory_kills() >= 0
+
+
+def test_who_runs_what_is_waited_for_is_said(execute, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    output = tmp_path / "sweep"
+    folders = [run.folder for run in plan_runs(config(output, tasks=("cola",), learning_rates=(1e-5,), seeds=range(2)))]
+    logs = output / "logs" / folders[1]
+    logs.mkdir(parents=True)
+    (logs / "attempts.jsonl").write_text(json.dumps({"host": "n7", "job": "4711_3"}) + "\n")
+    with (logs / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        execute(["good", "good"], report=lambda _: fcntl.flock(lock, fcntl.LOCK_UN))
+    assert (
+        f"{folders[1]}: another process runs it (job 4711_3 on n7); waiting for its result" in capsys.readouterr().err
+    )
 
 
 def test_a_run_that_is_given_up_says_so_until_it_is_started_again(execute):
