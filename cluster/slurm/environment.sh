@@ -59,6 +59,6 @@ export PYTHONUNBUFFERED=1
 # A rank that died must not leave the others waiting in a collective for ever: NCCL aborts, the job ends, Slurm acts.
 export TORCH_NCCL_ASYNC_ERROR_HANDLING="${TORCH_NCCL_ASYNC_ERROR_HANDLING:-1}"
 
-# Tasks on cores of their own: docs/cluster.md says what was seen with this and without.
+# Tasks on cores of their own: docs/slurm.md says what was seen with this and without.
 read -ra srun_options <<<"${SRUN_OPTIONS:-}"
 launch=(srun --cpu-bind=cores "${srun_options[@]}")

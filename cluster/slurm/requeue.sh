@@ -46,13 +46,16 @@ requeue_job() {
     else
         say "$reason: back into the queue"
     fi
+    # A task of an array by its own name: one of them has the number that stands for all of them.
+    local job="$SLURM_JOB_ID"
+    [[ -z "${SLURM_ARRAY_TASK_ID:-}" ]] || job="${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
     trap '' TERM # which Slurm sends to a job that is requeued: this script has something left to do
-    if ! scontrol requeue "$SLURM_JOB_ID"; then
+    if ! scontrol requeue "$job"; then
         say "the job could not be requeued, as is said above: mend it, and submit the same command again" >&2
         exit 75
     fi
     # Only a job that waits can be given a time, so after the requeue; Slurm lets it wait some seconds by itself.
-    if ((delay)) && ! scontrol update JobId="$SLURM_JOB_ID" StartTime="now+${delay}seconds"; then
+    if ((delay)) && ! scontrol update JobId="$job" StartTime="now+${delay}seconds"; then
         say "the job starts again as soon as it can: no time could be set for it" >&2
     fi
     exit 0

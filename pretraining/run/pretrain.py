@@ -40,7 +40,7 @@ from pretraining.run.health.stop import INTERRUPTED, StopRequest, wish_named
 from pretraining.run.health.time_limit import TimeLimit, job_end
 from pretraining.run.initial_weights import initial_model
 from pretraining.run.loop import train
-from pretraining.run.ranks import RankEnvironment, threads_of_rank
+from pretraining.run.ranks import RankEnvironment, slurm_start, threads_of_rank
 from pretraining.run.state_file import StateFile, read_state
 from pretraining.run.trainer_state import TrainerState
 from pretraining.run.watcher import RunWatcher
@@ -64,7 +64,7 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
     sets = open_shard_sets(recipe.data.shards, recipe.data.sequence_length, recipe.model.vocab_size)
     prepare_torch(recipe, environment)
     model = initial_model(recipe, sets)
-    status = StateFile(recipe.run_folder, recipe.training.steps)
+    status = StateFile(recipe.run_folder, recipe.training.steps, slurm_start())
     lock = FolderLock(recipe.run_folder, "run.lock", "choose another output.folder", error=PretrainingError)
     health = recipe.health
     try:

@@ -63,6 +63,12 @@ def read_environment(environment: Mapping[str, str] = os.environ) -> RankEnviron
     return RankEnvironment(0, 1, 0, 1, "127.0.0.1", port)
 
 
+def slurm_start(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Which start of which Slurm job this is, ``4711.2`` after two requeues; None elsewhere."""
+    job = environment.get("SLURM_JOB_ID")
+    return f"{job}.{environment.get('SLURM_RESTART_COUNT', '0')}" if job else None
+
+
 def gpu_of(environment: RankEnvironment, visible: int) -> int:
     """The number of this rank's GPU among the visible ones; PretrainingError when there are too few.
 

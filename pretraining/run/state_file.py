@@ -13,11 +13,12 @@ class StateFile:
 
     ``status`` is ``running``, ``finished``, ``stopped`` (at ``training.stop_at``: the same command does nothing more),
     ``interrupted`` (the same command goes on) or ``failed`` (something must be mended first); ``saved_step`` is that
-    of the last checkpoint, null before the first.
+    of the last checkpoint, null before the first; ``start`` the start of a Slurm job that wrote it, null elsewhere: a
+    script can tell its own run's word from that of another job, or of an earlier start.
     """
 
-    def __init__(self, folder: Path, steps: int) -> None:
-        self.folder, self.steps = folder, steps
+    def __init__(self, folder: Path, steps: int, start: str | None = None) -> None:
+        self.folder, self.steps, self.start = folder, steps, start
         self.is_ours = False  # a start that is refused leaves what stands there, perhaps another run's
         self.step = 0
         self.saved_step: int | None = None
@@ -29,7 +30,8 @@ class StateFile:
     def write(self, status: str, reason: str | None = None, signal: str | None = None) -> None:
         """Replaces the file."""
         contents = {"status": status, "step": self.step, "steps": self.steps, "saved_step": self.saved_step}
-        write_text(self.folder / "state.json", dump({**contents, "reason": reason, "signal": signal}))
+        contents |= {"reason": reason, "signal": signal, "start": self.start}
+        write_text(self.folder / "state.json", dump(contents))
 
 
 def read_state(folder: Path) -> dict[str, Any]:

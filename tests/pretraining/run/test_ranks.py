@@ -3,7 +3,14 @@
 import pytest
 
 from pretraining.errors import PretrainingError
-from pretraining.run.ranks import RankEnvironment, first_host, gpu_of, read_environment, threads_of_rank
+from pretraining.run.ranks import (
+    RankEnvironment,
+    first_host,
+    gpu_of,
+    read_environment,
+    slurm_start,
+    threads_of_rank,
+)
 
 
 def test_torch_style() -> None:
@@ -29,6 +36,12 @@ def test_slurm() -> None:
     restarted = read_environment({**variables, "SLURM_RESTART_COUNT": "1"})
     assert restarted.master_port != found.master_port
     assert read_environment({**variables, "MASTER_PORT": "77"}).master_port == 77
+
+
+def test_the_start_of_a_job() -> None:
+    assert slurm_start({}) is None
+    assert slurm_start({"SLURM_JOB_ID": "4711"}) == "4711.0"
+    assert slurm_start({"SLURM_JOB_ID": "4711", "SLURM_RESTART_COUNT": "2"}) == "4711.2"
 
 
 def test_alone() -> None:

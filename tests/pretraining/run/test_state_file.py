@@ -7,7 +7,7 @@ from pretraining.run.state_file import StateFile, read_state
 
 def test_written_and_read(tmp_path: Path) -> None:
     assert read_state(tmp_path) == {}
-    status = StateFile(tmp_path, 9)
+    status = StateFile(tmp_path, 9, "4711.0")
     status.step, status.saved_step = 4, 3
     status.write("interrupted", "SIGTERM", "SIGTERM")
     assert read_state(tmp_path) == {
@@ -17,6 +17,7 @@ def test_written_and_read(tmp_path: Path) -> None:
         "saved_step": 3,
         "reason": "SIGTERM",
         "signal": "SIGTERM",
+        "start": "4711.0",
     }
 
 
