@@ -99,6 +99,7 @@ def problems_of_parser(parser: dict[str, Any]) -> Iterator[str]:
 
 
 COMMANDS = [("-m", module) for module in modules(REPOSITORY)]
+COMMANDS += [("-m", "cluster.submit", "status"), ("-m", "cluster.submit", "cancel")]
 COMMANDS += [("-m", "cluster.beam", "run"), ("-m", "cluster.beam", "run", FILES[0])]
 COMMANDS += [(file,) for file in FILES]
 

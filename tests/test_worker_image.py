@@ -9,7 +9,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 RECIPE = (REPOSITORY / "cluster" / "engines" / "Dockerfile").read_text(encoding="utf-8")
 PACKAGES = {"apache_beam": "apache-beam", "markdown_it": "markdown-it-py"}
 """What is installed for an import of another name."""
-OF_THE_DRIVER = {"distributed"}
+OF_THE_DRIVER = {"dask", "distributed"}
 """What no worker in a container imports: Dask's own workers are not of the image."""
 
 

@@ -1,6 +1,7 @@
 """The same bytes whatever the workers, the runner, replayed bundles, the place of the input, and after `kill -9`."""
 
 import importlib.util
+import re
 import shutil
 import sys
 import time
@@ -22,6 +23,14 @@ def one_worker(corpus, commands, tmp_path_factory: pytest.TempPathFactory) -> tu
     return folder, commands.fingerprint(folder)
 
 
+def build_without_noise(commands, *arguments: str, **settings) -> None:
+    """Nothing but progress is on stderr: no remark of Beam or Dask, of the driver or of any worker."""
+    done = commands.run(commands.build(*arguments, **settings))
+    progress = re.compile(r"(?:extract|build shards): \d+ of \d+, \d+ of \d+ MB")
+    others = [line for line in done.stderr.splitlines() if not progress.match(line)]
+    assert (done.returncode, others) == (0, [])
+
+
 def test_the_corpus_exercises_splits_buckets_and_both_splits(one_worker):
     manifest = Manifest.read(one_worker[0])
     assert sum(record.splits for record in manifest.inputs) >= 6
@@ -32,7 +41,7 @@ def test_the_corpus_exercises_splits_buckets_and_both_splits(one_worker):
 
 
 def test_two_workers_give_the_same_bytes(corpus, commands, one_worker, tmp_path: Path):
-    commands.must_build(*corpus.arguments(tmp_path / "shards"), workers=2)
+    build_without_noise(commands, *corpus.arguments(tmp_path / "shards"), workers=2)
     assert commands.fingerprint(tmp_path / "shards") == one_worker[1]
     ours, theirs = ((folder / "manifest.json").read_bytes() for folder in (tmp_path / "shards", one_worker[0]))
     assert ours == theirs
@@ -49,29 +58,33 @@ def test_replayed_bundles_do_no_harm_and_the_place_of_the_input_does_not_matter(
 
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="the extra `dask` is not installed")
 def test_dask_gives_the_same_bytes(corpus, commands, one_worker, tmp_path: Path):
-    commands.must_build(*corpus.arguments(tmp_path / "shards"), engine="dask", workers=None)
+    build_without_noise(commands, *corpus.arguments(tmp_path / "shards"), engine="dask", workers=None)
     assert commands.fingerprint(tmp_path / "shards") == one_worker[1]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="the extra `dask` is not installed")
 def test_a_worker_of_dask_is_killed(corpus, commands, one_worker, tmp_path: Path):
     """Its work is done again by the others, and the bytes are the same."""
-    addresses, folder = str(tmp_path / "dask.json"), tmp_path / "shards"
+    meeting, folder = str(tmp_path / "dask"), tmp_path / "shards"
     build = commands.build(*corpus.arguments(folder), engine="dask", workers=None)
-    command = [sys.executable, "-m", "cluster.engines.dask_nodes", "--scheduler-file", addresses]
-    command += ["--workers-per-node", "2", "--", *build, "--dask_scheduler_file", addresses]
+    engine = [sys.executable, "-m"]
+    driver = [*engine, "cluster.engines.dask_driver", "--meeting", meeting]
+    driver += ["--", *build, "--dask_scheduler_file", f"{meeting}/scheduler.json"]
     with (tmp_path / "said").open("w") as said:
-        nodes = psutil.Popen(command, cwd=commands.repository, env=commands.environment, stdout=said, stderr=said)
+        output = {"cwd": commands.repository, "env": commands.environment, "stdout": said, "stderr": said}
+        first = psutil.Popen(driver, **output)
+        node = psutil.Popen([*engine, "cluster.engines.dask_workers", "--meeting", meeting, "--workers", "2"], **output)
         killed = False
-        while nodes.poll() is None and not killed:
+        while first.poll() is None and not killed:
             if folder.is_dir() and list((folder / "intermediate").glob("split-*.json")):
                 workers = [
-                    child for child in nodes.children(recursive=True) if "spawn_main" in " ".join(child.cmdline())
+                    child for child in node.children(recursive=True) if "spawn_main" in " ".join(child.cmdline())
                 ]
                 workers[0].kill()
                 killed = True
             time.sleep(0.01)
-        assert nodes.wait(timeout=300) == 0, (tmp_path / "said").read_text()
+        assert first.wait(timeout=300) == 0, (tmp_path / "said").read_text()
+        assert node.wait(timeout=60) == 0
     assert killed
     assert commands.fingerprint(folder) == one_worker[1]
 

@@ -1,0 +1,28 @@
+"""What a submission would do, as a script; nothing is submitted, and Slurm is asked only where it is."""
+
+from cluster.chain import slurm
+from cluster.chain.plan import decide, with_followers
+from cluster.chain.record import Record
+from cluster.chain.road import Chain
+from cluster.chain.script import as_script
+from cluster.chain.submission import Wishes, look, planned, require_idle
+
+
+def dry_run(chain: Chain, wishes: Wishes) -> str:
+    """The commands of `submit_chain`; `ClusterError` where that would refuse."""
+    complete = chain.complete()
+    wishes.require_known(chain.stages, complete)
+    notes = []
+    if slurm.is_here():
+        record, jobs = look(chain.output, chain.stages)
+    else:
+        record, jobs = Record.read(chain.output) or Record.begin(chain.output, ""), {}
+        notes.append("# Slurm is not on this machine: what is in its queue is not known here")
+    if wishes.redo:
+        anew = with_followers(wishes.redo, chain.stages)
+        require_idle(anew, record, jobs)
+        complete.update({stage.name: False for stage in anew})
+        notes.append(f"# what {', '.join(stage.name for stage in anew)} left would be set aside first")
+    decisions = decide(chain.stages, complete, record, jobs, wishes.keep)
+    script = as_script(chain, record, planned(decisions))
+    return "\n".join([*notes, script])
