@@ -194,8 +194,8 @@ def closed_doors(tree: Tree) -> list[str]:
 def misplaced_tests(root: Path, stages: Sequence[str]) -> list[str]:
     """Test files that do not stand where the file or room that they are named for stands.
 
-    `tests/a/b/test_c.py` and `tests/a/b/test_c_something.py` belong to `a/b/c.py` or to the room `a/b/c/`;
-    `tests/STAGE/test_benchmark.py` to `benchmarks/STAGE.py`, as it needs the stage's fixtures.
+    `tests/a/b/test_c.py` and `tests/a/b/test_c_something.py` belong to `a/b/c.py`, to a script of that name, or to the
+    room `a/b/c/`; `tests/STAGE/test_benchmark.py` to `benchmarks/STAGE.py`, as it needs the stage's fixtures.
     """
     problems = []
     for stage in stages:
@@ -205,7 +205,8 @@ def misplaced_tests(root: Path, stages: Sequence[str]) -> list[str]:
             if test.name == "test_benchmark.py" and (root / "benchmarks" / f"{folder.name}.py").is_file():
                 continue
             names = {"_".join(words[:count]) for count in range(1, len(words) + 1)}
-            if not any((folder / f"{name}.py").is_file() or (folder / name).is_dir() for name in names):
+            files = (folder / f"{name}{suffix}" for name in names for suffix in (".py", ".sh", ".sbatch"))
+            if not any(file.is_file() for file in files) and not any((folder / name).is_dir() for name in names):
                 problems.append(f"{test.relative_to(root)}: {folder.relative_to(root)}/ has nothing of that name")
     return problems
 

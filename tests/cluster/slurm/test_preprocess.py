@@ -41,7 +41,7 @@ def slurm(tmp_path: Path) -> dict[str, str]:
         script.chmod(0o755)
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv" / "bin").symlink_to(commands)
-    repository = Path(__file__).resolve().parents[2]
+    repository = Path(__file__).resolve().parents[3]
     (submitted / "cluster").symlink_to(repository / "cluster")
     return {
         "PATH": f"{commands}:{os.environ['PATH']}",
