@@ -1,4 +1,4 @@
-"""A small hand-made folder of shards, for what reads shards without building them."""
+"""Two folders of shards: one made by hand, for what reads shards without building them, and one of a small build."""
 
 from pathlib import Path
 
@@ -6,14 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from preprocessing.build import folder as build_folder
 from preprocessing.examples.arrays import Examples
 from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
+from preprocessing.pipeline import run
 from preprocessing.shards.manifest import Manifest
 from preprocessing.shards.record_columns import DocumentTableRecords, InputRecords, ShardRecords
 from preprocessing.shards.records import InputRecord
 from preprocessing.shards.writer import documents_path, shard_path, write_documents, write_shard
 from preprocessing.tally import Tally
-from preprocessing.tokens.tokenizer import build
+from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, build
+from tests.preprocessing import small_build
 
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "##s", ".", "dogs", "bark", "why", "not")
 
@@ -103,3 +106,44 @@ def shard_folder(tmp_path: Path) -> Path:
         },
     ).write(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`text/*.txt` in the layout of a sentence a line, three files with a duplicate document, and a vocabulary."""
+    folder = tmp_path_factory.mktemp("inputs")
+    (folder / "text").mkdir()
+    rng = np.random.default_rng(11)
+    for name in "abc":
+        documents = []
+        for _ in range(60):
+            lines = [" ".join(rng.choice(small_build.WORDS, rng.integers(4, 15))) for _ in range(rng.integers(2, 9))]
+            documents.append("\n".join(lines) + "\n")
+        if name == "c":
+            documents.append((folder / "text" / "a.txt").read_text().split("\n\n")[5] + "\n")
+        (folder / "text" / f"{name}.txt").write_text("\n".join(documents))
+    (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece in [*SPECIAL_TOKENS, *small_build.WORDS]))
+    return folder
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of the time of a build this small would be spent on drawing its report."""
+    monkeypatch.setattr(build_folder, "write_report", lambda manifest, folder: None)
+
+
+@pytest.fixture
+def build_shards(inputs: Path, tmp_path: Path, no_pictures: None) -> small_build.Build:
+    def call(*options: str, output: Path | None = None) -> int:
+        source = (
+            ()
+            if any(option.startswith("--sentences") for option in options)
+            else (
+                "--sentences",
+                str(inputs / "text" / "*.txt"),
+            )
+        )
+        vocabulary = () if "--vocab" in options else ("--vocab", str(inputs / "vocab.txt"))
+        return run([*source, *vocabulary, "--output", str(output or tmp_path / "shards"), *small_build.SMALL, *options])
+
+    return call
