@@ -1,11 +1,12 @@
 """One pretraining run: the loop and everything around it.
 
 In: a recipe, and which rank this process is. Out: the run's folder: metrics, checkpoints, report, the exported model.
-Open first: `pretrain.py`, which puts the parts together, then `loop.py`, the training loop. `engine.py` starts
-DeepSpeed, `checkpoint/` saves and resumes (`trainer_state.py`), `health/` decides when to go on, go back, stop or give
-up; `watcher.py` is what happens around the steps: `metrics.py`, `ledger.py`, `evaluation.py`, `progress.py`,
-`state_file.py`, `report_page.py`. `saved_run.py` reads a run's folder back, for a report, an export or a check of its
-ledger (`ledger_check.py`); `exported_model.py` evaluates what was exported.
+Open first: `pretrain.py`, until the ranks have joined, then `joined_run.py`, which puts the parts together, and
+`loop.py`, the training loop. `engine.py` starts DeepSpeed, `checkpoint/` saves and resumes (`trainer_state.py`),
+`health/` decides when to go on, go back, stop or give up; `watcher.py` is what happens around the steps: `metrics.py`,
+`ledger.py`, `evaluation.py`, `progress.py`, `state_file.py`,
+`report_page.py`. `saved_run.py` reads a run's folder back, for a report, an export or a check of its ledger
+(`ledger_check.py`); `exported_model.py` evaluates what was exported.
 """
 
 __all__ = [

@@ -10,7 +10,7 @@ from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.data.loader import Loader
 from pretraining.data.sampler import PassedOver, Position, Sampler
 from pretraining.errors import PretrainingError
-from pretraining.run.checkpoint.files import TRAINER, checkpoint_steps
+from pretraining.run.checkpoint.files import TRAINER, checkpoint_folder, checkpoint_steps
 from pretraining.run.ledger import extended
 from pretraining.run.metrics import read_metrics
 from pretraining.run.saved_run import read_recipe
@@ -87,10 +87,10 @@ def _expected(recipe: Recipe, steps: int, run: Path) -> dict[int, str]:
 
 def _passed_over(run: Path) -> tuple[PassedOver, ...]:
     """What the run left out: a rewind saves it at once."""
-    steps = checkpoint_steps(run / "checkpoints")
+    steps = checkpoint_steps(checkpoint_folder(run))
     if not steps:
         return ()
-    trainer = json.loads((run / "checkpoints" / f"step{max(steps)}" / TRAINER).read_text(encoding="utf-8"))
+    trainer = json.loads((checkpoint_folder(run) / f"step{max(steps)}" / TRAINER).read_text(encoding="utf-8"))
     return TrainerState.from_json(trainer["state"]).passed_over
 
 

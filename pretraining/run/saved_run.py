@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pretraining.configuration.tables import Recipe
 from pretraining.errors import PretrainingError
 from pretraining.model.config import BertConfig
-from pretraining.run.checkpoint.files import checkpoint_steps, damaged_file
+from pretraining.run.checkpoint.files import checkpoint_folder, checkpoint_steps, damaged_file
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class SavedRun:
 def read_run(folder: Path, step: int | None = None) -> SavedRun:
     """The run in `folder` with its checkpoint of `step`, or the newest; PretrainingError where there is none."""
     recipe = read_recipe(folder)
-    steps = checkpoint_steps(folder / "checkpoints")
+    steps = checkpoint_steps(checkpoint_folder(folder))
     if not steps:
         raise PretrainingError(f"{folder} has no checkpoint yet; train on, until checkpoint.every or a stop writes one")
     if step is not None and step not in steps:
         known = ", ".join(map(str, sorted(steps)))
         raise PretrainingError(f"{folder} has no checkpoint of step {step}; there are those of {known}")
-    checkpoint = folder / "checkpoints" / f"step{max(steps) if step is None else step}"
+    checkpoint = checkpoint_folder(folder) / f"step{max(steps) if step is None else step}"
     identity = _read(checkpoint / "trainer.json", f"{checkpoint} is damaged")["identity"]
     try:
         model = BertConfig.model_validate(identity["model"])

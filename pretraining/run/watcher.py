@@ -12,7 +12,7 @@ from preprocessing.atomic_file import write_text
 from pretraining.configuration.tables import Recipe
 from pretraining.errors import PretrainingError
 from pretraining.model.bert import BertForPreTraining
-from pretraining.run.checkpoint.files import Retention
+from pretraining.run.checkpoint.files import Retention, checkpoint_folder
 from pretraining.run.checkpoint.identity import Identity
 from pretraining.run.checkpoint.save import first_not_finite, not_finite_message, save
 from pretraining.run.engine import gradient_norm
@@ -253,7 +253,7 @@ class RunWatcher:
         options = self.recipe.checkpoint
         saved = save(
             self.engine,
-            self.recipe.run_folder / "checkpoints",
+            checkpoint_folder(self.recipe.run_folder),
             replace(state, ledger=self.ledger.close()),
             self.identity,
             Retention(options.keep, options.keep_every, options.keep_best),

@@ -26,6 +26,11 @@ INDEX = "index.json"
 VERSION = 3  # of what the files say
 
 
+def checkpoint_folder(run: Path) -> Path:
+    """Where a run in the folder `run` keeps its checkpoints."""
+    return run / "checkpoints"
+
+
 def state_name(rank: int) -> str:
     """The file with the slices that a rank wrote."""
     return f"state-{rank:05d}.safetensors"

@@ -83,7 +83,7 @@ def take_over(engine: Any, run: Path, identity: Identity) -> None:
 
     The next phase of a training: the optimiser goes on, while steps, schedule and order start anew.
     """
-    newest = newest_complete(run / "checkpoints")
+    newest = newest_complete(files.checkpoint_folder(run))
     if newest is None:
         raise PretrainingError(f"init.moments: {run} has no checkpoint to take the optimizer's moments from")
     reader = CheckpointReader(newest)

@@ -250,7 +250,7 @@ def test_a_run_as_shipped(
         return kept["engine"]
 
     with monkeypatch.context() as patch:
-        patch.setattr("pretraining.run.pretrain.start_engine", keeping)
+        patch.setattr("pretraining.run.joined_run.start_engine", keeping)
         assert run(load_recipe(recipe, list(settings.items())), read_environment(), StopRequest()) == 0
     found = losses(tmp_path / "run")
     assert len(found) == 20
