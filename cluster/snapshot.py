@@ -17,6 +17,8 @@ from pathlib import Path
 
 from cluster.errors import ClusterError
 
+ROOT = Path(__file__).resolve().parent.parent
+"""Where the code of this project lies."""
 PACKAGES = ("preprocessing", "pretraining", "finetuning", "cluster")
 SUFFIXES = frozenset({".py", ".toml", ".json", ".html", ".md", ".sh", ".sbatch"})
 NAMES = frozenset({"Dockerfile"})
@@ -24,12 +26,12 @@ _HASH_DIGITS = 12
 _STALE_SECONDS = 3600.0  # a copy takes seconds; what is unfinished for so long was killed
 
 
-def take_snapshot(folder: Path, root: Path | None = None) -> Path:
+def take_snapshot(folder: Path, root: Path = ROOT) -> Path:
     """Copies the code below `root` (default: this project) into `folder`; the absolute path of the copy.
 
     Raises `ClusterError` where nothing can be written, or where an earlier copy of the same code was changed since.
     """
-    code = dict(_read(root or Path(__file__).resolve().parent.parent))
+    code = dict(_read(root))
     digest = _digest(code)
     target = folder.absolute() / f"code-{digest}"
     try:

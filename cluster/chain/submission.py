@@ -86,13 +86,13 @@ def planned(decisions: Sequence[Decision]) -> list[tuple[Decision, tuple[Part, .
 
 def require_accepted(links: Sequence[tuple[Decision, Sequence[Part]]]) -> None:
     """`ClusterError` with Slurm's words where it would refuse one of the jobs: asked before the first is submitted."""
-    from cluster.local_chain import REPOSITORY
+    from cluster.snapshot import ROOT
 
     for decision, parts in links:
         stage = decision.stage
         asked = {(part.script, *part.options): part for part in parts}
         for part in asked.values():
-            script = REPOSITORY / "cluster" / "slurm" / part.script
+            script = ROOT / "cluster" / "slurm" / part.script
             words = [*stage.options, *part.options, str(script), *part.arguments]
             if said := slurm.objection(words, stage.variables):
                 raise ClusterError(f"[slurm] for {stage.name}: {said}; nothing was submitted")

@@ -8,7 +8,6 @@ import torch
 
 from cluster.checks.hosts import distinct, listed, odd_ones
 from cluster.checks.meeting import Finding
-from cluster.local_chain import REPOSITORY
 
 PACKAGES = {"deepspeed": "deepspeed", "numpy": "numpy", "pyarrow": "pyarrow", "this project": "bert-pretraining"}
 STAGES = ("preprocessing", "pretraining", "finetuning", "cluster")
@@ -41,7 +40,7 @@ def hash_of_sources() -> str:
     """Twelve hexadecimal digits over the names and contents of all modules and recipes."""
     from pretraining.rendezvous import code_version
 
-    return code_version(STAGES, REPOSITORY)
+    return code_version(STAGES)
 
 
 def faults(findings: Sequence[Versions]) -> list[str]:

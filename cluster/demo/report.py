@@ -12,16 +12,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from cluster.demo.chain import Marker, Stage
 from cluster.errors import ClusterError
-from cluster.local_chain import Marker, Stage, write_atomically
 
 
 def write_report(folder: Path, stages: Sequence[Stage], markers: Mapping[str, Marker]) -> str:
     """Write `report.html` and `summary.json` into `folder`; a few lines for the terminal."""
+    from preprocessing.atomic_file import write_text
+
     summary = summarise(folder, markers)
     page = _render(folder, summary, stages, markers)
-    write_atomically(folder / "report.html", page)
-    write_atomically(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
+    write_text(folder / "report.html", page)
+    write_text(folder / "summary.json", json.dumps(summary, indent=1) + "\n")
     return _few_lines(summary)
 
 

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cluster.demo.chain import Stage, run_chain
 from cluster.demo.report import write_report
 from cluster.errors import ClusterError
-from cluster.local_chain import Stage, run_chain
 
 RANKS = 2
 SEEDS = (1, 2, 3, 4, 5)
@@ -116,6 +116,7 @@ def command(name: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     from preprocessing.arguments import OptionParser
+    from preprocessing.errors import PreprocessingError
 
     parser = OptionParser("python -m cluster.demo", __doc__.split("\n")[0], ClusterError)
     text = "folder of every stage's output and of the report"
@@ -132,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         chain = stages(arguments.output, arguments.wikipedia, arguments.books)
         markers = run_chain(chain, arguments.output)
         summary = write_report(arguments.output, chain, markers)
-    except ClusterError as error:
+    except (ClusterError, PreprocessingError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cluster.errors import ClusterError
-from cluster.local_chain import write_atomically
 
 LABELS = ("continues", "other")
 TASK = """\
@@ -70,6 +69,8 @@ def write_task(shards: Path, folder: Path, length: int = 128) -> tuple[int, int]
 
     Raises `ClusterError` when too few documents were held out for two splits.
     """
+    from preprocessing.atomic_file import write_text
+
     by_document: dict[str, list[dict[str, str]]] = {}
     for row in rows(shards, length):
         by_document.setdefault(row.pop("document"), []).append(row)
@@ -88,14 +89,15 @@ def write_task(shards: Path, folder: Path, length: int = 128) -> tuple[int, int]
             )
     for name, split in (("train", train), ("dev", dev)):
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in split)
-        write_atomically(folder / f"{name}.jsonl", lines)
-    write_atomically(folder / "continues.toml", TASK)
+        write_text(folder / f"{name}.jsonl", lines)
+    write_text(folder / "continues.toml", TASK)
     return len(train), len(dev)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     from preprocessing.arguments import OptionParser
+    from preprocessing.errors import PreprocessingError
 
     parser = OptionParser("python -m cluster.demo.task", __doc__.split("\n")[0], ClusterError)
     parser.add_argument("--shards", type=Path, required=True, help="folder of a build with held-out examples")
@@ -103,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parser.parse_args(argv)
         train, dev = write_task(arguments.shards, arguments.output)
-    except ClusterError as error:
+    except (ClusterError, PreprocessingError) as error:
         print(f"demo_task: {error}", file=sys.stderr)
         return error.exit_code
     print(f"{train} training pairs, {dev} dev pairs from held-out documents")

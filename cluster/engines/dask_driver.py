@@ -21,7 +21,7 @@ from typing import Any
 
 from cluster.engines.dask_meeting import Meeting
 from cluster.errors import ClusterError
-from cluster.local_chain import end_process_tree
+from cluster.process_tree import end_process_tree
 
 SECONDS_TO_START = 60.0
 SECONDS_TO_GATHER = 300.0

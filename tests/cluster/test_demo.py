@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cluster.demo.chain import Marker
 from cluster.demo.report import spread, write_report
 from cluster.demo.road import main, stages
 from cluster.demo.sample_corpus import BOOKS_SHA256, write_sample
 from cluster.errors import ClusterError
-from cluster.local_chain import Marker
 
 
 def test_every_output_lies_below_the_demo_folder(tmp_path: Path) -> None:

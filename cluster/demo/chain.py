@@ -6,12 +6,9 @@ code that it runs, and of the key of the stage before. A stage whose key has cha
 that was merely interrupted keeps what it has, and the command itself decides what of that is complete.
 """
 
-import contextlib
 import hashlib
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,12 +16,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import psutil
-
 from cluster.errors import ClusterError
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-SECONDS_TO_STOP = 30.0
+from cluster.process_tree import end_process_tree
+from cluster.snapshot import ROOT
 
 
 @dataclass(frozen=True)
@@ -72,9 +66,9 @@ def stage_key(stage: Stage, before: str) -> str:
     digest = hashlib.sha256(before.encode())
     digest.update(json.dumps(stage.command).encode())
     for package in stage.packages:
-        for file in sorted((REPOSITORY / package).rglob("*")):
+        for file in sorted((ROOT / package).rglob("*")):
             if file.suffix in {".py", ".toml", ".html"}:
-                digest.update(file.relative_to(REPOSITORY).as_posix().encode())
+                digest.update(file.relative_to(ROOT).as_posix().encode())
                 digest.update(file.read_bytes())
     for file in stage.inputs:
         status = file.stat()
@@ -90,15 +84,10 @@ def read_marker(file: Path) -> Marker | None:
     return Marker(**{**fields, "command": tuple(fields["command"])})
 
 
-def write_atomically(file: Path, text: str) -> None:
-    """`file` holds all of `text` or what it held before."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.tmp-{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(file)
+def _write(file: Path, marker: Marker) -> None:
+    from preprocessing.atomic_file import write_text
+
+    write_text(file, json.dumps(asdict(marker), indent=1))
 
 
 def _run_stage(stage: Stage, key: str, folder: Path, place: str) -> Marker:
@@ -117,7 +106,7 @@ def _run_stage(stage: Stage, key: str, folder: Path, place: str) -> Marker:
             _remove(output, folder)
         marker = Marker(key, "running", stage.command, attempts=0, seconds=0.0)
     marker = replace(marker, state="running", attempts=marker.attempts + 1)
-    write_atomically(marker_file, json.dumps(asdict(marker), indent=1))
+    _write(marker_file, marker)
 
     print(f"{place} {stage.title}\n      $ {' '.join(stage.command)}", flush=True)
     started = time.monotonic()
@@ -125,7 +114,7 @@ def _run_stage(stage: Stage, key: str, folder: Path, place: str) -> Marker:
         code = _run_command(stage.command, folder / "logs" / f"{stage.name}.log")
     finally:
         marker = replace(marker, seconds=round(marker.seconds + time.monotonic() - started, 2))
-        write_atomically(marker_file, json.dumps(asdict(marker), indent=1))
+        _write(marker_file, marker)
     if code != 0:
         raise ClusterError(
             f"stage {stage.name} failed with exit code {code}; its output is in {folder / 'logs' / stage.name}.log; "
@@ -135,7 +124,7 @@ def _run_stage(stage: Stage, key: str, folder: Path, place: str) -> Marker:
     if missing:
         raise ClusterError(f"stage {stage.name} ended well but left no {', '.join(missing)}")
     marker = replace(marker, state="complete")
-    write_atomically(marker_file, json.dumps(asdict(marker), indent=1))
+    _write(marker_file, marker)
     return marker
 
 
@@ -158,26 +147,6 @@ def _run_command(command: Sequence[str], log: Path) -> int:
     except BaseException:
         end_process_tree(process.pid)
         raise
-
-
-def end_process_tree(pid: int, patience: float = SECONDS_TO_STOP, only_children: bool = False) -> None:
-    """Ask `pid` and everything it started to stop; what is still there after `patience` seconds is killed."""
-    try:
-        root = psutil.Process(pid)
-        tree = [*([] if only_children else [root]), *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for process in tree:
-        _send(process, signal.SIGINT)
-    _, alive = psutil.wait_procs(tree, timeout=patience)
-    for process in alive:
-        _send(process, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=5.0)
-
-
-def _send(process: psutil.Process, number: signal.Signals) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(number)
 
 
 def _remove(output: Path, folder: Path) -> None:
