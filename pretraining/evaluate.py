@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         given = option_parser().parse_args(argv)
         # Late: the help and a wrong option need no torch.
-        from pretraining.run.exported_model import evaluate
+        from pretraining.run.saved.exported_model import evaluate
 
         figures = evaluate(given.model, given.shards, given.sequence_length, given.examples, given.batch_size)
         text = json.dumps({source: asdict(value) for source, value in figures.items()}, indent=1) + "\n"

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Late: the help and a wrong option need no torch.
         from preprocessing.shards import ShardSet
         from pretraining.run.export_folder import export_checkpoint
-        from pretraining.run.saved_run import read_run
+        from pretraining.run.saved.saved_run import read_run
 
         run = read_run(given.run, given.step)
         output = given.output or run.folder / f"export-{run.checkpoint.name}"

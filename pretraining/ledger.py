@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if len(given.runs) > 2:
             raise PretrainingError(f"give one run or two, not {len(given.runs)}")
         # Late: the help and a wrong option need no torch.
-        from pretraining.run.ledger_check import compare_with_recipe, compare_with_run
+        from pretraining.run.saved.ledger_check import compare_with_recipe, compare_with_run
 
         first, *others = given.runs
         outcome = compare_with_run(first, others[0]) if others else compare_with_recipe(first)

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         given = option_parser().parse_args(argv)
         # Late: the help and a wrong option need no torch.
         from pretraining.run.report_page import write_report
-        from pretraining.run.saved_run import read_run
+        from pretraining.run.saved.saved_run import read_run
 
         run = read_run(given.run)
         write_report(run.folder, run.recipe, run.model, run.ranks)

@@ -4,9 +4,8 @@ In: a recipe, and which rank this process is. Out: the run's folder: metrics, ch
 Open first: `pretrain.py`, until the ranks have joined, then `joined_run.py`, which puts the parts together, and
 `loop.py`, the training loop. `engine.py` starts DeepSpeed, `checkpoint/` saves and resumes (`trainer_state.py`),
 `health/` decides when to go on, go back, stop or give up; `watcher.py` is what happens around the steps: `metrics.py`,
-`ledger.py`, `evaluation.py`, `progress.py`, `state_file.py`,
-`report_page.py`. `saved_run.py` reads a run's folder back, for a report, an export or a check of its ledger
-(`ledger_check.py`); `exported_model.py` evaluates what was exported.
+`ledger.py`, `evaluation.py`, `progress.py`, `state_file.py`, `report_page.py`. `saved/`
+reads a run's folder back.
 """
 
 __all__ = [
@@ -14,12 +13,10 @@ __all__ = [
     "engine",
     "evaluation",
     "export_folder",
-    "exported_model",
     "health",
-    "ledger_check",
     "loop",
     "pretrain",
     "ranks",
     "report_page",
-    "saved_run",
+    "saved",
 ]

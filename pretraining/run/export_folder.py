@@ -12,7 +12,7 @@ import torch.distributed as dist
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.huggingface import export_state
 from pretraining.run.checkpoint.reader import CheckpointReader
-from pretraining.run.saved_run import SavedRun, require_whole
+from pretraining.run.saved.saved_run import SavedRun, require_whole
 
 
 def export_run(

@@ -21,7 +21,7 @@ import torch
 from benchmarks.synthetic_shards import TINY_MODEL, write_shards
 from cluster.snapshot import take_snapshot
 from pretraining.run.checkpoint.reader import CheckpointReader
-from pretraining.run.ledger_check import compare_with_run
+from pretraining.run.saved.ledger_check import compare_with_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.slurm]
 

@@ -13,7 +13,7 @@ from pretraining.errors import PretrainingError
 from pretraining.run.checkpoint.files import TRAINER, checkpoint_folder, checkpoint_steps
 from pretraining.run.ledger import extended
 from pretraining.run.metrics import read_metrics
-from pretraining.run.saved_run import read_recipe
+from pretraining.run.saved.saved_run import read_recipe
 from pretraining.run.trainer_state import TrainerState
 
 

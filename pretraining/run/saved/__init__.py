@@ -1,0 +1,9 @@
+"""A run's folder, read back when the run is over: for a report, an export, held-out figures, or a check of its ledger.
+
+In: the folder that a run left. Out: its recipe and a whole checkpoint of it (`saved_run.py`), figures of what it
+exported (`exported_model.py`), or the first step at which it saw other examples than it should have
+(`ledger_check.py`).
+Open first: `saved_run.py`.
+"""
+
+__all__ = ["exported_model", "ledger_check", "saved_run"]
