@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,11 +69,11 @@ class Rank:
         entry = {"host": self.host, "process": os.getpid(), "mark": self.mark}
         return json.dumps({**entry, "address": address_towards(self.place.address)})
 
-    def say_once(self, what: str) -> None:
-        """A word to whoever looks on while nothing happens."""
+    def say_once(self, what: Callable[[], str]) -> None:
+        """A word to whoever looks on while nothing happens. `what` is called when it is said: it may ask the store."""
         if not self._said_something and time.monotonic() - self.started > _FIRST_WORD:
             self._said_something = True
-            print(f"rank {self.place.rank} on {self.host} {what}", file=sys.stderr, flush=True)
+            print(f"rank {self.place.rank} on {self.host} {what()}", file=sys.stderr, flush=True)
 
     def addresses(self, store: dist.Store) -> list[str]:
         """Of all ranks, when all are seated: each one's address on its way to rank 0."""

@@ -52,7 +52,7 @@ class FirstRank(Rank):
                 raise trouble_in(store)
             if time.monotonic() > self.deadline:
                 raise JoinError(self.too_late())
-            self.say_once(f"waits at {self.place.where} for {self._absent(store)}")
+            self.say_once(lambda: f"waits at {self.place.where} for {self._absent(store)}")
             time.sleep(LOOK)
         addresses = self.addresses(store)
         store.set(ALL_HERE, "1")
@@ -60,7 +60,7 @@ class FirstRank(Rank):
 
     def _note(self, obstacle: str) -> None:
         self.obstacle = obstacle
-        self.say_once(f"does not reach itself at {self.place.where}: {obstacle}")
+        self.say_once(lambda: f"does not reach itself at {self.place.where}: {obstacle}")
 
     def too_late(self) -> str:
         if self.store is None:

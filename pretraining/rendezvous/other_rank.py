@@ -59,7 +59,7 @@ class OtherRank(Rank):
 
     def _note(self, obstacle: str) -> None:
         self.obstacle = obstacle
-        self.say_once(f"looks for rank 0 at {self.place.where}: {obstacle}")
+        self.say_once(lambda: f"looks for rank 0 at {self.place.where}: {obstacle}")
 
     def too_late(self) -> str:
         if self.is_seated:
