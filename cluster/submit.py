@@ -5,7 +5,7 @@
     python -m cluster.submit status run.toml        a table: each stage, its job, how far it is, when it will end
     python -m cluster.submit cancel run.toml        ends the jobs of the chain, and no others
 
-`cluster/recipes/bert-large.toml` is such a file, docs/cluster.md the page. Exit codes: 0, and 2 with one sentence.
+`cluster/recipes/bert-large.toml` is such a file, docs/chain.md the page. Exit codes: 0, and 2 with one sentence.
 """
 
 import sys
