@@ -18,6 +18,7 @@ from typing import Any
 from cluster.errors import ClusterError
 
 PROG = "python -m cluster.submit"
+LONGEST_SECONDS = 86_400.0
 
 
 def submit(words: Sequence[str]) -> int:
@@ -50,14 +51,14 @@ def status(words: Sequence[str]) -> int:
     parser.add_argument("--watch", action="store_true", help="show it anew until no job waits or runs any more")
     parser.add_argument("--every", type=float, default=30.0, help="seconds between two looks with --watch")
     arguments = parser.parse_args(words)
-    if arguments.every <= 0:
-        raise ClusterError(f"--every {arguments.every}: give a number of seconds above 0")
+    if not 0 < arguments.every <= LONGEST_SECONDS:  # also what is no number
+        raise ClusterError(f"--every {arguments.every}: give a number of seconds above 0, a day at most")
     from rich.console import Console
 
     from cluster.chain import slurm
     from cluster.chain.record import Record
     from cluster.chain.road import read_chain
-    from cluster.chain.table import as_table, rows_of
+    from cluster.chain.table import UNSEEN, as_table, rows_of
 
     chain = read_chain(arguments.file)
     console = Console()
@@ -65,14 +66,21 @@ def status(words: Sequence[str]) -> int:
         console = Console(width=160)
     while True:
         try:
-            jobs = slurm.queue() if slurm.is_here() else None
+            record = Record.read(chain.output)
+            jobs, unseen = None, UNSEEN
+            if slurm.is_here():
+                stranger = record.strangers(slurm.cluster_name()) if record else None
+                if stranger is None:
+                    jobs = record.own(slurm.queue()) if record else {}
+                else:
+                    unseen = f"submitted {stranger}: ask there"
         except ClusterError as error:
             if not arguments.watch:
                 raise
             _say(f"{error}: asked again in {arguments.every:g} seconds")  # a busy controller ends no watch
             time.sleep(arguments.every)
             continue
-        rows = rows_of(chain, Record.read(chain.output), jobs, datetime.now())
+        rows = rows_of(chain, record, jobs, datetime.now(), unseen)
         if arguments.watch and console.is_terminal:
             console.clear()
         console.print(as_table(chain, rows))
@@ -114,13 +122,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     command, rest = (COMMANDS[words[0]], words[1:]) if words[:1] and words[0] in COMMANDS else (submit, words)
+    from finetuning.errors import FinetuningError
     from preprocessing.errors import PreprocessingError
 
     try:
         return command(rest)
-    except (ClusterError, PreprocessingError) as error:
+    except (ClusterError, FinetuningError, PreprocessingError) as error:
         print(f"submit: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"submit: {place}{error.strerror or error}; mend that and run the same command again", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
 

@@ -26,7 +26,7 @@ from rich.console import Console
 
 from finetuning.errors import EXIT_RETRY, INTERRUPTED, FinetuningError, ended_by
 from finetuning.sweeps import whole_sweep
-from finetuning.sweeps.arrays import AT_ONCE, as_content, as_script, job_arrays
+from finetuning.sweeps.arrays import AT_ONCE, as_content, as_script, job_arrays, slurm_logs
 from finetuning.sweeps.config import SweepConfig, labelled_models
 from finetuning.sweeps.plan import Plan, make_plan, read_plan
 from finetuning.sweeps.table import print_table, write_table
@@ -76,6 +76,11 @@ def option_parser() -> OptionParser:
         help="print of the sweep, or of the run of --array-index: the folder of its logs; its results and saved steps; "
         "whether a run's last word is that a signal ended it; and stop",
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="with --slurm-json: write nothing, so the plan that the arrays read is not there",
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="print the table of runs and stop")
     what.add_argument("--count", action="store_true", help="print the number of runs and stop")
@@ -115,9 +120,14 @@ def _given(arguments: argparse.Namespace) -> set[str]:
 
 def _print_arrays(plan: Plan, arguments: argparse.Namespace) -> None:
     """The job arrays of what is missing, as a script or as JSON; the plan that they read is written before."""
-    file = plan.write()
-    write_table(plan.config)
+    file = plan.place() if arguments.dry_run else plan.write()
+    if not arguments.dry_run:
+        write_table(plan.config)
     arrays = job_arrays(plan, file, jobs=arguments.jobs, most=arguments.array_size, options=tuple(arguments.sbatch))
+    if not arguments.dry_run and arrays:
+        slurm_logs(plan).mkdir(
+            parents=True, exist_ok=True
+        )  # Slurm makes no folder, and says nothing where it is missing
     print(json.dumps(as_content(arrays), indent=2) if arguments.slurm_json else as_script(arrays, plan, file))
 
 
@@ -136,6 +146,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(len(plan.runs))
         elif arguments.list:
             print_table(plan, console)
+        elif arguments.dry_run and not arguments.slurm_json:
+            raise FinetuningError("--dry-run goes with --slurm-json alone; --list shows the table of runs")
         elif arguments.slurm or arguments.slurm_json:
             _print_arrays(plan, arguments)
         elif arguments.array_index is not None:

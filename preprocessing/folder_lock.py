@@ -28,7 +28,8 @@ SILENT_SECONDS = 10.0  # after which it may well be dead: then it is waited for 
 class FolderLock:
     """Holds a folder by the file `name` in it; a context manager, which raises `error` when another holds it.
 
-    `remedy` ends the sentence: how to choose another folder.
+    `remedy` ends the sentence: how to choose another folder. With `for_children` the lock lasts as long as any process
+    that was started meanwhile with this one's files (`close_fds=False`), where this one is killed.
     """
 
     def __init__(
@@ -39,17 +40,20 @@ class FolderLock:
         *,
         error: type[Exception] = PreprocessingError,
         wait: float | None = None,
+        for_children: bool = False,
     ) -> None:
         self.path = folder / name
         self._remedy = remedy
         self._error = error
         self._wait = WAIT_SECONDS if wait is None else wait
+        self._for_children = for_children
         self._file: int | None = None
 
     def __enter__(self) -> Self:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            os.set_inheritable(self._file, self._for_children)
         except OSError as error:
             raise self._error(str(writing_failed(self.path, error))) from error
         deadline, announced = time.monotonic() + self._wait, False

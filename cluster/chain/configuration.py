@@ -9,6 +9,7 @@ override.
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,10 @@ OWN_OPTIONS = (
     *("wait", "wrap"),
 )
 """Options of sbatch that the chain gives itself, or that would make it another thing."""
+OWN_VARIABLES = ("CODE_FOLDER", "DONE_FILE", "DONE_MARK", "PIPELINE")
+"""Variables of the jobs' environment that the chain gives itself."""
 _VARIABLES = "variables"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,14 @@ class Configuration:
 def read_configuration(file: Path) -> Configuration:
     """The configuration in a file; raises `ClusterError` in one sentence where it is none."""
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise ClusterError(f"{file}: there is no such file") from error
     except OSError as error:
         raise ClusterError(f"{file} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # not TOML, or not UTF-8
+    except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8
         raise ClusterError(f"{file} is not TOML: {error}") from error
+    _require_printable(content, str(file))
     known = ("run", "slurm", *TABLES)
     for name, table in content.items():
         if name not in known:
@@ -77,6 +82,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
 
 
+def _require_printable(value: Any, where: str) -> None:
+    """No text has a character that is none: names of files with a line break are mistakes, and NUL ends a word."""
+    if isinstance(value, str) and _CONTROL.search(value):
+        raise ClusterError(f"{where}: {value!r} has a control character; take it out")
+    inner: Iterable[tuple[str, Any]] = ()
+    if isinstance(value, dict):
+        inner = [(f"{where}: {key!r}", one) for key, one in value.items()]
+    elif isinstance(value, list):
+        inner = [(where, one) for one in value]
+    for place, one in inner:
+        _require_printable(one, place)
+
+
 def _output(table: Mapping[str, Any], file: Path) -> Path:
     for key in table:
         if key != "output":
@@ -86,17 +104,33 @@ def _output(table: Mapping[str, Any], file: Path) -> Path:
         raise ClusterError(f"{file}: [run] output is missing; name the folder of everything that the chain makes")
     if "://" in output:
         raise ClusterError(f"{file}: [run] output {output}: give a folder that all nodes see, not a remote address")
+    # A folder of this very name could be made, and is what nobody means who writes it.
+    if output.startswith(("~", "$")):
+        raise ClusterError(
+            f"{file}: [run] output {output}: {output[0]} means nothing here; write the folder's whole path"
+        )
+    # An option of the commands; two folders to them; to sbatch, a log's name without patterns.
+    if output.startswith("-") or "," in output or "\\" in output:
+        raise ClusterError(
+            f"{file}: [run] output {output}: give a folder without commas, backslashes or a '-' in front"
+        )
     return Path(output)
 
 
 def _slurm(table: Mapping[str, Any], file: Path) -> dict[str, SlurmOptions]:
-    of_all = {key: value for key, value in table.items() if key == _VARIABLES or not isinstance(value, dict)}
+    of_all = {
+        key: value
+        for key, value in table.items()
+        if key == _VARIABLES or not (isinstance(value, dict) or key in STAGES)
+    }
     for key in table.keys() - of_all.keys():
         if key not in STAGES:
             raise ClusterError(f"{file}: [slurm.{key}] is no stage; {nearest(key, (*STAGES, _VARIABLES))}")
     found = {}
     for stage in STAGES:
         own = table.get(stage, {})
+        if not isinstance(own, dict):
+            raise ClusterError(f"{file}: [slurm] {stage} = {own!r} is no table; write [slurm.{stage}]")
         merged = {**_options(of_all, "slurm", file), **_options(own, f"slurm.{stage}", file)}
         variables = {
             **_variables(of_all.get(_VARIABLES, {}), "slurm", file),
@@ -114,9 +148,10 @@ def _options(table: Mapping[str, Any], where: str, file: Path) -> dict[str, str 
         key = name.replace("_", "-")
         if name == _VARIABLES:
             continue
-        if key in OWN_OPTIONS:
+        # sbatch takes the beginning of an option for all of it.
+        if key and any(own.startswith(key) for own in OWN_OPTIONS):
             raise ClusterError(f"{file}: [{where}] {name} is given by the chain itself; leave it out")
-        if len(key) == 1 or not isinstance(value, str | int | float):
+        if not re.fullmatch("[a-z][a-z0-9-]+", key) or not isinstance(value, str | int | float):
             raise ClusterError(
                 f"{file}: [{where}] {name} = {value!r}: write a long option of sbatch and its text or number, or true, "
                 "or false for none"
@@ -131,4 +166,6 @@ def _variables(table: Any, where: str, file: Path) -> dict[str, str]:
     for name, value in table.items():
         if not name.isidentifier() or isinstance(value, bool):
             raise ClusterError(f"{file}: [{where}] variables.{name} = {value!r}: a variable of the shell has a text")
+        if name in OWN_VARIABLES or name.startswith("SLURM_"):
+            raise ClusterError(f"{file}: [{where}] variables.{name} is given by the chain or by Slurm; leave it out")
     return {name: str(value) for name, value in table.items()}

@@ -5,7 +5,7 @@ from cluster.chain.plan import decide, with_followers
 from cluster.chain.record import Record
 from cluster.chain.road import Chain
 from cluster.chain.script import as_script
-from cluster.chain.submission import Wishes, look, planned, require_idle
+from cluster.chain.submission import Wishes, anew, look, planned
 
 
 def dry_run(chain: Chain, wishes: Wishes) -> str:
@@ -19,10 +19,9 @@ def dry_run(chain: Chain, wishes: Wishes) -> str:
         record, jobs = Record.read(chain.output) or Record.begin(chain.output, ""), {}
         notes.append("# Slurm is not on this machine: what is in its queue is not known here")
     if wishes.redo:
-        anew = with_followers(wishes.redo, chain.stages)
-        require_idle(anew, record, jobs)
-        complete.update({stage.name: False for stage in anew})
-        notes.append(f"# what {', '.join(stage.name for stage in anew)} left would be set aside first")
+        complete = anew(chain, wishes.redo, record, jobs)
+        names = ", ".join(stage.name for stage in with_followers(wishes.redo, chain.stages))
+        notes.append(f"# what {names} left would be set aside first")
     decisions = decide(chain.stages, complete, record, jobs, wishes.keep)
     script = as_script(chain, record, planned(decisions))
     return "\n".join([*notes, script])

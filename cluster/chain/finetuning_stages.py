@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,13 @@ def finetuning_stages(configuration: Configuration) -> list[Stage]:
         for run in plan_runs(config):
             if run.wave == 0:
                 run.spec(folder)
+    words = _sweep(table, asked)
     after_phase: dict[str, Wait] = {phases[-1]: "afterok"} if phases else {}
     slurm = configuration.slurm["finetune"]
     sweep = Stage(
         "finetune",
         asked.words,
-        lambda: _arrays(configuration, asked),
+        lambda writes: _arrays(configuration, words, writes),
         after_phase,
         (folder,),
         lambda: runs_of_sweep(config).missing == 0,
@@ -54,6 +56,7 @@ def finetuning_stages(configuration: Configuration) -> list[Stage]:
         lambda: _check_inputs(configuration, config, [export_of(configuration, phase) for phase in phases]),
         slurm.words,
         slurm.variables,
+        prepare=("python", *words),
         grows=True,
     )
     # Whatever became of the runs; but not when there was nothing to start them from.
@@ -80,15 +83,19 @@ def _check_inputs(configuration: Configuration, config: Any, exports: list[Path]
                 raise ClusterError(f"{key} {place}: there is no such folder")
 
 
-def _arrays(configuration: Configuration, asked: Asked) -> tuple[Part, ...]:
-    """The job arrays of the runs that are missing, as `finetuning.sweep` says."""
-    table = configuration.tables["finetune"]
+def _sweep(table: Mapping[str, Any], asked: Asked) -> tuple[str, ...]:
+    """The words behind `python` that write the sweep's plan and say its arrays."""
     cut = [f"--{key.replace('_', '-')}={table[key]}" for key in _OTHERS if key in table]
-    command = [sys.executable, "-m", "finetuning.sweep", *asked.words, *cut, "--slurm-json"]
+    return ("-m", "finetuning.sweep", *asked.words, *cut, "--slurm-json")
+
+
+def _arrays(configuration: Configuration, words: Sequence[str], writes: bool) -> tuple[Part, ...]:
+    """The job arrays of the runs that are missing, as `finetuning.sweep` says."""
+    command = [sys.executable, *words, *(() if writes else ("--dry-run",))]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()[-1:] or [f"exit code {answer.returncode}"]
-        raise ClusterError(f"{configuration.file}: [finetune] {reason[0]}")
+        raise ClusterError(f"{configuration.file}: [finetune] {reason[0].removeprefix('finetuning.sweep: ')}")
     return tuple(
         Part(
             Path(array["script"]).name,

@@ -42,6 +42,8 @@ def decide(
     decisions = []
     for stage in stages:
         active, vain = _in_queue(stage, record, jobs)
+        if active and not record.is_whole(stage.name):  # what is behind the stage must not wait for a part of it alone
+            active, vain = (), (*vain, *active)
         afresh = submitted & stage.needs.keys()
         if active and not afresh and record.keys.get(stage.name) != stage.key and not stage.grows:
             raise ClusterError(

@@ -10,22 +10,28 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+from pydantic import TypeAdapter, ValidationError
+
 from cluster.chain.configuration import STAGES
 from cluster.chain.slurm import QueuedJob
 from cluster.chain.stages import Stage
 from cluster.errors import ClusterError
 
 FILE, LOCK = "chain.json", "chain.lock"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A call of sbatch: `round` counts those for a stage, `part` the jobs of one round. `job` is None until known."""
+    """A call of sbatch: `round` counts those for a stage, `part` the jobs of one round, of `parts` in all.
+
+    `job` is None until known.
+    """
 
     stage: str
     round: int
     part: int
+    parts: int
     key: str
     job: str | None
     submitted: float
@@ -52,13 +58,13 @@ class Record:
             content = json.loads(path.read_text(encoding="utf-8"))
             if content.pop("format") != _FORMAT:
                 raise ValueError("of another version of this program")
-            rows = [Submission(**{**row, "command": tuple(row["command"])}) for row in content.pop("submissions")]
-            return cls(**content, submissions=rows)
+            return TypeAdapter(cls).validate_python(content)
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            reason = f"{error.error_count()} entries are wrong" if isinstance(error, ValidationError) else error
             raise ClusterError(
-                f"{path} cannot be read ({error}); remove it: jobs in the queue are found by their names, and what is "
+                f"{path} cannot be read ({reason}); remove it: jobs in the queue are found by their names, and what is "
                 "complete is found out again"
             ) from error
 
@@ -81,11 +87,20 @@ class Record:
         """The jobs of these submissions."""
         return [one.job for one in self.last_round(stage) if one.job is not None]
 
-    def add(self, stage: Stage, part: int, number: int, code: str, command: Sequence[str]) -> None:
+    def is_whole(self, stage: str) -> bool:
+        """Whether all parts of its last round were submitted: who submits may be killed between two of them."""
+        last = self.last_round(stage)
+        return {one.part for one in last} == set(range(max((one.parts for one in last), default=0)))
+
+    def own(self, jobs: Mapping[str, QueuedJob]) -> dict[str, QueuedJob]:
+        """Those of the jobs that are this chain's, by their names; numbers come again, when Slurm begins anew."""
+        return {number: job for number, job in jobs.items() if self._place_of(job.name) is not None}
+
+    def add(self, stage: Stage, part: int, parts: int, number: int, code: str, command: Sequence[str]) -> None:
         """Notes that a job is about to be submitted: a crash before its number is known must not lose it."""
         self.keys[stage.name] = stage.key
         self.submissions.append(
-            Submission(stage.name, number, part, stage.key, None, time.time(), code, tuple(command))
+            Submission(stage.name, number, part, parts, stage.key, None, time.time(), code, tuple(command))
         )
 
     def number_last(self, job: str) -> None:
@@ -93,8 +108,12 @@ class Record:
         self.submissions[-1] = replace(self.submissions[-1], job=job)
 
     def drop_last(self) -> None:
-        """sbatch refused it."""
-        self.submissions.pop()
+        """sbatch refused it: the others of its round are taken back, and never make up a whole one."""
+        lost = self.submissions.pop()
+        self.submissions = [
+            replace(one, parts=lost.parts + 1) if (one.stage, one.round) == (lost.stage, lost.round) else one
+            for one in self.submissions
+        ]
 
     def adopt(self, jobs: Mapping[str, QueuedJob], keys: Mapping[str, str]) -> None:
         """Takes up jobs of this chain whose numbers were never written down, as after a crash; drops what never was.
@@ -115,7 +134,7 @@ class Record:
             key = self.keys.get(stage, keys.get(stage, ""))
             if key:
                 self.keys[stage] = key
-            self.submissions.append(Submission(stage, number, part, key, job.number, time.time(), "", ()))
+            self.submissions.append(Submission(stage, number, part, part + 1, key, job.number, time.time(), "", ()))
         self.submissions = [one for one in self.submissions if one.job is not None]
 
     def _place_of(self, name: str) -> tuple[str, int] | None:
@@ -125,6 +144,11 @@ class Record:
     def name_of(self, stage: str, part: int) -> str:
         """A job's name: it finds the job again where its number was lost."""
         return f"{stage}-{self.chain}" if part == 0 else f"{stage}.{part}-{self.chain}"
+
+    def strangers(self, cluster: str) -> str | None:
+        """Who submitted the chain, and where, if that is not seen from here."""
+        here = getpass.getuser(), cluster
+        return None if here == (self.user, self.cluster) else f"by {self.user} on the cluster {self.cluster}"
 
     def require_ours(self, output: Path, cluster: str) -> None:
         """`ClusterError` where jobs of the chain could not be seen from here, or paths mean other places."""

@@ -35,6 +35,8 @@ def as_script(chain: Chain, record: Record, links: Sequence[tuple[Decision, Sequ
             continue
         if stage.marker is not None:
             lines.append(shlex.join(["rm", "-f", str(stage.marker)]))
+        if stage.prepare:
+            lines.append(f"{shlex.join(stage.prepare)} >/dev/null")
         names = [f"{stage.name}{place or ''}" for place in range(len(parts))]
         after = dependencies(stage, waiting)
         for place, part in enumerate(parts):

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cluster.chain.configuration import OWN_VARIABLES
 from cluster.errors import ClusterError
 
 _SECONDS = 120.0  # that a command may take: the controller of a busy cluster answers late
@@ -17,6 +18,12 @@ _OVER = {
 }
 _NEVER = "DependencyNeverSatisfied"
 # What sbatch --test-only also says of nodes that are only down at the moment, where a submission waits for them.
+_OTHERS = re.compile(
+    r"SLURM_(?!CONF$)|SQUEUE_|SCANCEL_|SBATCH_(ARRAY_INX|CLUSTERS|NO_REQUEUE|REQUEUE|TEST_ONLY|WAIT|WAIT_ALL_NODES)$"
+)
+"""What the user's shell may tell Slurm's commands and these calls must not hear. A part of the queue
+(`SQUEUE_PARTITION`) is not the queue, another way to write the time (`SLURM_TIME_FORMAT`) cannot be read, `SBATCH_WAIT`
+would wait for each job. Where this is itself called in a job, that job's variables are none of the new one's."""
 _MAY_PASS = re.compile(r"node configuration is not available|nodes? (are|is) busy|not available", re.IGNORECASE)
 
 
@@ -79,7 +86,9 @@ def queue() -> dict[str, QueuedJob]:
     """This user's jobs by number: those that wait or run, and those that ended lately."""
     answer = _run(["squeue", "--me", "--states=all", "--noheader", f"--format={_FORMAT}"])
     tasks: dict[str, list[QueuedJob]] = {}
-    for line in answer.splitlines():
+    for line in answer.split("\n"):
+        if not re.match(r"\d+\|", line.strip()):  # the rest of a name of some other job that has a line break
+            continue
         fields = line.strip().split("|", 5)
         if len(fields) != 6:
             raise ClusterError(f"squeue answered {line!r}, which is not as it was asked; try again")
@@ -110,20 +119,31 @@ def _together(tasks: Sequence[QueuedJob]) -> QueuedJob:
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """For sbatch. Where this is itself called in a job, that job's variables are none of the new one's."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_") or name == "SLURM_CONF"}
+    kept = {name: value for name, value in os.environ.items() if not _OTHERS.match(name) and name not in OWN_VARIABLES}
     return {**kept, **variables}
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    """The command's answer. It inherits the lock of the chain's folder: where this process is killed, no other submits
+    as long as sbatch still runs."""
+    program = shutil.which(command[0])  # not on a PATH that is the jobs' own
+    if program is None:
+        raise ClusterError(f"this machine has no {command[0]}; go to one from which jobs are submitted")
     try:
         answer = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, timeout=_SECONDS, errors="replace"
+            [program, *command[1:]],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_environment({}) if environment is None else environment,
+            timeout=_SECONDS,
+            errors="replace",
+            close_fds=False,
         )
-    except FileNotFoundError as error:
-        raise ClusterError(f"this machine has no {command[0]}; go to one from which jobs are submitted") from error
     except subprocess.TimeoutExpired as error:
         raise ClusterError(f"{command[0]} did not answer in {_SECONDS:.0f} seconds; try again") from error
+    except (OSError, ValueError) as error:  # too many words for the system, a character that no word may have
+        raise ClusterError(f"{command[0]} cannot be called: {getattr(error, 'strerror', None) or error}") from error
     if answer.returncode:
         said = "; ".join(line.strip() for line in answer.stderr.splitlines() if line.strip())
         raise ClusterError(f"{command[0]} failed with exit code {answer.returncode}: {said or 'it said nothing'}")

@@ -33,8 +33,8 @@ class Stage:
     name: str
     arguments: tuple[str, ...]
     """What decides its result; its hash tells whether a stage was changed."""
-    parts: Callable[[], tuple[Part, ...]]
-    """The jobs of what is missing, as things are now."""
+    parts: Callable[[bool], tuple[Part, ...]]
+    """The jobs of what is missing, as things are now; where it is told so, what they read is written."""
     needs: Mapping[str, Wait]
     outputs: tuple[Path, ...]
     """What it leaves; set aside when it is to be made again."""
@@ -48,6 +48,8 @@ class Stage:
     """Made again whenever a stage that it needs is: it tells about the other's result."""
     marker: Path | None = None
     """The file that says that it is complete, where that is all that it is for."""
+    prepare: tuple[str, ...] = ()
+    """The words of a command that writes what the jobs read, as submitting does; for a script."""
     grows: bool = False
     """May be changed when it is complete: what is there stays, what is new is added."""
 
@@ -57,9 +59,9 @@ class Stage:
         return hashlib.sha256(json.dumps(self.arguments).encode()).hexdigest()[:16]
 
 
-def one_job(script: str, arguments: tuple[str, ...]) -> Callable[[], tuple[Part, ...]]:
+def one_job(script: str, arguments: tuple[str, ...]) -> Callable[[bool], tuple[Part, ...]]:
     """The parts of a stage that is a single job."""
-    return lambda: (Part(script, arguments),)
+    return lambda writes: (Part(script, arguments),)
 
 
 def command_stage(

@@ -46,14 +46,16 @@ def submit_chain(chain: Chain, wishes: Wishes, say: Callable[[str], None]) -> in
     with held(chain.output):
         record, jobs = look(chain.output, chain.stages)
         if wishes.redo:
-            _set_aside(chain, wishes.redo, record, jobs, say)
+            # Nothing is moved for a submission that would then be refused.
+            require_accepted(planned(decide(chain.stages, anew(chain, wishes.redo, record, jobs), record, jobs)))
+            _set_aside(chain, wishes.redo, record, say)
         decisions = decide(chain.stages, chain.complete(), record, jobs, wishes.keep)
         for decision in decisions:
             if decision.what == "complete":
                 record.keys[decision.stage.name] = decision.stage.key
             elif decision.what == "active" and record.keys.get(decision.stage.name) != decision.stage.key:
                 say(f"{decision.stage.name} was changed while its jobs run: submit again when they have ended")
-        links = planned(decisions)
+        links = planned(decisions, writes=True)
         require_accepted(links)
         record.write(chain.output)
         return _submit(chain, record, links, say) if any(parts for _, parts in links) else 0
@@ -63,7 +65,8 @@ def held(output: Path) -> AbstractContextManager[object]:
     """The chain's folder, for one submission at a time."""
     from preprocessing.folder_lock import FolderLock
 
-    return FolderLock(output, LOCK, "give another [run] output", error=ClusterError)
+    # sbatch has it too: it may outlive this process, and submit what nobody sees yet.
+    return FolderLock(output, LOCK, "give another [run] output", error=ClusterError, for_children=True)
 
 
 def look(output: Path, stages: Sequence[Stage]) -> tuple[Record, Mapping[str, QueuedJob]]:
@@ -71,17 +74,28 @@ def look(output: Path, stages: Sequence[Stage]) -> tuple[Record, Mapping[str, Qu
     cluster = slurm.cluster_name()
     record = Record.read(output) or Record.begin(output, cluster)
     record.require_ours(output, cluster)
-    jobs = slurm.queue()
+    jobs = record.own(slurm.queue())
     record.adopt(jobs, {stage.name: stage.key for stage in stages})
     return record, jobs
 
 
-def planned(decisions: Sequence[Decision]) -> list[tuple[Decision, tuple[Part, ...]]]:
-    """The jobs of each stage that is to be submitted. `ClusterError` where what one of them reads is not there."""
+def anew(chain: Chain, names: Collection[str], record: Record, jobs: Mapping[str, QueuedJob]) -> dict[str, bool]:
+    """What is complete when what some stages left, and those after them, is set aside. `ClusterError` where a job of
+    one of them waits or runs."""
+    chosen = with_followers(names, chain.stages)
+    require_idle(chosen, record, jobs)
+    return {**chain.complete(), **{stage.name: False for stage in chosen}}
+
+
+def planned(decisions: Sequence[Decision], *, writes: bool = False) -> list[tuple[Decision, tuple[Part, ...]]]:
+    """The jobs of each stage that is to be submitted. `ClusterError` where what one of them reads is not there.
+
+    With `writes` what the jobs read is written, as a sweep's plan.
+    """
     for decision in decisions:
         if decision.what == "submit":
             decision.stage.check()
-    return [(decision, decision.stage.parts() if decision.what == "submit" else ()) for decision in decisions]
+    return [(decision, decision.stage.parts(writes) if decision.what == "submit" else ()) for decision in decisions]
 
 
 def require_accepted(links: Sequence[tuple[Decision, Sequence[Part]]]) -> None:
@@ -121,7 +135,7 @@ def _submit(
         for place, part in enumerate(parts):
             waits = with_parts(after, part, numbers)
             words = job_words(stage, part, record.name_of(stage.name, place), chain.output, waits, str(code))
-            record.add(stage, place, round_, str(code), words)
+            record.add(stage, place, len(parts), round_, str(code), words)
             record.write(chain.output)
             try:
                 number = slurm.submit(words, {**chain.variables, **stage.variables, "CODE_FOLDER": str(code)})
@@ -143,14 +157,10 @@ def _submit(
     return count
 
 
-def _set_aside(
-    chain: Chain, names: Collection[str], record: Record, jobs: Mapping[str, QueuedJob], say: Callable[[str], None]
-) -> None:
+def _set_aside(chain: Chain, names: Collection[str], record: Record, say: Callable[[str], None]) -> None:
     """Moves what stages and those after them left to a folder of its own; nothing is deleted."""
-    chosen = with_followers(names, chain.stages)
-    require_idle(chosen, record, jobs)
     folder = chain.output / REPLACED / time.strftime("%Y-%m-%dT%H-%M-%S")
-    for stage in chosen:
+    for stage in with_followers(names, chain.stages):
         for output in stage.outputs:
             if output.exists():
                 target = folder / output.relative_to(chain.output)

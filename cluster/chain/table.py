@@ -12,6 +12,8 @@ from cluster.chain.road import Chain
 from cluster.chain.slurm import QueuedJob
 from cluster.chain.stages import Stage
 
+UNSEEN = "Slurm cannot be asked here"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -26,9 +28,14 @@ class Row:
     is_active: bool
 
 
-def rows_of(chain: Chain, record: Record | None, jobs: Mapping[str, QueuedJob] | None, now: datetime) -> list[Row]:
-    """A row for each stage. `jobs` is None where Slurm could not be asked: then files alone speak."""
-    return [_row(chain, stage, record.last_round(stage.name) if record else [], jobs, now) for stage in chain.stages]
+def rows_of(
+    chain: Chain, record: Record | None, jobs: Mapping[str, QueuedJob] | None, now: datetime, unseen: str = UNSEEN
+) -> list[Row]:
+    """A row for each stage. `jobs` is None where Slurm could not be asked, for the reason `unseen`: then files alone
+    speak."""
+    return [
+        _row(chain, stage, record.last_round(stage.name) if record else [], jobs, now, unseen) for stage in chain.stages
+    ]
 
 
 def _row(
@@ -37,6 +44,7 @@ def _row(
     submissions: Sequence[Submission],
     jobs: Mapping[str, QueuedJob] | None,
     now: datetime,
+    unseen: str,
 ) -> Row:
     known = [jobs[one.job] for one in submissions if jobs and one.job is not None and one.job in jobs]
     active = [job for job in known if job.is_active]
@@ -66,7 +74,7 @@ def _row(
         state = "not submitted"
     elif jobs is None:
         state = "not complete"
-        note = "Slurm cannot be asked here"
+        note = unseen
     else:
         state, note = _ended(stage, known), _log(chain, stage, submissions)
     return Row(stage.name, state, numbers, text, expected, note, bool(active))

@@ -1,13 +1,14 @@
 """Raw text to shards as stages: a vocabulary where none is given, the build, and its verification."""
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cluster.chain.asked import Asked, ask, told
 from cluster.chain.configuration import Configuration
 from cluster.chain.progress import progress_of_build
-from cluster.chain.stages import CODE, Stage, Wait, command_stage, one_job
+from cluster.chain.stages import Stage, Wait, command_stage, one_job
 from cluster.errors import ClusterError
 
 VOCABULARY, SHARDS = "vocabulary", "shards"
@@ -57,7 +58,7 @@ def text_stages(configuration: Configuration) -> tuple[list[Stage], Shards | Non
             lambda: progress_of_build(shards),
             lambda: _check_inputs(configuration, asked, makes_vocabulary),
             slurm.words,
-            slurm.variables,
+            {**slurm.variables, "PIPELINE": "preprocessing/pipeline.py"},
         )
     )
     command = ("python", "-m", "preprocessing.verify", str(shards))
@@ -86,11 +87,13 @@ def _check_options(asked: Asked) -> None:
 def _check_inputs(configuration: Configuration, asked: Asked, makes_vocabulary: bool) -> None:
     """The input is looked for, and not read."""
     from preprocessing.arguments import build_model
+    from preprocessing.jobs.runners import quiet
     from preprocessing.pipeline import RunOptions
     from preprocessing.sources.input_files import find_input_files
     from preprocessing.sources.options import InputOptions
     from preprocessing.tokens.tokenizer import Tokenizer
 
+    quiet()  # Beam, which looks for remote input
     inputs = build_model(InputOptions, asked.parsed)
     options = build_model(RunOptions, asked.parsed)
     with told(configuration, "preprocess"):
@@ -114,10 +117,25 @@ def _vocabulary(configuration: Configuration, build: Asked) -> Stage:
     with told(configuration, VOCABULARY):
         build_model(VocabularyOptions, table.parsed)
         words = tuple(words_of({**shared, **table.values}, parser))
-    command = ("beam", "run", f"{CODE}preprocessing/vocabulary.py", *words)
-    stage = command_stage(configuration, VOCABULARY, command, {}, outputs=(folder,))
-    return replace(
-        stage,
-        progress=lambda: progress_of_build(folder),
-        check=lambda: _check_inputs(configuration, build, makes_vocabulary=True),
+    slurm = configuration.slurm[VOCABULARY]
+    return Stage(
+        VOCABULARY,
+        words,
+        one_job("preprocess.sbatch", words),
+        {},
+        (folder,),
+        lambda: _is_trained(folder),
+        lambda: progress_of_build(folder),
+        lambda: _check_inputs(configuration, build, makes_vocabulary=True),
+        slurm.words,
+        {**slurm.variables, "PIPELINE": "preprocessing/vocabulary.py"},
     )
+
+
+def _is_trained(folder: Path) -> bool:
+    """Whether the vocabulary there is complete: its marker, which is there from the beginning, says so last."""
+    try:
+        marker = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(marker, dict) and marker.get("complete") is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 import subprocess
@@ -60,9 +61,8 @@ def job_arrays(
     for name, value in (("--jobs", jobs), ("--array-size", most)):
         if value is not None and value < 1:
             raise FinetuningError(f"{name} {value}: at least one is needed")
-    log = plan.output / LOGS / SLURM_LOGS
     # In a file name of sbatch % begins a pattern, and %% is one.
-    settings = (f"--output={str(log).replace('%', '%%')}/%A_%a.log", *options)
+    settings = (f"--output={str(slurm_logs(plan)).replace('%', '%%')}/%A_%a.log", *options)
     places = {run: index for index, run in enumerate(plan.runs)}
     arrays: list[JobArray] = []
     due, size = _due(plan), most or array_limit()
@@ -80,9 +80,17 @@ def job_arrays(
                     ("--plan", str(file), "--array-offset", str(first)),
                 )
             )
-    if arrays:
-        log.mkdir(parents=True, exist_ok=True)  # Slurm makes no folder, and says nothing where it is missing
     return arrays
+
+
+def _job_name(plan: Plan) -> str:
+    """Of all arrays of a sweep, by its folder: they are found by it."""
+    return f"bert-finetune-{hashlib.sha256(str(plan.output.resolve()).encode()).hexdigest()[:8]}"
+
+
+def slurm_logs(plan: Plan) -> Path:
+    """The folder of the logs of array tasks."""
+    return plan.output / LOGS / SLURM_LOGS
 
 
 def _due(plan: Plan) -> set[PlannedRun]:
@@ -112,19 +120,26 @@ def as_script(arrays: Sequence[JobArray], plan: Plan, file: Path) -> str:
     """
     if not arrays:
         return f"echo {shlex.quote(f'nothing to submit: every run of {plan.output} has its result')}"
+    name = _job_name(plan)
+    asked = shlex.join(("squeue", "--me", "--noheader", "--format=%F", f"--name={name}"))
+    again = f"{plan.output}: this sweep is in the queue already: wait for it, or end it by scancel --name={name}; job "
     failed = "not everything was submitted, as is said above. What was stands in the queue; when it is over, the same"
     failed += " command again submits what is then missing"
     copy = (sys.executable, "-m", "cluster.snapshot", str(plan.output / PLANS))
     lines = [
         f"# {file}: {len(arrays)} job arrays. Their tasks read this plan, so the sweep's file may be edited meanwhile.",
         "set -euo pipefail",
+        'unset "${!SQUEUE_@}"',  # the user's own, which may show a part of the queue
+        # Twice in the queue, each run would be waited for by a second task, which holds a node meanwhile.
+        f'queued=$({asked} | sort -u | paste -sd " ")',
+        f'[[ -z "$queued" ]] || {{ echo {shlex.quote(again)}"$queued" >&2; exit 2; }}',
         f"trap {shlex.quote(f'echo {shlex.quote(failed)} >&2')} ERR",
         # As with the plan: the tasks run this code, whatever becomes of the checkout.
         f'[[ -n "${{CODE_FOLDER:-}}" ]] || CODE_FOLDER=$({shlex.join(copy)})',
         "export CODE_FOLDER",
     ]
     for number, array in enumerate(arrays):
-        words = ["sbatch", "--parsable", f"--array={array.array}", *array.options]
+        words = ["sbatch", "--parsable", f"--array={array.array}", f"--job-name={name}", *array.options]
         wait = "".join(f':"${{job{before}%%;*}}"' for before in array.after)
         if wait:
             wait = f" --dependency={array.dependency}{wait}"

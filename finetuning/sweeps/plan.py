@@ -50,13 +50,19 @@ class Plan:
     def write(self) -> Path:
         """Leaves the plan in `OUTPUT/plans/`, under a name that follows from its content, and returns its path."""
         self.write_tasks()
-        content = {
+        path = self.place()
+        return path if path.is_file() else write_json(path, self._content())
+
+    def place(self) -> Path:
+        """Where `write` leaves it."""
+        return self.output / PLANS / f"{_digest(json.dumps(self._content(), sort_keys=True))}.json"
+
+    def _content(self) -> dict[str, Any]:
+        return {
             "format": FORMAT,
             "config": self.config.model_dump(mode="json"),
             "runs": [{"folder": str(run.folder), **asdict(run)} for run in self.runs],
         }
-        path = self.output / PLANS / f"{_digest(json.dumps(content, sort_keys=True))}.json"
-        return path if path.is_file() else write_json(path, content)
 
 
 def make_plan(config: SweepConfig) -> Plan:

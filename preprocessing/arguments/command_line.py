@@ -29,9 +29,13 @@ def words_of(values: Mapping[str, Any], parser: OptionParser) -> list[str]:
     words: list[str] = []
     for key, value in sorted(values.items()):
         if key in parser.tables:
+            if not isinstance(value, Mapping):
+                raise parser.error_class(f"{key} = {value!r} is no table; write {key} = {{ NAME = … }}")
             words += (f"--{key}.{name}={_in_table(inner)}" for name, inner in _leaves(value))
         elif key in several:
-            words += (f"--{key.replace('_', '-')}={part}" for part in ((value,) if isinstance(value, str) else value))
+            words += (
+                f"--{key.replace('_', '-')}={part}" for part in (value if isinstance(value, list | tuple) else (value,))
+            )
         else:
             words.append(f"--{key.replace('_', '-')}={_plain(value)}")
     return words

@@ -15,7 +15,7 @@ def read_table(path: str | Path | RemotePath, error_class: type[Exception]) -> d
         text = (Path(path) if isinstance(path, str) else path).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise error_class(f"--config {path}: there is no such file.") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # not UTF-8, or a name that none can have
         raise error_class(f"--config {path} cannot be read ({error}); give a TOML file.") from error
     try:
         return tomllib.loads(text)

@@ -126,7 +126,8 @@ class Road:
     def start(self, *words: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "cluster.submit", *words, str(self.file)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, cwd=self.cluster.repository, env=self.cluster.environment, text=True, **pipes)
+        # Not from the checkout, which is not where jobs find their code.
+        return subprocess.Popen(command, cwd=self.cluster.folder, env=self.cluster.environment, text=True, **pipes)
 
     def submit(self, *words: str) -> str:
         """What the command says, which ends well."""

@@ -26,9 +26,10 @@ COMMANDS = {
         for word in "$@"; do [[ $word != --job-name=* ]] || name=${word#--job-name=}; done
         number=$(($(wc -l < jobs) + 1))
         echo "$number|PENDING|None|N/A|N/A|$name" >> jobs
-        env | grep -E '^(CODE_FOLDER|DONE_|SLURM_|MINE)' | sort > environment-$number
+        env | grep -E '^(CODE_FOLDER|DONE_|SLURM_|SBATCH_|MINE|PIPELINE)' | sort > environment-$number
         echo "$number" """,
-    "squeue": """[[ -z "${DEAF:-}" ]] || { echo "squeue: error: Socket timed out" >&2; exit 1; }
+    "squeue": """env | grep ^SQUEUE_ >> calls
+        [[ -z "${DEAF:-}" ]] || { echo "squeue: error: Socket timed out" >&2; exit 1; }
         cat jobs""",
     "scancel": """for number in "$@"; do sed -i "s/^$number|[A-Z_]*|[A-Za-z]*|/$number|CANCELLED|None|/" jobs; done""",
     "scontrol": "echo 'ClusterName             = made-up'",

@@ -29,6 +29,26 @@ WRONG = [
     (RIGHT + "[slurm.phase1.variables]\nA = [1]\n", "[slurm.phase1] variables must be a table"),
     (RIGHT + "[slurm.variables]\n'a-b' = 1\n", "variables.a-b"),
     (RIGHT + "[slurm.variables]\nA = true\n", "a variable of the shell has a text"),
+    (RIGHT + "[slurm.variables]\nPIPELINE = 'x'\n", "variables.PIPELINE is given by the chain"),
+    (RIGHT + "[slurm.variables]\nSLURM_JOB_ID = 1\n", "variables.SLURM_JOB_ID is given by the chain or by Slurm"),
+    (RIGHT + "[slurm]\nphase1 = 3\n", "[slurm] phase1 = 3 is no table; write [slurm.phase1]"),
+    (RIGHT + "[slurm]\noutpu = 'x'\n", "[slurm] outpu is given by the chain itself"),
+    (RIGHT + "[slurm]\nwai = true\n", "[slurm] wai is given by the chain itself"),
+    (RIGHT + "[slurm]\n'' = 1\n", "write a long option of sbatch"),
+    (RIGHT + "[slurm]\n'nodes=1 x' = 1\n", "write a long option of sbatch"),
+    (RIGHT + "[slurm]\npartition = 'a\\u0000'\n".replace("'", '"'), "has a control character"),
+    (RIGHT + 'text = [["a\\nb"]]\n', "has a control character"),
+    (RIGHT + f"x = {'[' * 2000}{']' * 2000}\n", "is not TOML"),
+    *(
+        (f"[run]\noutput = '{folder}'\n[preprocess]\n", message)
+        for folder, message in (
+            ("~/out", "~ means nothing here; write the folder's whole path"),
+            ("$SCRATCH/out", "$ means nothing here"),
+            ("-out", "give a folder without commas, backslashes or a '-' in front"),
+            ("a,b", "give a folder without commas"),
+            ("a\\b", "give a folder without commas"),
+        )
+    ),
 ]
 
 
@@ -64,3 +84,9 @@ def test_options_of_slurm(tmp_path: Path) -> None:
     assert slurm_options["phase1"].words == ("--cpus-per-task=4", "--mem=0", "--exclusive")
     assert slurm_options["phase2"].words == ("--cpus-per-task=4",)
     assert slurm_options["phase1"].variables == {"A": "2", "B": "x y"}
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(RIGHT, encoding="utf-8-sig")
+    assert read_configuration(file).output == Path("out")

@@ -85,7 +85,14 @@ def test_a_vocabulary_is_made_from_the_sources_of_the_build(made_up: MadeUp) -> 
         assert f" {word}" in vocabulary
     assert "--output=out/vocabulary" in vocabulary
     assert "--sequence-lengths" not in vocabulary
-    assert "/preprocessing/vocabulary.py " in vocabulary
+    assert "/cluster/slurm/preprocess.sbatch " in vocabulary, "on several nodes where that is asked for"
+    said = [(made_up.folder / f"environment-{number}").read_text() for number in (1, 2)]
+    assert ["PIPELINE=preprocessing/vocabulary.py" in text for text in said] == [True, False]
+    marker = made_up.output / "vocabulary" / "vocabulary.json"
+    marker.parent.mkdir(parents=True)
+    for text, complete in (('{"complete": fal', False), ('{"complete": false}', False), ('{"complete": true}', True)):
+        marker.write_text(text)
+        assert read_chain(made_up.file).complete()["vocabulary"] is complete
     assert "--vocab=out/vocabulary" in build
 
 

@@ -107,7 +107,8 @@ def test_the_command_prints_it(
     assert made_up.submit("status") == 0
     said = capsys.readouterr().out
     assert all(f" {stage} " in said for stage in ("preprocess", "verify", "phase1", "phase2"))
-    assert made_up.submit("status", "--every", "0") == 2
+    for seconds in ("0", "nan", "inf"):
+        assert made_up.submit("status", "--every", seconds) == 2
     # Nothing waits or runs any more, so that watching ends by itself.
     (made_up.folder / "jobs").write_text("")
     assert made_up.submit("status", "--watch") == 0

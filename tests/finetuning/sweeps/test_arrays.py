@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -134,6 +135,12 @@ def submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         f'printf %s "$CODE_FOLDER" > "{tmp_path}/code folder"\necho "$((n + 100));here"\n'
     )
     sbatch.chmod(0o755)
+    squeue = sbatch.with_name("squeue")
+    squeue.write_text(
+        '#!/bin/bash\n[[ -z "${SQUEUE_PARTITION:-}" && "${!#}" == --name=bert-finetune-* ]] || exit 3\n'
+        'printf "%s\\n" ${QUEUED:-}\n'
+    )
+    squeue.chmod(0o755)
 
     def run(*options: str, **variables: str):
         common = ["--models", "a=x", "--tasks", "mnli,rte", "--start-from-mnli", "rte", "--seeds", "1"]
@@ -152,6 +159,9 @@ def test_the_script_submits_one_after_the_other_whatever_the_folder_is_called(su
     assert ended.stdout == "job 100, runs: tasks 0%3\njob 101, from-mnli: tasks 0%3\n"
     (file,) = (tmp_path / ODD / "plans").glob("*.json")
     log = f"--output={ODD.replace('%', '%%')}/logs/slurm/%A_%a.log"
+    name = first.pop(2)
+    assert second.pop(2) == name
+    assert re.fullmatch("--job-name=bert-finetune-[0-9a-f]{8}", name)
     options = ["--parsable", "--array=0%3", log, "--partition=gpu", "--comment=two words"]
     arguments = ["cluster/slurm/finetune.sbatch", "--plan", str(file.relative_to(tmp_path)), "--array-offset"]
     assert first == [*options, *arguments, "0"]
@@ -168,6 +178,15 @@ def test_what_sbatch_refuses_ends_the_script_with_a_word_on_what_to_do(submit) -
     assert len(calls) == 2
     assert "sbatch: error: too many" in ended.stderr
     assert "not everything was submitted" in ended.stderr
+
+
+def test_a_sweep_that_is_in_the_queue_is_not_submitted_again(submit) -> None:
+    ended, calls = submit(QUEUED="7 7 12", SQUEUE_PARTITION="another")
+    assert (ended.returncode, calls) == (2, [])
+    assert ended.stderr.startswith(
+        f"{ODD}: this sweep is in the queue already: wait for it, or end it by scancel --name="
+    )
+    assert ended.stderr.endswith("; job 12 7\n")
 
 
 def test_without_a_copy_of_the_code_nothing_is_submitted(submit, tmp_path: Path) -> None:
