@@ -127,7 +127,8 @@ def as_script(arrays: Sequence[JobArray], plan: Plan, file: Path) -> str:
     failed += " command again submits what is then missing"
     copy = (sys.executable, "-m", "cluster.snapshot", str(plan.output / PLANS))
     lines = [
-        f"# {file}: {len(arrays)} job arrays. Their tasks read this plan, so the sweep's file may be edited meanwhile.",
+        # With quotes and escapes: a line break in the name would end the comment.
+        f"# {str(file)!r}: {len(arrays)} job arrays. Tasks read this plan: the sweep's file may be edited meanwhile.",
         "set -euo pipefail",
         'unset "${!SQUEUE_@}"',  # the user's own, which may show a part of the queue
         # Twice in the queue, each run would be waited for by a second task, which holds a node meanwhile.

@@ -70,6 +70,14 @@ def test_only_what_is_missing_is_submitted(tmp_path: Path, write_result: Callabl
     assert "nothing to submit" in as_script([], sweep, Path("p"))
 
 
+def test_a_name_with_a_line_break_is_no_command(tmp_path: Path) -> None:
+    sweep = plan(tmp_path / "runs\ntouch sprung\n#", seeds=(1,))
+    file = tmp_path / "plan\ntouch sprung\n.json"
+    script = as_script(job_arrays(sweep, file), sweep, file).replace("set -euo pipefail", "PATH=; set +e")
+    subprocess.run(["bash", "-c", script.replace("touch", "/usr/bin/touch")], cwd=tmp_path, check=False, timeout=60)
+    assert not (tmp_path / "sprung").exists()
+
+
 def test_settings_that_are_out_are_not_submitted_until_a_first_run_may_still_change_that(
     tmp_path: Path, write_result: Callable[..., Path]
 ) -> None:
