@@ -8,6 +8,9 @@
 # again REQUEUE_SECONDS=60 later at the earliest, the second after five times that, the third after twenty-five times:
 # a full disk or a bad node is there for longer than Slurm needs to start the job again. `at-once` is for what was nobody's
 # fault, preemption and the end of the job's time. Slurm's own requeues (a node that failed, `scontrol requeue`) do not come by here.
+# Where a node of the job does not answer, such a one is waited for (lost_nodes.sh).
+
+source "${BASH_SOURCE[0]%/*}/lost_nodes.sh"
 
 : "${REQUEUE_SECONDS:=60}"
 
@@ -27,9 +30,22 @@ _lines_at_end() {
     echo "$count"
 }
 
+# The job starts so many seconds from now at the earliest. Only a job that waits can be given a time, so after the requeue;
+# and for a moment after it Slurm may refuse ("not available right now").
+_start_later() {
+    local try said
+    for try in {1..10}; do
+        said=$(scontrol update JobId="$1" StartTime="now+${2}seconds" 2>&1) && return
+        ((try == 10)) || sleep 1
+    done
+    say "$said; the job starts again as soon as it can: no time could be set for it" >&2
+}
+
 requeue_job() {
     local reason=$1 file=$2 mark=$3 delay=0 before
     before=$(_lines_at_end "$file" "$mark")
+    trap '' TERM # which Slurm sends to a job that is requeued: this script has something left to do
+    ((before >= 3)) || await_lost_nodes "$reason"
     if ((before < 3)) && ! { mkdir -p -- "$(dirname -- "$file")" && printf '%s\n' "$mark" >>"$file"; }; then
         # All starts count, then: a job must not come back for ever because its disk is full.
         before=${SLURM_RESTART_COUNT:-0}
@@ -49,14 +65,11 @@ requeue_job() {
     # A task of an array by its own name: one of them has the number that stands for all of them.
     local job="$SLURM_JOB_ID"
     [[ -z "${SLURM_ARRAY_TASK_ID:-}" ]] || job="${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
-    trap '' TERM # which Slurm sends to a job that is requeued: this script has something left to do
     if ! scontrol requeue "$job"; then
+        ! ended_by_slurm "$(_job_now)" || exit 0 # it was faster, and that was what it complained of
         say "the job could not be requeued, as is said above: mend it, and submit the same command again" >&2
         exit 75
     fi
-    # Only a job that waits can be given a time, so after the requeue; Slurm lets it wait some seconds by itself.
-    if ((delay)) && ! scontrol update JobId="$job" StartTime="now+${delay}seconds"; then
-        say "the job starts again as soon as it can: no time could be set for it" >&2
-    fi
+    ((!delay)) || _start_later "$job" "$delay"
     exit 0
 }

@@ -13,7 +13,7 @@ LONG_OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS, "environment.sh", "requeue.sh"])
+@pytest.mark.parametrize("script", [*SCRIPTS, "environment.sh", "lost_nodes.sh", "requeue.sh"])
 def test_bash_can_parse_it(repository: Path, script: str) -> None:
     subprocess.run(["bash", "-n", repository / "cluster" / "slurm" / script], check=True)
 

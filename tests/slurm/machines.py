@@ -45,7 +45,9 @@ class Machine:
         self._outside: subprocess.Popen[bytes] | None = None
 
     def power_on(self) -> None:
-        """Starts its first process, and with it the daemon; what it ran before is not there any more."""
+        """Starts its first process and the daemon, where it is off; what it ran before is not there any more."""
+        if self._outside is not None:
+            return
         enter = ["nsenter", f"--net=/run/netns/{self.namespace}", "setpriv", "--pdeathsig", "KILL"]
         kinds = ["--uts", "--ipc", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
         first = ["bash", str(INIT), self.name, str(self.network.hosts), *self.daemon]

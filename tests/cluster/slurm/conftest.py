@@ -37,11 +37,18 @@ def slurm(tmp_path: Path, repository: Path) -> dict[str, str]:
         [[ -z "${{STATE:-}}" ]] || {{ mkdir -p run; echo "$STATE" > run/new; mv run/new run/state.json; }}
         [[ -z "${{SRUN_TAKES:-}}" ]] || {{ echo $$ > {tmp_path}/srun.pid; exec sleep $SRUN_TAKES; }}
         exit ${{SRUN_CODE:-0}}""".replace(" run", f" {tmp_path}/run")
-    scontrol = "[[ $1 == requeue ]] && exit ${REQUEUE_CODE:-0}; echo n1; echo n2"
+    scontrol = """
+        [[ $1 == requeue ]] && exit ${REQUEUE_CODE:-0}
+        if [[ $1 == update ]] && ((${REFUSED:-0} > $(grep -c update "$CALLS"))); then echo not available >&2; exit 1; fi
+        if [[ "$*" == *"show job"* ]]; then
+            echo "JobId=4711 JobState=${JOB_STATE:-RUNNING} Reason=None Restarts=${RESTARTS:-0} BatchFlag=1"
+        fi
+        if [[ "$*" == *hostnames* ]]; then echo n1; echo n2; fi"""
     answers = {"srun": srun, "sbatch": f"echo $(wc -l < {calls})", "scontrol": scontrol}
     for name, answer in answers.items():
         script = commands / name
-        script.write_text(f'#!/bin/bash\necho {name} "$@" >> {calls}\n{answer}\n')
+        # What only asks changes nothing, and is not written down.
+        script.write_text(f'#!/bin/bash\n[[ $* == *show* ]] || echo {name} "$@" >> {calls}\n{answer}\n')
         script.chmod(0o755)
     venv = tmp_path / "venv" / "bin"
     venv.mkdir(parents=True)

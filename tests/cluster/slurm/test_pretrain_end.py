@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,22 @@ def test_the_log_of_the_job_shows_rank_0_and_the_errors_of_others(
     out, errors = process.communicate()
     assert out == "step 1\nerror: of rank 0\n"
     assert errors == f"{logs}/rank2.log:\nerror on rank 2: no memory\n"
+
+
+@pytest.mark.parametrize(("restarts", "kept"), [("0", False), ("1", True)])
+def test_a_job_that_is_cancelled_leaves_no_link_and_one_that_is_requeued_does(
+    repository: Path, slurm: dict[str, str], tmp_path: Path, restarts: str, kept: bool
+) -> None:
+    """Both end the script by SIGTERM."""
+    ends = {"SRUN_TAKES": "5", "JOB_STATE": "COMPLETING", "RESTARTS": restarts}
+    process = start(repository, {**slurm, "PREFLIGHT": "0", **ends})
+    pid = tmp_path / "srun.pid"
+    while process.poll() is None and not (pid.exists() and pid.read_text()):
+        time.sleep(0.01)
+    link = tmp_path / "submit" / ".pretrain-4711"
+    assert link.is_symlink()
+    process.terminate()
+    process.communicate()
+    assert link.is_symlink() == kept
+    with suppress(ProcessLookupError):
+        os.kill(int(pid.read_text()), signal.SIGKILL)

@@ -93,3 +93,26 @@ def test_a_job_that_may_not_be_requeued_says_so(repository: Path, slurm: dict[st
     process = start(repository, {**slurm, "PREFLIGHT": "0", "STATE": state("interrupted"), "REQUEUE_CODE": "1"})
     assert "the job could not be requeued" in process.communicate()[1]
     assert process.returncode == 75
+
+
+def test_a_job_that_slurm_has_requeued_already_keeps_what_it_started_with(
+    repository: Path, slurm: dict[str, str], tmp_path: Path
+) -> None:
+    """It refuses a second requeue, and the next start goes on with the same code."""
+    faster = {"STATE": state("interrupted"), "REQUEUE_CODE": "1", "JOB_STATE": "PENDING", "RESTARTS": "1"}
+    process = start(repository, {**slurm, "PREFLIGHT": "0", **faster})
+    assert "could not" not in process.communicate()[1]
+    assert process.returncode == 0
+    assert (tmp_path / "submit" / ".pretrain-4711").is_symlink()
+
+
+@pytest.mark.parametrize("refused", [2, 99])
+def test_a_time_that_slurm_refuses_for_a_moment_is_given_again(
+    repository: Path, slurm: dict[str, str], refused: int
+) -> None:
+    environment = {**slurm, "PREFLIGHT": "0", "STATE": state("interrupted"), "REFUSED": str(refused)}
+    process = start(repository, environment)
+    said = process.communicate()[1]
+    assert process.returncode == 0
+    assert ("not available; the job starts again as soon as it can" in said) == (refused == 99)
+    assert Path(slurm["CALLS"]).read_text().splitlines()[2:] == [LATER] * (2 if refused == 2 else 10)
