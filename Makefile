@@ -38,7 +38,7 @@ test-large: $(INSTALLED)  ## BERT-Large really starts: minutes and about 20 GB o
 	$(BIN)/python -m pytest -m large --override-ini addopts='--import-mode=importlib --strict-markers -ra'
 
 test-slurm: $(INSTALLED)  ## jobs on a real Slurm of nodes that are namespaces of this machine: needs root
-	SLURM_TESTS=1 $(BIN)/python -m pytest tests/slurm
+	SLURM_TESTS=1 $(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile tests/slurm
 
 lint: $(INSTALLED)  ## ruff
 	$(BIN)/ruff check .

@@ -96,7 +96,9 @@ class Cluster:
         controller = self.network.add("ctl", ("slurmctld", "-D", "-c", "-i"))
         for name in self.nodes:
             self.network.add(name, ("slurmd", "-D", "-N", name))
-        self._write_configuration(controller.address, {**SETTINGS, **settings})
+        # Jobs leave files by their number where sbatch was called: clusters that run at once give no job the same.
+        self.first_job = 1000 * self.network.number
+        self._write_configuration(controller.address, {**SETTINGS, "FirstJobId": self.first_job, **settings})
         self._munge: subprocess.Popen[bytes] | None = None
 
     def _write_configuration(self, controller: str, settings: Mapping[str, str | int]) -> None:
