@@ -37,8 +37,12 @@ class Meeting:
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process's own, by which Dask finds the configuration."""
-        return {**os.environ, "DASK_CONFIG": str(self.settings_file.absolute())}
+        """This process's own, by which Dask finds the configuration.
+
+        Workers write nothing to disk, so it says nothing to anybody that their folders are slow to make.
+        """
+        warnings = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), "ignore:Creating scratch directories")))
+        return {**os.environ, "DASK_CONFIG": str(self.settings_file.absolute()), "PYTHONWARNINGS": warnings}
 
     def open(self, settings: dict[str, Any]) -> None:
         """Writes the configuration, by names with dots, into the folder, which is made where it is not there.

@@ -91,7 +91,8 @@ def write_signatures(
                 held, words_held = [], 0
         if held:
             writer.write_batch(_batch(rensa, held, schema, options))
-    write_text(sidecar, json.dumps(BadShare.plain(split, tally), ensure_ascii=False, sort_keys=True) + "\n")
+        # Before the file itself, which says by being there that both are.
+        write_text(sidecar, json.dumps(BadShare.plain(split, tally), ensure_ascii=False, sort_keys=True) + "\n")
     return target
 
 

@@ -1,6 +1,8 @@
 """The folder in which the parts of one start of a Dask cluster meet."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,11 @@ def test_it_is_its_users_alone(tmp_path: Path) -> None:
     written = yaml.safe_load(meeting.settings_file.read_text())
     assert written == {"distributed": {"comm": {"tls": {"ca-file": "a secret"}}, "worker": {"preload": []}}}
     assert meeting.environment["DASK_CONFIG"] == str(meeting.settings_file)
+    warn = "import warnings; warnings.warn('Creating scratch directories is slow'); warnings.warn('other')"
+    warned = [sys.executable, "-c", warn]
+    said = subprocess.run(warned, env=meeting.environment, capture_output=True, text=True, check=True)
+    assert "scratch" not in said.stderr
+    assert "other" in said.stderr
     meeting.close()
     assert not meeting.folder.exists()
 

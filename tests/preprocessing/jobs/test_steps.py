@@ -77,6 +77,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from distributed import get_worker
 
+from preprocessing.jobs.runners import quiet
 from preprocessing.jobs.steps import Step, run_steps
 
 
@@ -86,12 +87,13 @@ def note(number, name):
 
 
 if __name__ == "__main__":
+    quiet()
     runner = "apache_beam.runners.dask.dask_runner.DaskRunner"
     options = PipelineOptions([f"--runner={runner}", "--dask_partition_size=1"])
     run_steps(options, [Step(name, beam.Map(note, name), 2) for name in ("First", "Second")])
     address = Path(sys.argv[0]).with_name("First-0").read_text()
     try:
-        socket.create_connection(address.removeprefix("tcp://").split(":"), timeout=1)
+        socket.create_connection(address.partition("://")[2].split(":"), timeout=1)
     except ConnectionRefusedError:
         print("ended")
 """
