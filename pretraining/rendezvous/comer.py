@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,7 +41,7 @@ class Place:
         return f"{self.address}:{self.port}"
 
 
-class Rank:
+class Rank(ABC):
     """What the first rank and the others have in common."""
 
     def __init__(self, place: Place, facts: Mapping[str, str], seconds: float) -> None:
@@ -52,17 +53,17 @@ class Rank:
         self.held: dist.Store | None = None
         self._said_something = False
 
+    @abstractmethod
     def meet(self) -> list[str]:
         """Comes, and waits for the others."""
-        raise NotImplementedError
 
+    @abstractmethod
     def too_late(self) -> str:
         """What is wrong when the time is up."""
-        raise NotImplementedError
 
+    @abstractmethod
     def say_to_others(self, error: JoinError | MismatchError) -> None:
         """Ends the others as well, where this is their trouble."""
-        raise NotImplementedError
 
     def own_entry(self) -> str:
         """What this rank writes down at its seat, as JSON; no other process writes the same."""
