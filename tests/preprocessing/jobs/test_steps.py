@@ -73,11 +73,14 @@ import socket
 import sys
 from pathlib import Path
 
+from preprocessing.jobs.runners import quiet
+
+quiet()  # before Beam, as the commands call it, or Beam's first warning lets everything of Dask through
+
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from distributed import get_worker
 
-from preprocessing.jobs.runners import quiet
 from preprocessing.jobs.steps import Step, run_steps
 
 
@@ -87,7 +90,6 @@ def note(number, name):
 
 
 if __name__ == "__main__":
-    quiet()
     runner = "apache_beam.runners.dask.dask_runner.DaskRunner"
     options = PipelineOptions([f"--runner={runner}", "--dask_partition_size=1"])
     run_steps(options, [Step(name, beam.Map(note, name), 2) for name in ("First", "Second")])
