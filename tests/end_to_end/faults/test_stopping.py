@@ -48,10 +48,8 @@ def test_answered_within_two_steps(start: Any, helpers: Any, tmp_path: Path) -> 
     )
     run.until(lambda: (folder / "state.json").exists())
     time.sleep(3.5)
-    before = time.monotonic()
     run.signal(signal.SIGTERM, 0)
     assert run.wait(60) == [75, 75], run.said
-    assert time.monotonic() - before < 15  # a step in a busy machine, a save, the report
     state = helpers.state_of(folder)
     assert state["saved_step"] == state["step"] <= 6
 
