@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-fast test-large lint format typecheck bench clean
+.PHONY: help setup demo test test-all test-slurm test-large lint format typecheck bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -28,11 +28,11 @@ demo: $(INSTALLED)  ## the whole road on a sample, or on WIKIPEDIA=… BOOKS=…
 # Two files at a time; a file stays together, because its tests share the processes that they start.
 TESTS_AT_ONCE ?= 2
 
-test: $(INSTALLED)  ## the test suite (needs no GPU, Slurm or root; says what it skips)
-	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile
-
-test-fast: $(INSTALLED)  ## without the tests marked slow
+test: $(INSTALLED)  ## the tests that are quick (need no GPU, Slurm or root; say what they skip)
 	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile -m 'not slow and not large'
+
+test-all: $(INSTALLED)  ## those marked slow as well: killed builds and runs, real processes; about half an hour
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile
 
 test-large: $(INSTALLED)  ## BERT-Large really starts: minutes and about 20 GB of memory
 	$(BIN)/python -m pytest -m large --override-ini addopts='--import-mode=importlib --strict-markers -ra'
