@@ -115,12 +115,20 @@ def run_pipeline(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline
             time.sleep(PAUSE_SECONDS * attempt)
 
 
+class _WorkerIsLostError(BaseException):
+    """What the main thread is woken with; no `Exception`, or Beam's own handlers would have it."""
+
+
 class _LostWorkers:
     """While a pipeline runs: what Beam's own threads in this process raise when a worker process is gone.
 
     They would print a traceback each, though the main thread raises it anyway. But for a worker that dies before it
     has spoken to the driver nothing is raised there, ever: then the main thread is interrupted.
     """
+
+    # Only a true signal wakes a main thread that waits. SIGINT is ignored in what a script starts in the background;
+    # SIGURG nobody sends, and nobody notices where no handler is.
+    _WAKES = signal.SIGURG
 
     def __init__(self) -> None:
         self.any = False
@@ -129,19 +137,23 @@ class _LostWorkers:
         self._before = threading.excepthook
         self._timer: threading.Timer | None = None
         threading.excepthook = self._hear
+        self._handler = signal.signal(self._WAKES, self._wake)
         return self
 
     def __exit__(self, *_: object) -> None:
         threading.excepthook = self._before
         if self._timer is not None:
             self._timer.cancel()
+        signal.signal(self._WAKES, self._handler)
+
+    def _wake(self, *_: object) -> None:
+        raise _WorkerIsLostError
 
     def _hear(self, raised: threading.ExceptHookArgs) -> None:
         if _EXITED in str(raised.exc_value) and not self.any:
             self.any = True
-            # A true signal: anything less does not wake a main thread that waits.
             main = threading.main_thread().ident
-            self._timer = threading.Timer(GRACE_SECONDS, signal.pthread_kill, (main, signal.SIGINT))
+            self._timer = threading.Timer(GRACE_SECONDS, signal.pthread_kill, (main, self._WAKES))
             self._timer.daemon = True
             self._timer.start()
 
@@ -154,9 +166,7 @@ def _run_once(options: "PipelineOptions", add_graph: "Callable[[beam.Pipeline], 
     try:
         with lost, beam.Pipeline(runner=runner, options=options) as pipeline:
             add_graph(pipeline)
-    except KeyboardInterrupt as error:
-        if not lost.any:
-            raise
+    except _WorkerIsLostError as error:
         raise _killed() from error
     except PreprocessingError as error:
         raise type(error)(_WHILE_RUNNING.sub("", str(error))) from error

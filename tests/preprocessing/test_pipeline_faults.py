@@ -150,12 +150,16 @@ def test_counters_that_do_not_balance_fail_the_build(
 def test_a_killed_worker_of_the_local_engine(
     build_shards: Build, inputs: Path, repository: Path, tmp_path: Path, when: str
 ) -> None:
-    """As when memory runs out. The runner itself does not try again, and hears nothing of one killed at once."""
+    """As when memory runs out. The runner itself does not try again, and hears nothing of one killed at once.
+
+    The build ignores Ctrl-C, as what a script starts in the background does.
+    """
     command = [sys.executable, "-m", "cluster.beam", "run", "preprocessing/pipeline.py", "--workers", "2", *SMALL]
     command += ["--sentences", str(inputs / "text" / "*.txt"), "--vocab", str(inputs / "vocab.txt")]
     done = tmp_path / "killed" / "intermediate"
     with (tmp_path / "said").open("w") as said:
-        build = psutil.Popen([*command, "--output", str(tmp_path / "killed")], cwd=repository, stderr=said)
+        in_background = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
+        build = psutil.Popen([*in_background, "--output", str(tmp_path / "killed")], cwd=repository, stderr=said)
         killed = False
         while build.poll() is None and not killed:
             with suppress(psutil.NoSuchProcess):
