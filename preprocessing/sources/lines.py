@@ -57,7 +57,7 @@ def text_lines(stream: TextIO, name: str, limit_characters: int) -> Iterator[str
             return
         if len(line) > limit_characters and not line.endswith("\n"):
             raise long_line(name, number, limit_characters)
-        yield line.rstrip("\n")
+        yield line[:-1] if line[-1] == "\n" else line
 
 
 def long_line(name: str, number: int, limit: int) -> PreprocessingError:

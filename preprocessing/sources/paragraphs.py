@@ -44,8 +44,14 @@ def blocks_of(lines: Iterable[str]) -> Iterator[list[str]]:
 
 def paragraphs_of(block: list[str], margin: int) -> list[str]:
     """The paragraphs of one block: joined lines of prose, or the lines of verse, tables and unwrapped text."""
-    if len(block) == 1 or not margin or _is_table(block) or not _is_prose(block, margin):
+    if len(block) == 1 or not margin:
         return [line.strip() for line in block]
+    text = "\n".join(block)
+    if _is_table(block, text) or not _is_prose(block, margin):
+        return [line.strip() for line in block]
+    # A block without indented lines, or hyphens at their ends, is one paragraph.
+    if text.isascii() and min(block)[0] > " " and "-\n" not in text:
+        return [text.replace("\n", " ")]
     indents = [len(line) - len(line.lstrip()) for line in block]
     base = min(indents[1:])
     paragraphs: list[str] = []
@@ -77,26 +83,32 @@ def _is_cjk(character: str) -> bool:
 
 
 def _is_forced(line: str, following: str, margin: int) -> bool:
-    words = following.split(None, 1)
-    # A hyphen inside the following word would have been a place to break too.
-    return len(line) + 1 + len(words[0].split("-", 1)[0]) > margin
+    return len(line) + 1 + _first_part(following) > margin
+
+
+def _first_part(line: str) -> int:
+    """Characters of the first word up to a hyphen in it, which would have been a place to break too."""
+    word = line.split(None, 1)[0]
+    hyphen = word.find("-")
+    return len(word) if hyphen < 0 else hyphen
 
 
 def _is_prose(block: list[str], margin: int) -> bool:
     breaks = len(block) - 1
-    local = max(map(len, block[:-1]))
-    forced = forced_locally = continued = 0
-    for line, following in itertools.pairwise(block):
-        forced += _is_forced(line, following, margin)
-        forced_locally += _is_forced(line, following, local)
-        first = following.lstrip(" \t\"'“‘«(_*")[:1]
-        continued += first.islower()
-    if forced * 2 > breaks:
+    # How wide each line would have become with what follows it.
+    needed = [len(line) + 1 + _first_part(following) for line, following in itertools.pairwise(block)]
+    if sum([width > margin for width in needed]) * 2 > breaks:
         return True
     # A letter or a quotation set narrower than the page: wrapped at a margin of its own, in running sentences.
-    return forced_locally * 3 >= breaks * 2 and continued * 2 > breaks
+    local = max(map(len, block[:-1]))
+    if sum([width > local for width in needed]) * 3 < breaks * 2:
+        return False
+    continued = sum([line.lstrip(" \t\"'“‘«(_*")[:1].islower() for line in block[1:]])
+    return continued * 2 > breaks
 
 
-def _is_table(block: list[str]) -> bool:
+def _is_table(block: list[str], text: str) -> bool:
+    if not ("|" in text or "   " in text or "\t" in text):  # as nearly always
+        return False
     rows = sum("   " in line.strip() or "\t" in line.strip() or "|" in line for line in block)
     return rows * 2 > len(block)

@@ -4,7 +4,6 @@ A range of a file is read to its end, and on request beyond it: a page that begi
 Memory is bounded whatever the file holds: pieces have a fixed size, and a decompressor is never asked for more.
 """
 
-import bz2
 import lzma
 import re
 import zlib
@@ -13,10 +12,13 @@ from typing import Any, BinaryIO, Protocol
 import zstandard
 
 from preprocessing.errors import PreprocessingError, of_system
+from preprocessing.sources.bzip2 import Bzip2Decompressor
 from preprocessing.storage import open_file
 
 PIECE_BYTES = 1 << 20
 _STORED_BYTES = 1 << 18
+# Of bzip2 so many times as much: four blocks, which are decoded together.
+_BZIP2_BLOCKS = 4
 # A Zstandard decompressor has no output limit; run-length blocks grow 30,000 times, so it is fed little by little.
 _ZSTD_STORED_BYTES = 1 << 9
 # What an xz stream may ask for: its dictionary has at most 1.5 GiB where `xz` wrote it.
@@ -218,6 +220,8 @@ class StoredStream:
     def _read_stored(self, size: int | None = None) -> bytes:
         if size is None:
             size = _ZSTD_STORED_BYTES if self.compression == "zstd" else _STORED_BYTES
+            if self.compression == "bz2" and not self.beyond:  # what is read beyond the range is little
+                size *= _BZIP2_BLOCKS
         # Never across `end`: what is decoded before it is reached belongs to the range.
         if self._end is not None:
             self.beyond = self.offset >= self._end
@@ -269,7 +273,7 @@ class _Zstandard:
 
 
 _DECODERS: dict[str, Any] = {
-    "bz2": bz2.BZ2Decompressor,
+    "bz2": Bzip2Decompressor,
     "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES),
     "gzip": _Gzip,
     "zstd": _Zstandard,

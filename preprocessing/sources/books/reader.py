@@ -115,14 +115,14 @@ def _numbered(chapters: Iterator[tuple[str, list[str]]]) -> Iterator[tuple[int, 
 def _text_blocks(lines: Iterator[str], tally: Tally) -> Iterator[tuple[bool, list[str]]]:
     head = _first_lines(lines)
     margin = margin_of(head)
-    seen_lines = blank_lines = 0
-    after_heading = False
+    seen_lines = 0
+    has_blank_line = after_heading = False
 
     def counted() -> Iterator[str]:
-        nonlocal seen_lines, blank_lines
+        nonlocal seen_lines, has_blank_line
         for line in itertools.chain(head, lines):
             seen_lines += 1
-            blank_lines += not line or line.isspace()
+            has_blank_line = has_blank_line or not line or line.isspace()
             yield line.expandtabs(4) if "\t" in line else line
 
     for block in blocks_of(counted()):
@@ -137,7 +137,7 @@ def _text_blocks(lines: Iterator[str], tally: Tally) -> Iterator[tuple[bool, lis
             yield True, [" ".join(" ".join(block).split())]
         else:
             yield False, paragraphs_of(block, margin)
-    if not blank_lines and seen_lines > _FEW_LINES:
+    if not has_blank_line and seen_lines > _FEW_LINES:
         tally.count("warnings.no_blank_lines")
 
 

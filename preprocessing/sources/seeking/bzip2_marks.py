@@ -10,13 +10,9 @@ from typing import BinaryIO
 import numpy as np
 
 from preprocessing.compiled import compiled
+from preprocessing.sources.bzip2 import BLOCK_MARK, CHECKSUM_BITS, END_MARK, HEADER_BITS, MARK_BITS, bits_of, combined
 from preprocessing.sources.seeking.seek_points import NotSeekableError, SeekPoint
 
-BLOCK_MARK = 0x314159265359
-END_MARK = 0x177245385090
-MARK_BITS = 48
-CHECKSUM_BITS = 32
-HEADER_BITS = 32  # of a stream: "BZh" and the level
 _STORED_BYTES = 4 << 20
 # A mark and the checksum behind it, which begin in the last byte of a chunk.
 _OVERLAP_BYTES = 11
@@ -72,18 +68,6 @@ def find_marks(data: np.ndarray, start: int = 0) -> list[tuple[int, bool]]:
         # The last byte is looked at again, as it may hold more.
         start = found[-1][0] // 8
         found = [mark for mark in found if mark[0] < start * 8]
-
-
-def bits_of(data: bytes, bit: int, count: int) -> int:
-    """`count` bits from `bit` on, as a number."""
-    last = bit + count
-    value = int.from_bytes(data[bit // 8 : (last + 7) // 8], "big")
-    return (value >> (-last % 8)) & ((1 << count) - 1)
-
-
-def combined(checksum: int, block: int) -> int:
-    """The checksum of a stream after one more block."""
-    return ((checksum << 1 | checksum >> 31) & 0xFFFFFFFF) ^ block
 
 
 def bzip2_points(stream: BinaryIO, size: int, spacing: int) -> list[SeekPoint]:

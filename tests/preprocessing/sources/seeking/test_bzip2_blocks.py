@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from preprocessing.errors import PreprocessingError
+from preprocessing.sources.bzip2 import BLOCK_MARK, END_MARK
 from preprocessing.sources.seeking import bzip2_blocks, bzip2_marks
 from preprocessing.sources.seeking.bzip2_blocks import Bzip2BlockStream
-from preprocessing.sources.seeking.bzip2_marks import BLOCK_MARK, END_MARK, bzip2_points, find_marks
+from preprocessing.sources.seeking.bzip2_marks import bzip2_points, find_marks
 from preprocessing.sources.stored_stream import TruncatedInputError
 
 from .conftest import json_lines, to_bz2
@@ -56,21 +57,6 @@ def test_many_marks_are_all_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_marks(data) == expected
     monkeypatch.setattr(bzip2_marks, "_MARKS_AT_ONCE", 7)
     assert find_marks(data) == expected
-
-
-def test_marks_that_are_none_inside_a_block_do_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as a block may hold by chance: the block goes on behind each."""
-    text = json_lines(random.Random(1), 250_000)
-    path = tmp_path / "file"
-    path.write_bytes(bz2.compress(text, 1))
-    monkeypatch.setattr(
-        bzip2_blocks,
-        "find_marks",
-        lambda data, start: sorted(
-            [*find_marks(data, start), *((8 * start + bit, bit > 99) for bit in (40, 99, 5000))]
-        ),
-    )
-    assert b"".join(piece for piece, _ in all_of(path)) == text
 
 
 def test_ranges_are_whole_blocks(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
-"""Comments and CDATA sections of a dump's text."""
+"""Comments, CDATA sections and references of a dump's text."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.sources.wikipedia.xml_text import without_comments
+from preprocessing.sources.wikipedia import xml_text
+from preprocessing.sources.wikipedia.xml_text import MalformedTextError, decode_text, without_comments
 
 
 @pytest.mark.parametrize(
@@ -49,3 +51,22 @@ def test_marks_that_are_never_closed_are_searched_once(mark: bytes) -> None:
     raw = Counted(mark * 2000)
     assert without_comments(raw) == raw
     assert 0 < Counted.searched < 4 * len(raw)
+
+
+_REFERENCES = [b"&lt;", b"&gt;", b"&amp;", b"&quot;", b"&apos;", b"&#65;", b"&#x3c;", b"&nbsp;", b"&", b"&lt", b"&quo;"]
+_OTHERS = [b"lt;", b"amp;", b"quot;", b";", b"<", b"\0", b"\r\n", b"a", b"\xc3\xa9", b"\xc3", b"&quit;", b"&ampx"]
+
+
+@given(st.lists(st.sampled_from(_REFERENCES + _OTHERS), max_size=6).map(b"".join))
+def test_the_quick_way_says_what_the_other_says(raw: bytes) -> None:
+    def outcome(read: Callable[[bytes], str]) -> str:
+        try:
+            return f"text {read(raw)!r}"
+        except MalformedTextError as error:
+            return f"error {error}"
+
+    assert outcome(decode_text) == outcome(xml_text._decode_any)
+
+
+def test_what_is_expanded_is_not_expanded_again() -> None:
+    assert decode_text(b"&amp;lt; &amp;amp; &lt;&gt;&quot;&apos;&amp;") == "&lt; &amp; <>\"'&"
