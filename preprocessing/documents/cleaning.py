@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from preprocessing.documents.options import CleaningOptions
+from preprocessing.documents.text_bytes import are_plain, count_symbols
 from preprocessing.tally import Tally
 
 # Controls that are not white space, soft hyphens, zero-width and direction marks, surrogates, private use, the
@@ -24,10 +25,6 @@ _UNPRINTABLE = re.compile(
 # characters than `_LONG` a longer run costs less than a millisecond.
 _MARKS_IN_A_ROW = 30
 _LONG = 1000
-_ASCII_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-# In UTF-8, every byte from 0x80 belongs to a character outside ASCII: a letter, far more often than not.
-_LETTER_BYTES = _ASCII_LETTERS + bytes(range(0x80, 0x100))
-_SPACED_LETTER_BYTES = _LETTER_BYTES + b" "
 
 
 class Cleaner:
@@ -39,8 +36,15 @@ class Cleaner:
 
     def clean(self, paragraphs: Iterable[str], tally: Tally) -> list[str]:
         """The paragraphs normalised, on one line each, without boilerplate; never empty strings."""
-        cleaned = (self._clean_paragraph(paragraph, tally) for paragraph in paragraphs)
-        return [paragraph for paragraph in cleaned if paragraph]
+        given = list(paragraphs)
+        cleaned: list[str] = []
+        for paragraph, is_plain in zip(given, are_plain(given), strict=True):
+            text = paragraph if is_plain else self._mended(paragraph, tally)
+            if len(text) <= self.options.boilerplate_maximum_characters and self._is_boilerplate(text):
+                tally.count("cleaning.boilerplate_paragraphs")
+            elif text:
+                cleaned.append(text)
+        return cleaned
 
     def refusal(self, paragraphs: list[str]) -> str | None:
         """Why the whole (cleaned) document is dropped, as the last part of a `dropped.*` counter, or None."""
@@ -59,10 +63,10 @@ class Cleaner:
             return "repetitive"
         return None
 
-    def _clean_paragraph(self, text: str, tally: Tally) -> str:
+    def _mended(self, text: str, tally: Tally) -> str:
         # Most paragraphs are already clean: two C loops decide that, the costly steps run on the others only.
         form = self.options.normalization
-        if len(text) > _LONG and form != "none" and not text.isascii():
+        if len(text) > _LONG and form != "none" and not text.isascii() and _may_have_long_runs(text):
             text = _with_short_runs(text, tally)
         if form != "none" and not unicodedata.is_normalized(form, text):
             text = unicodedata.normalize(form, text)
@@ -78,9 +82,6 @@ class Cleaner:
             text = " ".join(text.split())
         elif "  " in text or text[:1] == " " or text[-1:] == " ":
             text = " ".join(text.split())
-        if len(text) <= self.options.boilerplate_maximum_characters and self._is_boilerplate(text):
-            tally.count("cleaning.boilerplate_paragraphs")
-            return ""
         return text
 
     def _is_boilerplate(self, text: str) -> bool:
@@ -89,14 +90,12 @@ class Cleaner:
 
     @staticmethod
     def _symbol_share(paragraphs: list[str]) -> float:
-        """Bytes of UTF-8 that are ASCII but neither letter nor space, over all that are not spaces."""
-        symbols = letters = 0
-        for paragraph in paragraphs:
-            encoded = paragraph.encode()
-            symbols_here = len(encoded.translate(None, _SPACED_LETTER_BYTES))
-            symbols += symbols_here
-            letters += len(encoded) - encoded.count(b" ") - symbols_here
-        return symbols / max(symbols + letters, 1)
+        """Bytes of UTF-8 that are ASCII but neither letter nor space, over all that are not spaces.
+
+        Every byte from 0x80 belongs to a character outside ASCII: a letter, far more often than not.
+        """
+        symbols, counted = count_symbols(paragraphs)
+        return symbols / max(counted, 1)
 
 
 def _with_short_runs(text: str, tally: Tally) -> str:
@@ -107,10 +106,19 @@ def _with_short_runs(text: str, tally: Tally) -> str:
     return shortened
 
 
+def _may_have_long_runs(text: str) -> bool:
+    """False where no run of marks is too long: of those that are, each has a mark at one of these places."""
+    return not _marks().isdisjoint(text[_MARKS_IN_A_ROW :: _MARKS_IN_A_ROW + 1])
+
+
+@functools.cache
+def _marks() -> frozenset[str]:
+    return frozenset(chr(code) for code in range(0x300, 0x20000) if unicodedata.combining(chr(code)))
+
+
 @functools.cache
 def _long_runs_of_marks() -> "re.Pattern[str]":
-    marks = "".join(chr(code) for code in range(0x300, 0x20000) if unicodedata.combining(chr(code)))
-    return re.compile(f"[{marks}]{{{_MARKS_IN_A_ROW + 1},}}")
+    return re.compile(f"[{''.join(sorted(_marks()))}]{{{_MARKS_IN_A_ROW + 1},}}")
 
 
 def _repeated_characters(paragraphs: list[str]) -> int:

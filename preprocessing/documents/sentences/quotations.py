@@ -5,7 +5,7 @@ novels a quarter of the text stood in sentences of more than 500 characters.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 _QUOTED = re.compile(
     r"\"([^\"]+)\"?|“([^”]+)”?|«([^»]+)»?|„([^“”]+)[“”]?|「([^」]+)」?|『([^』]+)』?|\(([^()]+)\)?|（([^（）]+)）?"
@@ -15,33 +15,37 @@ _QUOTED = re.compile(
 _OPENING = re.compile('["“”«„「『(（»`‘]')
 
 
-def cut_inside_quotations(sentence: str, cut: Callable[[str], Iterable[str]], limit: int) -> Iterator[str]:
+def cut_inside_quotations(sentence: str, cut: Callable[[str], list[str]], limit: int) -> list[str]:
     """The sentence in parts of at most `limit` characters, stripped, none of them empty.
 
     `cut` splits what stands inside a quotation; it must return every character.
     """
+    ends = _ends_in_quotations(sentence, cut)
+    if not ends and len(sentence) <= limit:  # nearly always
+        sentence = sentence.strip()
+        return [sentence] if sentence else []
+    parts: list[str] = []
     start = 0
-    for end in [*_ends_in_quotations(sentence, cut), len(sentence)]:
-        yield from _cut_at_spaces(sentence[start:end].strip(), limit)
+    for end in [*ends, len(sentence)]:
+        parts.extend(_cut_at_spaces(sentence[start:end].strip(), limit))
         start = end
+    return parts
 
 
-def _ends_in_quotations(sentence: str, cut: Callable[[str], Iterable[str]]) -> Iterator[int]:
-    for quotation in _quotations(sentence):
-        group = quotation.lastindex or 0
-        position = quotation.start(group)
-        for inner in list(cut(quotation[group]))[:-1]:
-            position += len(inner)
-            yield position
-
-
-def _quotations(sentence: str) -> Iterator["re.Match[str]"]:
+def _ends_in_quotations(sentence: str, cut: Callable[[str], list[str]]) -> list[int]:
+    ends: list[int] = []
     opening = _OPENING.search(sentence)
     while opening:
         quotation = _QUOTED.match(sentence, opening.start())
         if quotation:
-            yield quotation
+            group = quotation.lastindex or 0
+            pieces = cut(quotation[group])
+            position = quotation.start(group)
+            for inner in pieces[:-1]:
+                position += len(inner)
+                ends.append(position)
         opening = _OPENING.search(sentence, quotation.end() if quotation else opening.end())
+    return ends
 
 
 def _cut_at_spaces(sentence: str, limit: int) -> Iterator[str]:

@@ -46,7 +46,7 @@ class Rules:
         `longest`: nothing is joined to a sentence of so many characters, so that joining takes linear time. `quoted`:
         what `quotes` says of the text.
         """
-        ends = [not quoted and self._plainly_ends(before, piece) for before, piece in pairwise(pieces)]
+        ends = [False] * (len(pieces) - 1) if quoted else self._plain_ends(pieces)
         if all(ends):
             return pieces
         sentences: list[str] = []
@@ -70,13 +70,20 @@ class Rules:
         sentences.append(sentence)
         return sentences
 
-    def _plainly_ends(self, before: str, piece: str) -> bool:
-        """The common case, decided at once: a plain word before, a capital after, perhaps behind a quotation mark."""
-        tail = before[-TAIL_CHARACTERS:]
-        plain = self._words.plain_tails.get(tail)
-        if plain is None:
-            plain = self._words.is_plain_tail(tail)
-        return plain and (piece[0].isupper() or (piece[1:2].isupper() and piece[0] not in _NEVER_FIRST))
+    def _plain_ends(self, pieces: list[str]) -> list[bool]:
+        """Of each piece but the last, whether it plainly ends a sentence.
+
+        The common case, decided at once: a plain word before, a capital after, perhaps behind a quotation mark.
+        """
+        known = self._words.plain_tails
+        ends: list[bool] = []
+        for before, piece in pairwise(pieces):
+            tail = before[-TAIL_CHARACTERS:]
+            plain = known.get(tail)
+            if plain is None:
+                plain = self._words.is_plain_tail(tail)
+            ends.append(plain and (piece[0].isupper() or (piece[1:2].isupper() and piece[0] not in _NEVER_FIRST)))
+        return ends
 
     def goes_on(self, sentence: str, following: str) -> bool:
         """Whether `following`, which the engine cut off behind `sentence`, belongs to it; neither may be empty."""

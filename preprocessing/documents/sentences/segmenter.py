@@ -27,6 +27,9 @@ _PAIRS = (("«", "»"), ("“", "”"), ("(", ")"), ("「", "」"), ("『", "』
 _SINGLE_LETTER = re.compile(r"\. (?<=[A-Z]\. )(?<![^\W_][A-Z]\. )")  # the full stop first: it is rarer than letters
 # Before a digit or a letter of ASCII the engine takes no mark for an end: "…である。2010年に…".
 _UNSPACED = re.compile(r"[。！？][！？]*[”’」』）]*(?=[0-9A-Za-z])")
+# What of ASCII the engine may cut at in any language: the question mark of Greek is a semicolon, the full stop of
+# Armenian a colon, and items of a list are numbered 1) 2).
+_MAY_END = re.compile(r"[.!?;:)\n]")
 
 
 class Segmenter:
@@ -55,7 +58,7 @@ class Segmenter:
         for paragraph in paragraphs:
             for sentence in self._cut(paragraph):
                 if len(sentence) > _QUOTATION_CHARACTERS:
-                    sentences.extend(cut_inside_quotations(sentence, self._cut, SENTENCE_CHARACTERS))
+                    sentences += cut_inside_quotations(sentence, self._cut_quoted, SENTENCE_CHARACTERS)
                 elif sentence := sentence.strip():
                     sentences.append(sentence)
         return sentences
@@ -67,6 +70,12 @@ class Segmenter:
             return self._cut_shown(text)
         ends = list(accumulate(map(len, self._cut_shown(shown)), initial=0))
         return [text[start:end] for start, end in pairwise(ends)]
+
+    def _cut_quoted(self, text: str) -> list[str]:
+        # Most of what stands in brackets or quotation marks is plainly no sentence, let alone two.
+        if len(text) <= _WINDOW_CHARACTERS and text.isascii() and not _MAY_END.search(text):
+            return [text]
+        return self._cut(text)
 
     def _cut_shown(self, text: str) -> list[str]:
         if self._rules is None or not text:
@@ -102,7 +111,16 @@ class Segmenter:
             or (self._acronyms and _SINGLE_LETTER.search(text))
             or (self._unspaced and (text[0] == "（" or _UNSPACED.search(text)))
         ):
-            pieces = [part for piece in pieces for part in self._cut_further(piece)]
+            further = self._further
+            pieces = [
+                part
+                for piece in pieces
+                for part in (
+                    self._cut_further(piece)
+                    if piece[0] in "(（" or (further is not None and further.search(piece))
+                    else (piece,)
+                )
+            ]
         if len(pieces) < 2 or not self._rules:
             return pieces
         return self._rules.joined(pieces, SENTENCE_CHARACTERS, self._rules.quotes(text))

@@ -92,6 +92,16 @@ def test_documents_are_refused_with_a_reason(
     assert Cleaner(CleaningOptions(**options)).refusal(paragraphs) == reason
 
 
+@pytest.mark.parametrize("before", range(0, 70, 3))
+def test_long_runs_of_marks_are_found_wherever_they_stand(before: int) -> None:
+    for length in (30, 31, 32, 61, 90):
+        tally = Tally()
+        text = "ab" * 600 + "x" * before + "\u0332" * length + "é" * 5
+        (found,) = Cleaner(CleaningOptions()).clean([text], tally)
+        assert found.count("\u0332") == 30
+        assert tally.counters["cleaning.combining_marks"] == length - 30
+
+
 def test_runs_of_combining_marks_are_cut_before_they_are_sorted() -> None:
     """Sorting a run takes the square of its length: a line of 16 MB took hours."""
     tally = Tally()

@@ -234,3 +234,32 @@ def test_the_engine_of_the_tables_cuts_after_abbreviations_of_any_language() -> 
 def test_inches_come_out_as_they_were_written() -> None:
     assert Segmenter("en").segment(['A 12" single. A 7" one.']) == ['A 12" single.', 'A 7" one.']
     assert Segmenter("xx").segment(['A 12" single. A 7" one.']) == ['A 12" single.', 'A 7" one.']
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES | {"sw", "hyw"}))
+def test_text_without_the_marks_of_ascii_is_one_sentence(language: str) -> None:
+    """What stands in brackets or quotation marks and holds none of them is therefore not shown to the engine."""
+    segmenter = Segmenter(language)
+    shapes = (
+        "Ab{0} Cd de",
+        "ab{0}cd",
+        "{0} Ab {0}{0} B",
+        "12{0} 3{0} Ab",
+        "a{0} Bc b{0} De",
+        "1 Ab {0}2 Cd",
+        "({0}1 A",
+    )
+    for mark in map(chr, range(0x20, 0x7F)):
+        for text in (shape.format(mark) for shape in shapes):
+            if segmenter._cut(text) != [text]:
+                assert segmenter._cut_quoted(text) == segmenter._cut(text)
+
+
+@given(
+    st.sampled_from(sorted(LANGUAGES)), st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=40)
+)
+@settings(max_examples=300)
+def test_the_quick_way_inside_quotations_is_the_slow_one(language: str, text: str) -> None:
+    segmenter = Segmenter(language)
+    if text:  # as every quotation has
+        assert segmenter._cut_quoted(text) == segmenter._cut(text)
