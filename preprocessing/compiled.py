@@ -1,9 +1,16 @@
-"""How inner loops become machine code: one decorator for all of them."""
+"""How inner loops become machine code: one decorator for all of them.
 
+Without numba they can be imported and not called: the model needs none of them on a GPU.
+"""
+
+import functools
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar, cast
 
-import numba
+try:
+    import numba
+except ModuleNotFoundError:
+    numba = None  # type: ignore[assignment]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -20,7 +27,20 @@ def inlined(function: Function) -> Function:
 
 
 def _compile(function: Function, inline: Literal["never", "always"]) -> Function:
+    if numba is None:
+        return cast(Function, _refusing(function))
     try:
         return cast(Function, numba.njit(cache=True, nogil=True, inline=inline)(function))
     except RuntimeError:  # numba finds no folder that it may write to; then every process compiles for itself
         return cast(Function, numba.njit(nogil=True, inline=inline)(function))
+
+
+def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise ModuleNotFoundError(
+            f"numba is not installed, and {function.__qualname__} is compiled by it: python -m pip install numba",
+            name="numba",
+        )
+
+    return refuse

@@ -31,6 +31,7 @@ from preprocessing.documents.text_checks import warnings_of
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.jobs.failures import raise_failures
+from preprocessing.jobs.garbage_collection import rare_collections
 from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.shards.thresholds import ThresholdOptions
 from preprocessing.sources.options import InputOptions
@@ -79,7 +80,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Runs the build; returns the exit code: 0, or 2 with one sentence on stderr."""
     quiet()
     try:
-        build(sys.argv[1:] if argv is None else argv)
+        with rare_collections():
+            build(sys.argv[1:] if argv is None else argv)
     except PreprocessingError as error:
         print(f"preprocessing: {error}", file=sys.stderr)
         return error.exit_code

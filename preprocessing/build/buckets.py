@@ -82,7 +82,7 @@ def build_bucket(bucket: int, references: Sequence[BatchReference], job: Job) ->
     documents = write_documents(
         documents_path(job.folder, bucket, buckets), _document_table(table, corpus, heldout), metadata
     )
-    sources = np.array(table.column("source").to_pylist(), object)
+    sources = table.column("source").combine_chunks().dictionary_encode()
     shards = []
     statistics = {}
     for split, members in (("train", np.flatnonzero(~heldout)), ("heldout", np.flatnonzero(heldout))):
@@ -129,7 +129,7 @@ def _write_length(
     members: Array,
     length: int,
     corpus: Corpus,
-    sources: Array,
+    sources: pa.DictionaryArray,
     job: Job,
     tokenizer: Tokenizer,
     metadata: dict[str, str],
@@ -141,8 +141,8 @@ def _write_length(
     built = build(corpus, members, length, passes, options, tokenizer)
     path = shard_path(job.folder, split, length, bucket, job.configuration.buckets)
     record = write_shard(path, built.examples, metadata)
-    names, counts = np.unique(sources[built.examples.document_a].astype(str), return_counts=True)
-    by_source = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    rows = _by_source(sources, np.bincount(built.examples.document_a, minlength=len(sources)))
+    by_source = {name: count for name, count in rows.items() if count}
     alone = int(options.objective == "next-sentence" and len(members) == 1)
     return record, built.statistics.model_copy(update={"rows_by_source": by_source, "documents_alone": alone})
 
@@ -188,15 +188,22 @@ def _document_table(table: pa.Table, corpus: Corpus, heldout: Array) -> pa.Table
     )
 
 
-def _corpus_statistics(table: pa.Table, corpus: Corpus, sources: Array, heldout: Array) -> CorpusStatistics:
-    def by_source(amounts: Array) -> dict[str, int]:
-        return {str(name): int(amounts[sources == name].sum()) for name in sorted(set(sources))}
-
+def _corpus_statistics(
+    table: pa.Table, corpus: Corpus, sources: pa.DictionaryArray, heldout: Array
+) -> CorpusStatistics:
     return CorpusStatistics(
-        documents_by_source=by_source(np.ones(len(sources), np.int64)),
-        sentences_by_source=by_source(corpus.sentence_counts()),
-        tokens_by_source=by_source(corpus.token_counts()),
-        unknown_tokens_by_source=by_source(table.column("unknown_tokens").to_numpy()),
-        text_bytes_by_source=by_source(table.column("text_bytes").to_numpy()),
+        documents_by_source=_by_source(sources, np.ones(len(sources), np.int64)),
+        sentences_by_source=_by_source(sources, corpus.sentence_counts()),
+        tokens_by_source=_by_source(sources, corpus.token_counts()),
+        unknown_tokens_by_source=_by_source(sources, table.column("unknown_tokens").to_numpy()),
+        text_bytes_by_source=_by_source(sources, table.column("text_bytes").to_numpy()),
         heldout_documents=int(np.count_nonzero(heldout)),
     )
+
+
+def _by_source(sources: pa.DictionaryArray, amounts: Array) -> dict[str, int]:
+    """Source → the sum of the amounts of its documents, by name; `sources` and `amounts` are by document."""
+    names = sources.dictionary.to_pylist()
+    sums = np.zeros(len(names), np.int64)
+    np.add.at(sums, sources.indices.to_numpy(), amounts.astype(np.int64))
+    return {name: int(amount) for name, amount in sorted(zip(names, sums.tolist(), strict=True))}

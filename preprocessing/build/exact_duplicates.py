@@ -4,6 +4,8 @@ The key is of the content, and a document's bucket is chosen by the key, so dupl
 they come from.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,14 +14,32 @@ import xxhash
 from preprocessing.documents.document import Document
 
 
-def content_key(document: Document) -> tuple[int, int]:
-    """128 bits of the document's sentences, as two numbers: documents with the same key are exact duplicates.
+class MeasuredContent(NamedTuple):
+    """A document's sentences in numbers."""
 
-    xxh3_128 is not made to withstand an adversary, who could at most have a document of their own dropped; in return
-    it costs nothing beside tokenising, and a chance collision among 10^9 documents has a probability below 10^-20.
+    key_high: int
+    key_low: int
+    text_bytes: int
+    """of all sentences in UTF-8"""
+
+
+def measured_content(document: Document) -> MeasuredContent:
+    """The key and the size of a document's content, which is put together once for both.
+
+    Documents with the same key, 128 bits of the sentences, are exact duplicates. xxh3_128 is not made to withstand an
+    adversary, who could at most have a document of their own dropped; in return it costs nothing beside tokenising,
+    and a chance collision among 10^9 documents has a probability below 10^-20. Raises UnicodeEncodeError for half a
+    surrogate pair.
     """
-    key = xxhash.xxh3_128_intdigest("\n".join(document.sentences).encode())
-    return key >> 64, key & 0xFFFFFFFFFFFFFFFF
+    content = "\n".join(document.sentences).encode()
+    key = xxhash.xxh3_128_intdigest(content)
+    breaks = max(0, len(document.sentences) - 1)
+    return MeasuredContent(key >> 64, key & 0xFFFFFFFFFFFFFFFF, len(content) - breaks)
+
+
+def content_key(document: Document) -> tuple[int, int]:
+    """The two halves of the key alone."""
+    return measured_content(document)[:2]
 
 
 NAMES = ("source", "file", "locator", "title")

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from preprocessing.atomic_file import replacing
 from preprocessing.build.configuration import Job
-from preprocessing.build.exact_duplicates import content_key
+from preprocessing.build.exact_duplicates import measured_content
 from preprocessing.build.partitions import deal, held
 from preprocessing.build.references import read_sidecar, write_sidecar
 from preprocessing.documents.bad_share import BadShare
@@ -119,11 +119,11 @@ def _tokenised(documents: Iterable[Document], tokenizer: Tokenizer, job: Job, ta
 
 def _encode(documents: list[Document], tokenizer: Tokenizer, job: Job, tally: Tally) -> pa.RecordBatch:
     """One record batch of the documents that have tokens, in their order. Sentences without tokens vanish."""
-    sentences = [sentence for document in documents for sentence in document.sentences]
     try:
-        text_bytes = np.array([len(sentence.encode()) for sentence in sentences], np.int64)
+        contents = [measured_content(document) for document in documents]
     except UnicodeEncodeError:  # half a surrogate pair, as JSON can spell it, is no text in any encoding
         return _encode([_without_surrogates(document) for document in documents], tokenizer, job, tally)
+    sentences = [sentence for document in documents for sentence in document.sentences]
     ids, offsets = tokenizer.encode(sentences)
     sentence_tokens = np.diff(offsets)
     owner = np.repeat(np.arange(len(documents)), [len(document.sentences) for document in documents])
@@ -132,14 +132,13 @@ def _encode(documents: list[Document], tokenizer: Tokenizer, job: Job, tally: Ta
     sentence_counts = np.bincount(owner[kept_sentences], minlength=len(documents))
     token_owner = np.repeat(np.arange(len(documents)), document_tokens)
     unknown = np.bincount(token_owner[ids == tokenizer.unk_id], minlength=len(documents))
-    keys = [content_key(document) for document in documents]
     hook = job.configuration.examples.word_segmenter
     words = _word_starts(sentences, hook, tokenizer) if hook else None
     columns = {
-        "key_high": np.array([high for high, _ in keys], np.uint64),
-        "key_low": np.array([low for _, low in keys], np.uint64),
+        "key_high": np.array([content.key_high for content in contents], np.uint64),
+        "key_low": np.array([content.key_low for content in contents], np.uint64),
         **{name: [getattr(document, name) for document in documents] for name in _METADATA},
-        "text_bytes": np.bincount(owner, weights=text_bytes, minlength=len(documents)).astype(np.uint64),
+        "text_bytes": np.array([content.text_bytes for content in contents], np.uint64),
         "unknown_tokens": unknown.astype(np.uint32),
         "sentence_lengths": _ragged(sentence_counts, sentence_tokens[kept_sentences].astype(np.uint32)),
         "tokens": _ragged(document_tokens, ids),

@@ -22,7 +22,7 @@ from preprocessing.errors import PreprocessingError
 from preprocessing.examples.statistics import CorpusStatistics, ExampleStatistics
 from preprocessing.folder_lock import FolderLock
 from preprocessing.jobs.failures import forget_failures
-from preprocessing.jobs.splits import write_splits
+from preprocessing.jobs.splits import largest_first, write_splits
 from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
 from preprocessing.owned_folder import held_folder, remove_own, require_own
 from preprocessing.shards import (
@@ -129,7 +129,7 @@ def start(job: Job, tokenizer: Tokenizer, splits: Sequence[Split], split_bytes: 
     ):
         remove_own(job.folder / place, _SHARDS, temporary_only=True)
     forget_failures(job.intermediate)
-    write_splits(job.splits_path, splits)
+    write_splits(job.splits_path, largest_first(splits))
     tokenizer.save(job.tokenizer_path)
 
 

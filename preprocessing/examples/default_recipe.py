@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from preprocessing.compiled import compiled
+from preprocessing.compiled import compiled, inlined
 from preprocessing.examples.arrays import BuiltExamples, Examples, documents_without_examples
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.examples.pairs import Plan, join_plans, plan_pairs
@@ -112,15 +112,17 @@ def _assemble(tokens, a_start, a_end, b_start, b_end, offsets, cls_id, sep_id, s
     for row in range(len(a_start)):
         at = offsets[row]
         input_ids[at] = cls_id
-        at += 1
-        for token in range(a_start[row], a_end[row]):
-            input_ids[at] = tokens[token]
-            at += 1
+        at = _copy(tokens, a_start[row], a_end[row], input_ids, at + 1)
         input_ids[at] = sep_id
-        at += 1
-        if single:
-            continue
-        for token in range(b_start[row], b_end[row]):
-            input_ids[at] = tokens[token]
-            at += 1
-        input_ids[at] = sep_id
+        if not single:
+            at = _copy(tokens, b_start[row], b_end[row], input_ids, at + 1)
+            input_ids[at] = sep_id
+
+
+@inlined
+def _copy(tokens, start, end, input_ids, at):  # type: ignore[no-untyped-def]
+    """Copies a segment to `at`; returns where it ends. Slices let the compiler move several tokens at once."""
+    source, target = tokens[start:end], input_ids[at : at + end - start]
+    for token in range(len(source)):
+        target[token] = source[token]
+    return at + end - start

@@ -20,8 +20,8 @@ from preprocessing.examples.reference_recipe import (
     ReferenceVocabulary,
     create_instances,
 )
-from preprocessing.examples.static_masking import LONGEST_WORD
 from preprocessing.examples.statistics import ExampleStatistics
+from preprocessing.examples.word_counts import LONGEST_WORD
 from preprocessing.tokens.corpus import Array, Corpus, offsets_of
 from preprocessing.tokens.tokenizer import Tokenizer
 

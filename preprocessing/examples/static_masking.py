@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from preprocessing.compiled import compiled
+from preprocessing.compiled import compiled, inlined
 from preprocessing.examples.mask_draws import AS_MASK, AS_RANDOM, choose_fate, choose_unit
 from preprocessing.examples.pairs import Plan
 from preprocessing.examples.philox import below, new_state, start_stream, uniform
-from preprocessing.tokens.corpus import Array
+from preprocessing.examples.word_counts import LONGEST_WORD, count_words
+from preprocessing.tokens.corpus import Array, offsets_of
 
-LONGEST_WORD = 32
-"""Longer words are counted with those of this many pieces."""
+# The number of the lowest bit that is set in x: (x & -x) * _DE_BRUIJN has another upper six bits for each (Leiserson,
+# Prokop and Randall 1998, "Using de Bruijn sequences to index a 1 in a computer word").
+_DE_BRUIJN = 0x03F79D71B4CB0A89
+_LOWEST_BIT = np.zeros(64, np.int64)
+_LOWEST_BIT[[((1 << bit) * _DE_BRUIJN & ~(-1 << 64)) >> 58 for bit in range(64)]] = np.arange(64)
 
 
 @dataclass(frozen=True)
@@ -66,49 +70,52 @@ def mask_examples(
     `row_keys` (uint64, rows) are the `stream_key`s of seed, length and duplicate number; `word_starts` is by position
     in the corpus, as `plan` points into it. At least one piece of every example is masked.
     """
-    rows = plan.rows
-    counts = np.zeros(rows, np.int64)
     words = np.zeros((LONGEST_WORD + 1, 3), np.int64)
+    words[:, 0] = count_words(plan, word_starts)
     shown = np.zeros(3, np.int64)
-    offsets = np.zeros(rows + 1, np.int64)
-    positions = np.empty(0, np.uint16)
-    labels = np.empty(0, input_ids.dtype)
-    # Twice the same draws: first to know how many there are, then to write them. Room for the most there can be would
-    # be several times as much memory.
-    for writing in (False, True):
-        _mask(
-            input_ids,
-            token_offsets,
-            plan.a_start,
-            plan.a_end,
-            plan.b_start,
-            plan.b_end,
-            plan.document_a,
-            plan.place,
-            word_starts,
-            document_keys,
-            row_keys,
-            rule.probability,
-            rule.mask_share,
-            rule.random_share,
-            rule.most,
-            rule.whole_words,
-            mask_id,
-            ordinary_ids,
-            writing,
-            counts,
-            offsets,
-            positions,
-            labels,
-            words,
-            shown,
-            new_state(),
-        )
-        if not writing:
-            np.cumsum(counts, out=offsets[1:])
-            positions = np.empty(int(offsets[-1]), np.uint16)
-            labels = np.empty(int(offsets[-1]), input_ids.dtype)
-    return Masks(offsets, positions, labels, words, shown)
+    counts = _most_masks(token_offsets, plan, rule)
+    # With whole words it is more than is needed, but what is never written to takes no memory.
+    room = int(counts.sum())
+    positions = np.empty(room, np.uint16)
+    labels = np.empty(room, input_ids.dtype)
+    masked = _mask(
+        input_ids,
+        token_offsets,
+        plan.a_start,
+        plan.a_end,
+        plan.b_start,
+        plan.b_end,
+        plan.document_a,
+        plan.place,
+        word_starts,
+        document_keys,
+        row_keys,
+        rule.probability,
+        rule.mask_share,
+        rule.random_share,
+        rule.whole_words,
+        mask_id,
+        ordinary_ids,
+        _LOWEST_BIT,
+        counts,
+        positions,
+        labels,
+        words,
+        shown,
+        new_state(),
+    )
+    return Masks(offsets_of(counts), positions[:masked], labels[:masked], words, shown)
+
+
+def _most_masks(token_offsets: Array, plan: Plan, rule: MaskRule) -> Array:
+    """int64, by row: how many pieces are masked; with whole words, how many at most."""
+    pieces = (plan.a_end - plan.a_start) + (plan.b_end - plan.b_start)
+    most: Array = np.minimum(pieces, rule.most)
+    if rule.whole_words:
+        return most
+    # As in the published code the special tokens count towards the share.
+    share = np.rint(np.diff(token_offsets) * rule.probability).astype(np.int64)
+    return np.minimum(most, np.maximum(1, share))
 
 
 @compiled
@@ -127,40 +134,37 @@ def _mask(  # type: ignore[no-untyped-def]
     probability,
     mask_share,
     random_share,
-    most,
     whole_words,
     mask_id,
     ordinary_ids,
-    writing,
+    lowest_bit,
     counts,
-    offsets,
     positions,
     labels,
     words,
     shown,
     state,
 ) -> Any:
+    """Masks all rows; `counts` holds the most masks of each, and in the end how many it has. Returns their sum."""
     longest = 0
     for row in range(len(counts)):
         longest = max(longest, token_offsets[row + 1] - token_offsets[row])
     starts = np.empty(longest + 1, np.int64)  # of the words, as positions in the row
     ends = np.empty(longest + 1, np.int64)
-    units = np.empty(longest + 1, np.int64)
-    action = np.zeros(longest + 1, np.int8)
+    units = np.empty(longest + 1, np.int32)
+    action = np.empty(longest + 1, np.int8)  # of the positions that are hidden
+    hidden = np.zeros((longest >> 6) + 1, np.uint64)  # a bit for each position
+    at = 0
     for row in range(len(counts)):
         begin = token_offsets[row]
-        length = token_offsets[row + 1] - begin
-        pieces = (a_end[row] - a_start[row]) + (b_end[row] - b_start[row])
-        # As in the published code the special tokens count towards the share.
-        masked = min(pieces, most, max(1, round(length * probability)))
-        if not writing and not whole_words:
-            counts[row] = masked
-            continue
-        found = _words(word_starts, a_start[row], a_end[row], 1, starts, ends, 0)
-        found = _words(word_starts, b_start[row], b_end[row], 2 + a_end[row] - a_start[row], starts, ends, found)
+        first_a, first_b = a_start[row], b_start[row]
+        in_a = a_end[row] - first_a
+        pieces = in_a + (b_end[row] - first_b)
+        most = counts[row]
         start_stream(state, row_keys[row], document_keys[document_a[row]], place[row])
-        action[:length] = 0
         if whole_words:
+            found = _words(word_starts, first_a, a_end[row], 1, starts, ends, 0)
+            found = _words(word_starts, first_b, b_end[row], 2 + in_a, starts, ends, found)
             for unit in range(found):
                 units[unit] = unit
             wanted = min(found, max(1, round(found * probability)))
@@ -174,26 +178,25 @@ def _mask(  # type: ignore[no-untyped-def]
                     last = first + most
                 how = choose_fate(uniform(state), mask_share, random_share)
                 for position in range(first, last):
-                    action[position] = how
+                    _hide(hidden, action, position, how)
                 masked += last - first
+            counts[row] = masked
         else:
-            skipped = 1 + a_end[row] - a_start[row]  # the [SEP] between the segments
             for unit in range(pieces):
-                units[unit] = 1 + unit if 1 + unit < skipped else 2 + unit
-            for chosen in range(masked):
+                units[unit] = unit
+            for chosen in range(most):
                 piece = choose_unit(units, chosen, chosen + below(state, pieces - chosen))
-                action[piece] = choose_fate(uniform(state), mask_share, random_share)
-        counts[row] = masked
-        if not writing:
-            continue
-        at = offsets[row]
-        for word in range(found):
-            hidden = 0
-            for position in range(starts[word], ends[word]):
+                position = piece + 1 if piece < in_a else piece + 2  # past [CLS], and the [SEP] between the segments
+                _hide(hidden, action, position, choose_fate(uniform(state), mask_share, random_share))
+        before = 0
+        for block in range(((pieces + 2) >> 6) + 1):
+            bits = hidden[block]
+            hidden[block] = np.uint64(0)
+            while bits != np.uint64(0):
+                lowest = bits & (~bits + np.uint64(1))
+                bits ^= lowest
+                position = block * 64 + lowest_bit[(lowest * np.uint64(_DE_BRUIJN)) >> np.uint64(58)]
                 how = action[position]
-                if how == 0:
-                    continue
-                hidden += 1
                 shown[how - 1] += 1
                 positions[at] = position
                 labels[at] = input_ids[begin + position]
@@ -202,10 +205,27 @@ def _mask(  # type: ignore[no-untyped-def]
                     input_ids[begin + position] = mask_id
                 elif how == AS_RANDOM:
                     input_ids[begin + position] = ordinary_ids[below(state, len(ordinary_ids))]
-            size = min(ends[word] - starts[word], LONGEST_WORD)
-            words[size, 0] += 1
-            words[size, 1] += 1 if hidden else 0
-            words[size, 2] += hidden
+                if position <= in_a:
+                    token, first, last = first_a + position - 1, first_a, a_end[row]
+                else:
+                    token, first, last = first_b + position - in_a - 2, first_b, b_end[row]
+                word = token
+                while word > first and not word_starts[word]:
+                    word -= 1
+                end = token + 1
+                while end < last and not word_starts[end]:
+                    end += 1
+                size = min(end - word, LONGEST_WORD)
+                words[size, 1] += 1 if position - (token - word) > before else 0
+                words[size, 2] += 1
+                before = position
+    return at
+
+
+@inlined
+def _hide(hidden, action, position, how):  # type: ignore[no-untyped-def]
+    hidden[position >> 6] |= np.uint64(1) << np.uint64(position & 63)
+    action[position] = how
 
 
 @compiled

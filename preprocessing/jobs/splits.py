@@ -19,6 +19,15 @@ _COUNT = b"preprocessing.splits"
 _SPLITS_A_BATCH = 64  # of up to thousands of files each: what a worker reads to get at one
 
 
+def largest_first(splits: Sequence[Split]) -> list[Split]:
+    """The splits by size, those of equal size in their order.
+
+    The local engine deals numbers to its workers in turn: in this order what two of them get differs by no more than
+    the largest split. Others hand them out as workers come free, and then a long one does not begin last.
+    """
+    return sorted(splits, key=lambda split: -split.size)
+
+
 def write_splits(path: Location, splits: Sequence[Split]) -> None:
     """Writes an Arrow IPC file with one split a row, as JSON."""
     schema = _SCHEMA.with_metadata({_COUNT: str(len(splits)).encode()})

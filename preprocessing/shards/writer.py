@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -39,7 +40,8 @@ def write_shard(path: Location, examples: Examples, metadata: Mapping[str, str])
     """
     split, length, _ = path.parts[-3:]
     sha256, size = write_table(path, _table(examples), metadata)
-    values, counts = np.unique(np.diff(examples.token_offsets), return_counts=True)
+    counts = np.bincount(np.diff(examples.token_offsets))
+    lengths = np.flatnonzero(counts)
     return ShardRecord(
         name="/".join(path.parts[-3:]),
         split=split,
@@ -50,7 +52,7 @@ def write_shard(path: Location, examples: Examples, metadata: Mapping[str, str])
         random_pairs=int(np.count_nonzero(examples.is_random_next)),
         sha256=sha256,
         bytes=size,
-        length_histogram=dict(zip(values.tolist(), counts.tolist(), strict=True)),
+        length_histogram=dict(zip(lengths.tolist(), counts[lengths].tolist(), strict=True)),
     )
 
 
@@ -64,13 +66,31 @@ def write_table(path: Location, table: pa.Table, metadata: Mapping[str, str]) ->
     """Writes `table` as a stream with one record batch; returns the file's sha256 (hexadecimal) and size in bytes."""
     table = table.combine_chunks().replace_schema_metadata(dict(sorted(metadata.items())))
     batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
-    with replacing(path) as temporary:
-        with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        hashed = _HashedFile(file)
+        with pa.PythonFile(hashed, mode="w") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_batch(batches[0])
-        with temporary.open("rb") as written:
-            sha256 = hashlib.file_digest(written, "sha256").hexdigest()
-            size = written.seek(0, 2)
-    return sha256, size
+        return hashed.sha256.hexdigest(), file.tell()
+
+
+class _HashedFile:
+    """Writes to a file and hashes what it writes: nothing has to be read again."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+
+    def write(self, content: Any) -> None:
+        self.sha256.update(content)
+        self._file.write(content)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        """Left to whoever opened the file."""
 
 
 def _table(examples: Examples) -> pa.Table:

@@ -18,8 +18,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
-
 from preprocessing.errors import PreprocessingError
 from preprocessing.storage.file_systems import put_bytes, scheme_of
 from preprocessing.storage.remote_path import RemotePath
@@ -115,6 +113,8 @@ class RemoteLock:
             return {"renewal": "damaged"}
 
     def _write(self) -> None:
+        import psutil
+
         process = psutil.Process()
         holder = {
             "host": socket.gethostname(),
@@ -131,6 +131,8 @@ def _has_ended(holder: dict[str, Any]) -> bool:
     """Whether the holder was a process of this machine that is gone."""
     if holder.get("host") != socket.gethostname() or "process" not in holder:
         return False
+    import psutil
+
     try:
         return psutil.Process(int(holder["process"])).create_time() != holder.get("process_started")
     except psutil.NoSuchProcess:

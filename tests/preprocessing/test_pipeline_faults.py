@@ -55,8 +55,8 @@ def test_a_worker_s_failure_stops_the_build_and_keeps_what_is_done(
     text = tmp_path / "text"
     shutil.copytree(inputs / "text", text)
     with (text / "d.txt").open("w") as file:
-        file.write("A line that is too long . " * 1000)
-    options = ("--sentences", str(text / "*.txt"), "--limits.line-bytes", "10000")
+        file.write("A line that is too long . " * 60)  # a small file, and so one of the last
+    options = ("--sentences", str(text / "*.txt"), "--limits.line-bytes", "1000")
     assert "--limits.line-bytes" in refused(capsys, build_shards(*options))
     intermediate = tmp_path / "shards" / "intermediate"
     assert len(list(intermediate.glob("split-*.json"))) > 3
@@ -73,11 +73,13 @@ def test_all_bad_files_are_named_and_nothing_new_is_begun(
     text = tmp_path / "text"
     text.mkdir()
     for name in ("1.txt", "3.txt", "5.txt"):
-        (text / name).write_text("A line that is too long . " * 20)
+        (text / name).write_text("A line that is too long . " * 20)  # the largest files, and so the first
     for name in ("2.txt", "4.txt"):
         (text / name).write_text("A line.\nAnother one.\n")
     for number in range(6, 40):
-        shutil.copy(inputs / "text" / "a.txt", text / f"z{number:02d}.txt")
+        (text / f"z{number:02d}.txt").write_text(
+            f"Line {number} of a file .\nAnother {number} .\n\nA text .\n{number} more .\n"
+        )
     options = ("--sentences", str(text / "*.txt"), "--limits.line-bytes", "200")
     assert build_shards(*options) == 2
     lines = capsys.readouterr().err.splitlines()
@@ -89,6 +91,7 @@ def test_all_bad_files_are_named_and_nothing_new_is_begun(
     for name in ("1.txt", "3.txt", "5.txt"):
         (text / name).unlink()
     shutil.rmtree(tmp_path / "shards")
+    shutil.copy(inputs / "text" / "a.txt", text)  # documents that are long enough
     assert build_shards(*options, "--bucket-bytes", "1000000") == 0
 
 

@@ -3,8 +3,9 @@
 import itertools
 
 import pyarrow as pa
+import pytest
 
-from preprocessing.build.exact_duplicates import content_key, without_exact_duplicates
+from preprocessing.build.exact_duplicates import content_key, measured_content, without_exact_duplicates
 from preprocessing.documents.document import Document
 
 
@@ -28,6 +29,11 @@ def test_content_keys_tell_sentences_apart_and_nothing_else() -> None:
     assert len(keys) == 3
     assert content_key(document("a", locator="1")) == content_key(document("a", file="other", locator="2"))
     assert all(0 <= half < 2**64 for key in keys for half in key)
+
+
+@pytest.mark.parametrize("sentences", [(), ("a",), ("Ein Haß.", "二つ", "x"), ("a\nb", "c")])
+def test_the_size_is_that_of_the_sentences(sentences: tuple[str, ...]) -> None:
+    assert measured_content(document(*sentences)).text_bytes == sum(len(sentence.encode()) for sentence in sentences)
 
 
 def test_of_equal_documents_the_first_by_file_and_locator_stays_whatever_their_order() -> None:

@@ -18,6 +18,7 @@ from preprocessing.build.metrics import NAMESPACE
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.jobs.failures import raise_failures
+from preprocessing.jobs.splits import read_split
 from preprocessing.jobs.steps import Barrier, Numbers, add_steps
 from preprocessing.shards.reader import read_table
 from preprocessing.sources.options import InputOptions
@@ -77,6 +78,11 @@ def test_the_graph_writes_every_bucket_and_counts(job: Job, splits: list[Split],
         for place in ("documents", "train", "heldout")
         for path in (job.folder / place).rglob("part-*.arrow")
     )
+
+
+def test_workers_begin_with_the_largest_splits(job: Job, splits: list[Split]) -> None:
+    sizes = [read_split(job.splits_path, number).size for number in range(len(splits))]
+    assert sizes == sorted((split.size for split in splits), reverse=True) != [split.size for split in splits]
 
 
 def test_the_parts_say_what_is_done(job: Job, splits: list[Split], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from preprocessing.examples.philox import below, fill_block, new_state, next_number, start_stream, stream_key, uniform
+from preprocessing.examples.philox import (
+    BLOCKS,
+    NUMBERS,
+    below,
+    fill_blocks,
+    new_state,
+    next_number,
+    start_stream,
+    stream_key,
+    uniform,
+)
 
 # The known-answer vectors that the authors publish with Random123 (kat_vectors, philox4x32, 10 rounds).
 VECTORS = [
@@ -21,8 +31,40 @@ def test_published_vectors(counter: tuple[int, ...], key: tuple[int, ...], expec
     state = new_state()
     state[0:2] = key
     state[2:6] = counter
-    fill_block(state)
-    assert tuple(state[6:10].tolist()) == expected
+    fill_blocks(state)
+    assert tuple(state[NUMBERS : NUMBERS + 4].tolist()) == expected
+
+
+def block_by_definition(key: tuple[int, int], counter: tuple[int, int, int, int]) -> tuple[int, ...]:
+    """Ten rounds as section 3.3 of the paper defines them, with Python's integers."""
+    low = 0xFFFFFFFF
+    (k0, k1), (c0, c1, c2, c3) = key, counter
+    for _ in range(10):
+        high_0, low_0 = divmod(0xD2511F53 * c0, 1 << 32)
+        high_1, low_1 = divmod(0xCD9E8D57 * c2, 1 << 32)
+        c0, c1, c2, c3 = high_1 ^ c1 ^ k0, low_1, high_0 ^ c3 ^ k1, low_0
+        k0, k1 = (k0 + 0x9E3779B9) & low, (k1 + 0xBB67AE85) & low
+    return c0, c1, c2, c3
+
+
+def test_a_stream_is_the_blocks_of_its_counters_in_order() -> None:
+    state = new_state()
+    key, document, place = 0xFEDCBA9876543210, 0x0123456789ABCDEF, 0xCAFEBABE
+    start_stream(state, key, document, place)
+    drawn = [int(next_number(state)) for _ in range(4 * (2 * BLOCKS + 1))]
+    expected = [
+        number
+        for block in range(2 * BLOCKS + 1)
+        for number in block_by_definition((0x76543210, 0xFEDCBA98), (block, place, 0x89ABCDEF, 0x01234567))
+    ]
+    assert drawn == expected
+
+
+def test_the_counter_of_blocks_goes_round() -> None:
+    state = new_state()
+    state[2] = 0xFFFFFFFF
+    fill_blocks(state)
+    assert tuple(state[NUMBERS + 4 : NUMBERS + 8].tolist()) == block_by_definition((0, 0), (0, 0, 0, 0))
 
 
 def test_a_stream_can_be_entered_at_any_time() -> None:

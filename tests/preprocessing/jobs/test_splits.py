@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from preprocessing.errors import PreprocessingError
 from preprocessing.jobs import splits as module
-from preprocessing.jobs.splits import count_splits, read_split, write_splits
+from preprocessing.jobs.splits import count_splits, largest_first, read_split, write_splits
 from preprocessing.sources.split import Split
 
 
@@ -31,3 +33,17 @@ def test_a_number_beyond_the_end_is_refused(tmp_path: Path) -> None:
     for number in (1, 64):
         with pytest.raises(PreprocessingError, match=r"x\.arrow is missing or damaged"):
             read_split(tmp_path / "x.arrow", number)
+
+
+@given(st.lists(st.integers(1, 1000), min_size=1, max_size=60), st.integers(1, 8))
+def test_workers_that_take_turns_get_as_much_but_for_one_split(sizes: list[int], workers: int) -> None:
+    splits = [Split("books", "", f"{number}", 0, size) for number, size in enumerate(sizes)]
+    dealt = largest_first(splits)
+    assert sorted(dealt, key=lambda split: int(split.file)) == splits
+    shares = [sum(split.size for split in dealt[worker::workers]) for worker in range(workers)]
+    assert max(shares) - min(shares) <= max(sizes)
+
+
+def test_splits_of_a_size_keep_their_order() -> None:
+    splits = [Split("books", "", name, 0, size) for name, size in (("a", 5), ("b", 9), ("c", 5), ("d", 9))]
+    assert [split.file for split in largest_first(splits)] == ["b", "d", "a", "c"]

@@ -12,7 +12,7 @@ from preprocessing.build.corpus.graph import parse_split
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.options import InputOptions
-from preprocessing.sources.parsed_corpus import ParsedCorpus
+from preprocessing.sources.parsed_corpus import CORPUS_VERSION, ParsedCorpus
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split
 from preprocessing.tally import Tally
@@ -94,7 +94,7 @@ def test_what_an_older_program_began_is_refused(
     job: ParseJob, splits: list[Split], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(corpus_folder, "CORPUS_VERSION", 99)
-    with pytest.raises(PreprocessingError, match=r"with other options \(version: 1 → 99\)"):
+    with pytest.raises(PreprocessingError, match=rf"with other options \(version: {CORPUS_VERSION} → 99\)"):
         is_complete(job, splits)
 
 
@@ -136,4 +136,4 @@ def test_a_corpus_without_documents_is_refused(tmp_path: Path, splits: list[Spli
 def test_progress_counts_what_is_parsed(job: ParseJob, splits: list[Split]) -> None:
     job.path(splits[-1]).with_suffix(".json").unlink()
     with corpus_folder.lock(job), watch(job, splits) as seen:
-        assert seen.line().startswith(f"parse: {len(splits) - 1} of {len(splits)}, ")
+        assert seen.look().line().startswith(f"parse: {len(splits) - 1} of {len(splits)}, ")
