@@ -18,6 +18,8 @@ from pretraining.data.mapped_shards import OF_PROCESS, MappedShards, Mappings
 from pretraining.errors import PretrainingError
 from pretraining.model.packing import PackedBatch
 
+_SAMPLED_SHARDS = 64
+
 
 def open_shard_sets(folders: Sequence[str | Path], sequence_length: int, vocabulary_size: int | None) -> list[ShardSet]:
     """Opens shard folders that one model can be trained on together.
@@ -65,7 +67,8 @@ class Examples:
         self, sets: Sequence[ShardSet], split: str, sequence_length: int, mappings: Mappings = OF_PROCESS
     ) -> None:
         self.sequence_length = sequence_length
-        self._records = [shard_set.records(split, sequence_length).with_rows() for shard_set in sets]
+        self._all_records = [shard_set.records(split, sequence_length) for shard_set in sets]
+        self._records = [records.with_rows() for records in self._all_records]
         self.set_sizes = [int(records.rows.sum()) for records in self._records]
         self.shards = MappedShards(sets, self._records, mappings)
 
@@ -81,6 +84,29 @@ class Examples:
     def mean_masked(self) -> float:
         """Mean masked tokens of an example, from the manifest."""
         return self._total("masked_tokens") / max(1, len(self))
+
+    def length_shares(self, draws: Sequence[int]) -> dict[int, float]:
+        """Tokens of an example → how often one of that length comes where set i is drawn from ``draws[i]`` times.
+
+        From the manifest's histograms of the first shards of each set: every shard is a sample of its whole corpus.
+        """
+        shares: dict[int, float] = {}
+        for records, drawn in zip(self._all_records, draws, strict=True):
+            # Of all records, and few: histograms of a selection are a copy.
+            histogram = records.take(np.flatnonzero(records.rows > 0)[:_SAMPLED_SHARDS]).length_histogram()
+            rows = sum(histogram.values())
+            for length, count in histogram.items():
+                shares[length] = shares.get(length, 0.0) + drawn * count / rows
+        return shares
+
+    def masked_share(self, draws: Sequence[int]) -> float:
+        """Masked tokens per token where set i is drawn from ``draws[i]`` times, from the manifest."""
+        totals = np.zeros(2)
+        for records, drawn, size in zip(self._records, draws, self.set_sizes, strict=True):
+            of_set = np.array([int(records.column(name).sum()) for name in ("tokens", "masked_tokens")])
+            totals += drawn * of_set / max(size, 1)
+        tokens, masked = totals.tolist()
+        return float(masked / tokens)
 
     def measure(self, examples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tokens and masked tokens of each example: int64 arrays as long as ``examples`` (int64)."""

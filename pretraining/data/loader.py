@@ -10,11 +10,13 @@ import torch
 
 from preprocessing.compiled import compiled
 from pretraining.data.batching import cut
+from pretraining.data.dealing import deal
 from pretraining.data.dynamic_masking import MaskingVocabulary
 from pretraining.data.examples import Examples
 from pretraining.data.fingerprint import fingerprint
 from pretraining.data.sampler import PassedOver, Position, Sampler
-from pretraining.model.packing import PackedBatch
+from pretraining.data.shape_ladder import ShapeLadder
+from pretraining.model.packing import PackedBatch, PackedShape
 from pretraining.splitmix import draw, mix
 
 
@@ -33,6 +35,7 @@ class GlobalBatch:
     tokens: int
     squared_tokens: int  # sum over sequences of length², for the attention's FLOPs
     next_position: Position
+    filler_tokens: int = 0  # of all ranks, beside `tokens`: computed, and counted nowhere
 
 
 @dataclass(frozen=True)
@@ -54,23 +57,46 @@ class Loader:
     passed_over: tuple[PassedOver, ...] = ()  # draws that are left out
     device: torch.device | None = None  # a GPU that the batches are for: they are pinned for it
     dropout_seed: int | None = None  # gives every draw of an example a key for its dropout; a GPU has no use for them
+    ladder: ShapeLadder | None = None  # fills micro-batches up to few shapes; None: as many tokens as there are
 
     def batch_at(self, position: Position) -> GlobalBatch:
         """The global batch that starts at ``position``."""
         examples, passes = self.sampler.draw(position, self.batch_size)
         lengths, masked = self.examples.measure(examples)
-        shares = [share[self.rank] for share in cut(lengths, self.ranks, self.micro_batches, self.hidden_size)]
+        dealt = self._dealt(lengths)
+        shapes = self._shapes(lengths, masked, dealt)
+        shares = [share[self.rank] for share in dealt]
         micro_batches = [self._pack(position, examples, passes, share) for share in shares]
+        tokens = int(lengths.sum())
         return GlobalBatch(
             position=position,
-            micro_batches=tuple(self._placed(micro_batch) for micro_batch in micro_batches),
+            micro_batches=tuple(map(self._placed, micro_batches, shapes)),
             fingerprint=sum(map(_fingerprint, micro_batches, shares)),
             masked_tokens=int(masked.sum()),
             sequences=self.batch_size,
-            tokens=int(lengths.sum()),
+            tokens=tokens,
             squared_tokens=int((lengths * lengths).sum()),
             next_position=self.sampler.advance(position, self.batch_size),
+            filler_tokens=self.ranks * sum(shape.tokens for shape in shapes if shape) - tokens if self.ladder else 0,
         )
+
+    def _dealt(self, lengths: np.ndarray) -> list[np.ndarray]:
+        """int64 [ranks, examples] for each micro-batch, indices into ``lengths``: what each rank computes.
+
+        For fixed shapes micro-batches are the same number of examples, and the fullest come first: ranks compute such
+        as are alike at the same time.
+        """
+        if self.ladder is None:
+            return cut(lengths, self.ranks, self.micro_batches, self.hidden_size)
+        parts = deal(lengths, self.ranks * self.micro_batches)
+        fullest_first = np.argsort(-lengths[parts].sum(axis=1), kind="stable")
+        return list(parts[fullest_first].reshape(self.micro_batches, self.ranks, -1))
+
+    def _shapes(self, lengths: np.ndarray, masked: np.ndarray, dealt: list[np.ndarray]) -> list[PackedShape | None]:
+        """What each micro-batch is filled up to, the same on all ranks."""
+        if self.ladder is None:
+            return [None] * len(dealt)
+        return [self.ladder.shape(lengths[share].sum(axis=1), masked[share].sum(axis=1)) for share in dealt]
 
     def _pack(self, position: Position, examples: np.ndarray, passes: np.ndarray, chosen: np.ndarray) -> PackedBatch:
         packed = self.examples.pack(
@@ -78,8 +104,9 @@ class Loader:
         )
         return packed if self.device else replace(packed, dropout_keys_s=self._dropout_keys(position, chosen))
 
-    def _placed(self, packed: PackedBatch) -> PackedBatch:
-        """The batch where the device takes it from."""
+    def _placed(self, packed: PackedBatch, shape: PackedShape | None) -> PackedBatch:
+        """The batch filled up, where the device takes it from."""
+        packed = packed if shape is None else packed.filled(shape)
         if self.device is None:
             return packed
         with torch.cuda.device(self.device):  # a thread begins on GPU 0, which is another rank's

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from pretraining.model.loss import PreTrainingSums, next_sentence_loss
+from pretraining.model.packing import IGNORED
 
 
 def sums_of(
@@ -40,3 +41,13 @@ def test_next_sentence_loss_counts_what_is_right() -> None:
     expected = sum(torch.log1p(torch.exp(torch.tensor(margin))) for margin in (-2.0, -3.0, 1.0))
     assert loss_sum.item() == pytest.approx(float(expected), rel=1e-6)
     assert correct.item() == 2
+
+
+def test_ignored_pairs_count_for_nothing() -> None:
+    logits_s2 = torch.tensor([[2.0, 0.0], [0.0, 3.0], [5.0, 0.0]], requires_grad=True)
+    filled = next_sentence_loss(logits_s2, torch.tensor([0, 0, IGNORED]))
+    real = next_sentence_loss(logits_s2[:2], torch.tensor([0, 0]))
+    assert [value.item() for value in filled] == [value.item() for value in real]
+    (gradient,) = torch.autograd.grad(filled[0], logits_s2)
+    assert gradient[:2].all()
+    assert not gradient[2].any()
