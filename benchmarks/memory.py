@@ -1,7 +1,8 @@
 """Memory of a training process on the CPU over its steps: `python -m benchmarks.memory [SHARDS] [--steps 400]`.
 
-Without SHARDS it makes synthetic ones. Batches have another number of tokens at every step, as in a run; what a process
-takes should stay where it is after the first steps. The last line is one JSON object, in MB.
+Without SHARDS it makes synthetic ones. Batches have another number of tokens at every step and come from a thread of
+their own with keys for dropout, as in a run; what a process takes should stay where it is after the first steps. The
+last line is one JSON object, in MB.
 """
 
 import json
@@ -18,7 +19,7 @@ from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError
 from preprocessing.shards import ShardSet
 from pretraining.data.examples import Examples
-from pretraining.data.loader import Loader
+from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Position, Sampler
 from pretraining.errors import PretrainingError
 from pretraining.model.bert import BertForPreTraining
@@ -30,11 +31,11 @@ def resident(shard_set: ShardSet, size: str, sequences: int, steps: int, every: 
     examples = Examples([shard_set], "train", 128)
     sampler = Sampler.weighted(tuple(examples.set_sizes), (), 1)
     config = BertConfig.named(size, vocab_size=shard_set.manifest.vocabulary_size)
-    loader = Loader(examples, sampler, sequences, 1, 0, 1, config.hidden_size)
+    loader = Loader(examples, sampler, sequences, 1, 0, 1, config.hidden_size, dropout_seed=1)
     model = BertForPreTraining(config).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
     process, found = psutil.Process(), {}
-    for step, batch in enumerate(loader.batches(Position(), steps), 1):
+    for step, batch in enumerate(prefetch(loader, Position(), steps, 2), 1):
         sums = model(batch.micro_batches[0])
         sums.loss(batch.masked_tokens, batch.sequences).backward()
         optimizer.step()

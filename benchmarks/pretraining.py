@@ -84,6 +84,7 @@ def compare(arguments: argparse.Namespace) -> None:
             times[name] = measure_steps(shard_set, name, arguments.rounds)
             print(f"{name}: {times[name]}", file=sys.stderr, flush=True)
     figures["step_over_transformers"] = {name: found.theirs / found.ours for name, found in times.items()}
+    figures["step_over_transformers_spread"] = {name: found.spread for name, found in times.items()}
     figures["step_seconds"] = {name: found.ours for name, found in times.items()}
     figures["mfu"] = {name: found.mfu for name, found in times.items()}
     figures["mfu_transformers"] = {name: found.mfu_theirs for name, found in times.items()}

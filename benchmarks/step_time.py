@@ -38,12 +38,15 @@ CASES: dict[str, tuple[str, int, int]] = {
 
 @dataclass(frozen=True)
 class StepTimes:
-    """Seconds per step, and model FLOPs on real tokens over the measured peak."""
+    """Seconds per step, and model FLOPs on real tokens over the measured peak. `spread`: the lowest and the highest
+    ratio, theirs over ours, of a round.
+    """
 
     ours: float
     theirs: float
     mfu: float
     mfu_theirs: float
+    spread: tuple[float, float]
 
 
 def measure_steps(shard_set: ShardSet, name: str, rounds: int = 5) -> StepTimes:
@@ -71,10 +74,11 @@ def measure_steps(shard_set: ShardSet, name: str, rounds: int = 5) -> StepTimes:
         # In every round, for the peak too is lower while another program has a core.
         peak = max(peak, measure_matmul_tflops(torch.float32, seconds=0.3) * 1e12)
     ours, theirs = statistics.median(seconds["ours"]), statistics.median(seconds["theirs"])
+    ratios = [one / other for one, other in zip(seconds["theirs"], seconds["ours"], strict=True)]
     flops = training_flops(config, work)
     del steps, model
     gc.collect()
-    return StepTimes(ours, theirs, flops / ours / peak, flops / theirs / peak)
+    return StepTimes(ours, theirs, flops / ours / peak, flops / theirs / peak, (min(ratios), max(ratios)))
 
 
 def our_step(model: BertForPreTraining, batch: PackedBatch) -> Callable[[], float]:

@@ -39,6 +39,8 @@ def attention_on_cpu(
 class CpuAttention(torch.autograd.Function):
     """[t, 3, h, d] → [t, h, d]. Suffixes name the last two axes: l is the length of the run's sequences.
 
+    Rows behind the last sequence, with which a batch is filled up, are zeros in the result and in the gradient.
+
     Masks that come from keys, int64 [t, h], are drawn again by the backward pass: that takes no longer than to keep
     them, and they are as large as the weights.
     """
@@ -49,6 +51,7 @@ class CpuAttention(torch.autograd.Function):
     ) -> Tensor:
         ctx.runs, ctx.scale, ctx.dropout = runs, qkv_t3hd.shape[-1] ** -0.5, dropout
         context_thd = torch.empty_like(qkv_t3hd[:, 0], memory_format=torch.contiguous_format)
+        context_thd[runs[-1].tokens.stop :] = 0
         saved = []
         for run in runs:
             for keys_l, query, key, value, context in _blocks(run, keys_th, *qkv_t3hd.unbind(1), context_thd):
@@ -65,6 +68,7 @@ class CpuAttention(torch.autograd.Function):
     def backward(ctx: Any, grad_thd: Tensor) -> tuple[Tensor, None, None, None]:
         qkv_t3hd, keys_th, *saved = ctx.saved_tensors
         grad_t3hd = torch.empty_like(qkv_t3hd)
+        grad_t3hd[ctx.runs[-1].tokens.stop :] = 0
         masks = iter(saved)
         for run in ctx.runs:
             parts_thd = (*qkv_t3hd.unbind(1), grad_thd, *grad_t3hd.unbind(1))

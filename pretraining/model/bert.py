@@ -15,7 +15,7 @@ from pretraining.model.attention import packed_attention
 from pretraining.model.config import BertConfig
 from pretraining.model.dropout import Dropout
 from pretraining.model.dropout_keys import token_keys
-from pretraining.model.linear import Linear
+from pretraining.model.linear import Linear, filled_up, onednn_serves
 from pretraining.model.loss import PreTrainingSums, next_sentence_loss
 from pretraining.model.masked_token_loss import masked_token_loss
 from pretraining.model.packing import PackedBatch
@@ -87,10 +87,14 @@ class Layer(nn.Module):
         self.attention_dropout = Dropout(config.hidden_dropout_prob, site + 1)
         self.feed_forward_dropout = Dropout(config.hidden_dropout_prob, site + 2)
 
-    def forward(self, hidden_th: Tensor, layout: SequenceLayout, keys_t: Tensor | None = None) -> Tensor:
+    def forward(
+        self, hidden_th: Tensor, layout: SequenceLayout, keys_t: Tensor | None = None, rows: int | None = None
+    ) -> Tensor:
+        """[t, h] → [t, h]. `rows`: the tokens of the layout, where rows that fill the batch up stand behind them."""
         attended_th = self.attention(hidden_th, layout, keys_t)
-        hidden_th = self.attention_norm(self.attention_dropout(attended_th, hidden_th, keys_t))
-        return self.feed_forward_norm(self.feed_forward_dropout(self.feed_forward(hidden_th), hidden_th, keys_t))
+        hidden_th = self.attention_norm(self.attention_dropout(attended_th, hidden_th, keys_t, rows))
+        deeper_th = self.feed_forward(hidden_th)
+        return self.feed_forward_norm(self.feed_forward_dropout(deeper_th, hidden_th, keys_t, rows))
 
 
 class Pooler(nn.Module):
@@ -130,12 +134,15 @@ class BertModel(nn.Module):
         keys_t = token_keys(batch) if self.training else None
         hidden_th = self.embeddings(batch, words_th, keys_t)
         yield hidden_th
+        rows = None
+        if onednn_serves(hidden_th):
+            rows, hidden_th = hidden_th.shape[0], filled_up(hidden_th)
         for layer in self.layers:
             if self.checkpoint_activations and self.training:
-                hidden_th = checkpoint(layer, hidden_th, layout, keys_t, use_reentrant=False)
+                hidden_th = checkpoint(layer, hidden_th, layout, keys_t, rows, use_reentrant=False)
             else:
-                hidden_th = layer(hidden_th, layout, keys_t)
-            yield hidden_th
+                hidden_th = layer(hidden_th, layout, keys_t, rows)
+            yield hidden_th if rows is None else hidden_th[:rows]
 
     def forward(self, batch: PackedBatch, words_th: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Returns the last hidden states [t, h] and the pooled [CLS] of each sequence [s, h]."""
@@ -155,6 +162,8 @@ class MaskedTokenHead(nn.Module):
         self.decoder_bias = nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(self, hidden_mh: Tensor, labels_m: Tensor, decoder_vh: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        if onednn_serves(hidden_mh):
+            hidden_mh = filled_up(hidden_mh)
         transformed_mh = self.norm(F.gelu(self.dense(hidden_mh)))
         decoder_vh = self.decoder_weight if decoder_vh is None else decoder_vh
         return masked_token_loss(transformed_mh, decoder_vh, self.decoder_bias, labels_m)
@@ -186,8 +195,8 @@ class BertForPreTraining(nn.Module):
             nsp_loss_sum=nsp_loss_sum,
             mlm_correct=mlm_correct,
             nsp_correct=nsp_correct,
-            masked_tokens=indices_m.shape[0],
-            sequences=batch.sequences,
+            masked_tokens=(labels_m >= 0).sum(),
+            sequences=(is_random_s >= 0).sum(),
         )
 
 

@@ -18,16 +18,21 @@ from torch.autograd.function import once_differentiable
 def onednn_serves(*tensors: Tensor) -> bool:
     """True where float32 products on the CPU are ours to choose."""
     return (
-        all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
+        not torch.compiler.is_compiling()  # first: what follows breaks its graph
+        and all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
         and torch.backends.mkldnn.is_available()
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
     )
 
 
 def granule(rows: int) -> int:
     """What a number of rows is rounded to: at most 32 numbers between a power of two and the next, 3 % apart."""
-    return max(16, 1 << max(0, rows.bit_length() - 6))
+    return max(8, 1 << max(0, rows.bit_length() - 6))
+
+
+def filled_up(matrix_tk: Tensor) -> Tensor:
+    """[t, k] → the same with rows of zeros behind it, up to the next number of rows that oneDNN is given."""
+    return F.pad(matrix_tk, (0, 0, 0, -matrix_tk.shape[0] % granule(matrix_tk.shape[0])))
 
 
 def product(left_mk: Tensor, right_nk: Tensor, bias_n: Tensor | None = None) -> Tensor:
@@ -56,12 +61,16 @@ def product(left_mk: Tensor, right_nk: Tensor, bias_n: Tensor | None = None) -> 
 
 
 def product_over_rows(left_tm: Tensor, right_tn: Tensor) -> Tensor:
-    """leftᵀ · right in float32, a sum over rows: the gradient of a weight."""
-    rows = left_tm.shape[0]
+    """leftᵀ · right in float32, a sum over rows: the gradient of a weight.
+
+    Where oneDNN must not see the number of rows, both sides are filled up, or the last rows are added by torch's own
+    product, which reads and writes the whole result: whichever touches less memory.
+    """
+    (rows, height), width = left_tm.shape, right_tn.shape[1]
     step = granule(rows)
     whole = rows // step * step
-    if whole == 0:
-        return left_tm.t().mm(right_tn)
+    if whole != rows and (whole == 0 or rows * (height + width) < height * width):
+        return _by_onednn(filled_up(left_tm).t(), filled_up(right_tn).t())
     result_mn = _by_onednn(left_tm[:whole].t(), right_tn[:whole].t())
     return result_mn if whole == rows else result_mn.addmm_(left_tm[whole:].t(), right_tn[whole:])
 

@@ -16,11 +16,12 @@ from pretraining.model.linear import onednn_serves, product, product_over_rows
 
 def masked_token_loss(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, labels_m: Tensor) -> tuple[Tensor, Tensor]:
     """Sum over m of −log softmax(hidden · decoderᵀ + bias)[label] in nats (float32), and the number of labels that
-    have the highest score (int64).
+    have the highest score (int64). A label below 0 (`packing.IGNORED`) counts for nothing, nor do rows of `hidden_mh`
+    behind the labels, which fill it up (`linear.filled_up`).
     """
     if onednn_serves(hidden_mh, decoder_vh):
         return DecoderLoss.apply(hidden_mh, decoder_vh, bias_v, labels_m)
-    scores_mv = _scores(hidden_mh, decoder_vh, bias_v).float()
+    scores_mv = _scores(hidden_mh, decoder_vh, bias_v)[: len(labels_m)].float()
     return F.cross_entropy(scores_mv, labels_m, reduction="sum"), _correct(scores_mv.detach(), labels_m)
 
 
@@ -36,7 +37,8 @@ def _scores(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor) -> Tensor:
 
 
 def _correct(scores_mv: Tensor, labels_m: Tensor) -> Tensor:
-    return (scores_mv.gather(1, labels_m[:, None]).squeeze(1) >= scores_mv.amax(1)).sum()
+    own_m = scores_mv.gather(1, labels_m.clamp(min=0)[:, None]).squeeze(1)
+    return ((own_m >= scores_mv.amax(1)) & (labels_m >= 0)).sum()
 
 
 class DecoderLoss(torch.autograd.Function):
@@ -46,15 +48,18 @@ class DecoderLoss(torch.autograd.Function):
     def forward(
         ctx: Any, hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, labels_m: Tensor
     ) -> tuple[Tensor, Tensor]:
-        scores_mv = product(hidden_mh, decoder_vh, bias_v)
+        filled_mv = product(hidden_mh, decoder_vh, bias_v)
+        filled_mv[len(labels_m) :] = 0
+        scores_mv = filled_mv[: len(labels_m)]
         correct = _correct(scores_mv, labels_m)
         highest_m1 = scores_mv.amax(1, keepdim=True)
-        label_m1 = scores_mv.gather(1, labels_m[:, None])
+        label_m1, counts_m1 = labels_m.clamp(min=0)[:, None], (labels_m >= 0)[:, None].to(scores_mv.dtype)
+        own_m1 = scores_mv.gather(1, label_m1)
         sums_m1 = scores_mv.sub_(highest_m1).exp_().sum(1, keepdim=True)
-        loss_sum = (sums_m1.log() + highest_m1 - label_m1).sum()
-        grad_mv = scores_mv.mul_(1 / sums_m1)
-        grad_mv.scatter_add_(1, labels_m[:, None], grad_mv.new_full((len(labels_m), 1), -1.0))
-        ctx.save_for_backward(hidden_mh, decoder_vh, grad_mv)
+        loss_sum = ((sums_m1.log() + highest_m1 - own_m1) * counts_m1).sum()
+        grad_mv = scores_mv.mul_(counts_m1 / sums_m1)  # in place, so filled_mv holds it
+        grad_mv.scatter_add_(1, label_m1, -counts_m1)
+        ctx.save_for_backward(hidden_mh, decoder_vh, filled_mv)
         ctx.mark_non_differentiable(correct)
         return loss_sum, correct
 

@@ -1,6 +1,7 @@
-"""Attention on a CUDA device, every way to compute it: next to float64 on the CPU, with and without dropout."""
+"""Attention in every way that a GPU computes it: next to float64 on the CPU, with and without dropout."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 import torch
@@ -11,8 +12,7 @@ from pretraining.model import attention_cuda
 from pretraining.model.attention import packed_attention
 from pretraining.model.sequence_layout import SequenceLayout
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
-
+Waits = Callable[[], AbstractContextManager[None]]
 Route = Callable[[Tensor, SequenceLayout, float], Tensor]
 LENGTHS = {
     "mixed": [128, 128, 77, 40, 8, 3, 1],
@@ -35,9 +35,15 @@ ROUTES: dict[str, tuple[Route, tuple[torch.dtype, ...]]] = {
 CASES = [(name, dtype) for name, (_, dtypes) in ROUTES.items() for dtype in dtypes]
 
 
-def layout_of(lengths: list[int]) -> SequenceLayout:
+def route_on(name: str, device: torch.device) -> Route:
+    if name == "flash" and device.type != "cuda":
+        pytest.skip("flash attention is a kernel of GPUs")
+    return ROUTES[name][0]
+
+
+def layout_of(lengths: list[int], device: torch.device) -> SequenceLayout:
     cu_seqlens = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
-    return SequenceLayout.of(cu_seqlens.cuda(), max(lengths))
+    return SequenceLayout.of(cu_seqlens.to(device), max(lengths))
 
 
 def expected(qkv_t3hd: Tensor, lengths: list[int], masks: list[Tensor] | None = None) -> Tensor:
@@ -50,19 +56,25 @@ def expected(qkv_t3hd: Tensor, lengths: list[int], masks: list[Tensor] | None = 
     return torch.cat(contexts)
 
 
-def made_up(tokens: int, heads: int, size: int, dtype: torch.dtype, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Query, key and value on the GPU, and the gradient of the output."""
-    generator = torch.Generator().manual_seed(seed)
-    qkv = torch.randn(tokens, 3, heads, size, generator=generator).to(dtype).cuda().requires_grad_()
-    return qkv, torch.randn(tokens, heads, size, generator=generator).to(dtype).cuda()
+def made_up(tokens: int, heads: int, size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Query, key and value on the device, and the gradient of the output."""
+    generator = torch.Generator().manual_seed(0)
+    qkv = torch.randn(tokens, 3, heads, size, generator=generator).to(device, dtype).requires_grad_()
+    return qkv, torch.randn(tokens, heads, size, generator=generator).to(device, dtype)
 
 
 def check(
-    route: Route, lengths: list[int], heads: int, size: int, dtype: torch.dtype, masks: list[Tensor] | None = None
+    route: Route,
+    lengths: list[int],
+    heads: int,
+    size: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    masks: list[Tensor] | None = None,
 ) -> None:
     """Output and gradient of a route without dropout, as far from float64 as the precision allows."""
-    qkv, grad = made_up(sum(lengths), heads, size, dtype)
-    ours = route(qkv, layout_of(lengths), 0.0)
+    qkv, grad = made_up(sum(lengths), heads, size, dtype, device)
+    ours = route(qkv, layout_of(lengths, device), 0.0)
     assert ours.shape == (sum(lengths), heads, size)
     assert ours.dtype == dtype
     (ours_grad,) = torch.autograd.grad(ours, qkv, grad)
@@ -79,19 +91,21 @@ def check(
 
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
 @pytest.mark.parametrize(("name", "dtype"), CASES)
-def test_every_route_equals_float64(name: str, dtype: torch.dtype, lengths: list[int]) -> None:
-    check(ROUTES[name][0], lengths, heads=4, size=64, dtype=dtype)
+def test_every_route_equals_float64(name: str, dtype: torch.dtype, lengths: list[int], device: torch.device) -> None:
+    check(route_on(name, device), lengths, heads=4, size=64, dtype=dtype, device=device)
 
 
 @pytest.mark.parametrize("size", [8, 12, 16, 32, 64, 96, 128])
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_the_route_that_is_chosen_serves_every_head_size(dtype: torch.dtype, size: int) -> None:
-    check(packed_attention, [40, 7, 1], heads=3, size=size, dtype=dtype)
+def test_the_route_that_is_chosen_serves_every_head_size(dtype: torch.dtype, size: int, device: torch.device) -> None:
+    check(packed_attention, [40, 7, 1], heads=3, size=size, dtype=dtype, device=device)
 
 
 @pytest.mark.parametrize("size", [12, 64])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
-def test_the_choice_for_older_devices(dtype: torch.dtype, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_choice_for_older_devices(
+    dtype: torch.dtype, size: int, device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Capability 7.5 has no flash attention: what is chosen there does not call it, and is right."""
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: (7, 5))
 
@@ -99,33 +113,34 @@ def test_the_choice_for_older_devices(dtype: torch.dtype, size: int, monkeypatch
         raise AssertionError("flash attention needs capability 8.0")
 
     monkeypatch.setattr(attention_cuda, "flash_attention", flash)
-    check(packed_attention, [40, 7, 1], heads=3, size=size, dtype=dtype)
+    check(attention_cuda.attention_on_cuda, [40, 7, 1], heads=3, size=size, dtype=dtype, device=device)
 
 
 # Of 64 keys each value is one row of the identity: the output is the matrix of weights itself.
 EYE = 64
 
 
-def weights_after_dropout(route: Route, dtype: torch.dtype, sequences: int, heads: int, p: float, seed: int) -> Tensor:
+def weights_after_dropout(
+    route: Route, dtype: torch.dtype, sequences: int, heads: int, p: float, seed: int, device: torch.device
+) -> Tensor:
     """[s, h, l, l] weights after dropout where all were equal before: 0, or 1 / (1 − p) of their size."""
-    qkv = torch.zeros(sequences * EYE, 3, heads, EYE, device="cuda", dtype=dtype)
-    qkv[:, 2] = torch.eye(EYE, device="cuda", dtype=dtype).repeat(sequences, 1)[:, None]
-    torch.cuda.manual_seed(seed)
-    context = route(qkv, layout_of([EYE] * sequences), p)
+    qkv = torch.zeros(sequences * EYE, 3, heads, EYE, device=device, dtype=dtype)
+    qkv[:, 2] = torch.eye(EYE, device=device, dtype=dtype).repeat(sequences, 1)[:, None]
+    torch.manual_seed(seed)
+    context = route(qkv, layout_of([EYE] * sequences, device), p)
     return context.unflatten(0, (sequences, EYE)).transpose(1, 2).float().cpu() * EYE
 
 
-# On an H200 with torch 2.11 one pair of 2,016 masks was correlated by 0.106 in torch's own padded kernel for half
-# precision: too much for chance (seven deviations), and not explained yet.
-@pytest.mark.parametrize(
-    ("name", "dtype"),
-    [
-        pytest.param(name, dtype, marks=[pytest.mark.xfail(strict=False)] if name == "padded" and dtype in HALF else [])
-        for name, dtype in CASES
-    ],
-)
-def test_dropout_drops_its_share_and_scales_the_rest(name: str, dtype: torch.dtype) -> None:
-    weights = weights_after_dropout(ROUTES[name][0], dtype, sequences=8, heads=8, p=0.25, seed=3)
+@pytest.mark.parametrize(("name", "dtype"), CASES)
+def test_dropout_drops_its_share_and_scales_the_rest(
+    name: str, dtype: torch.dtype, device: torch.device, request: pytest.FixtureRequest
+) -> None:
+    route = route_on(name, device)
+    if name == "padded" and dtype in HALF and device.type == "cuda":
+        # On an H200 with torch 2.11 one pair of 2,016 masks was correlated by 0.106 in torch's own kernel: too much for
+        # chance (seven deviations), and not explained yet.
+        request.applymarker(pytest.mark.xfail(strict=False))
+    weights = weights_after_dropout(route, dtype, sequences=8, heads=8, p=0.25, seed=3, device=device)
     kept = weights != 0
     torch.testing.assert_close(weights[kept], torch.full_like(weights[kept], 1 / 0.75), atol=0, rtol=1e-2)
     # 262,144 draws: five deviations are 0.004. Flash attention rounds the probability to a 256th.
@@ -136,54 +151,54 @@ def test_dropout_drops_its_share_and_scales_the_rest(name: str, dtype: torch.dty
 
 
 @pytest.mark.parametrize(("name", "dtype"), CASES)
-def test_a_seed_repeats_the_dropout_of_a_call_and_the_next_call_differs(name: str, dtype: torch.dtype) -> None:
-    qkv, _ = made_up(128, 4, 64, dtype)
-    layout = layout_of([100, 28])
-    torch.cuda.manual_seed(5)
-    first, second = (ROUTES[name][0](qkv, layout, 0.1) for _ in range(2))
-    torch.cuda.manual_seed(5)
-    again = ROUTES[name][0](qkv, layout, 0.1)
+def test_a_seed_repeats_the_dropout_of_a_call_and_the_next_call_differs(
+    name: str, dtype: torch.dtype, device: torch.device
+) -> None:
+    route, layout = route_on(name, device), layout_of([100, 28], device)
+    qkv, _ = made_up(128, 4, 64, dtype, device)
+    torch.manual_seed(5)
+    first, second = (route(qkv, layout, 0.1) for _ in range(2))
+    torch.manual_seed(5)
+    again = route(qkv, layout, 0.1)
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
 
 
 @pytest.mark.parametrize(("name", "dtype"), CASES)
-def test_the_gradient_is_that_of_the_weights_that_were_kept(name: str, dtype: torch.dtype) -> None:
+def test_the_gradient_is_that_of_the_weights_that_were_kept(
+    name: str, dtype: torch.dtype, device: torch.device
+) -> None:
     """The mask is read from weights that are all equal, and serves as the reference's; one seed for both."""
     sequences, heads, p = 3, 2, 0.25
-    masks = list(weights_after_dropout(ROUTES[name][0], dtype, sequences, heads, p, seed=11).double())
+    route = route_on(name, device)
+    masks = list(weights_after_dropout(route, dtype, sequences, heads, p, 11, device).double())
     masks = [torch.where(mask != 0, 1 / (1 - p), 0.0) for mask in masks]
 
     def seeded(qkv: Tensor, layout: SequenceLayout, _: float) -> Tensor:
-        torch.cuda.manual_seed(11)
-        return ROUTES[name][0](qkv, layout, p)
+        torch.manual_seed(11)
+        return route(qkv, layout, p)
 
-    check(seeded, [EYE] * sequences, heads, EYE, dtype, masks)
+    check(seeded, [EYE] * sequences, heads, EYE, dtype, device, masks)
 
 
 @pytest.mark.parametrize("name", ROUTES)
-def test_recomputed_activations_drop_the_same(name: str) -> None:
-    qkv, grad = made_up(100, 4, 64, torch.bfloat16)
-    layout = layout_of([60, 40])
+def test_recomputed_activations_drop_the_same(name: str, device: torch.device) -> None:
+    route, layout = route_on(name, device), layout_of([60, 40], device)
+    qkv, grad = made_up(100, 4, 64, torch.bfloat16, device)
     gradients = []
     for recompute in (False, True):
-        torch.cuda.manual_seed(9)
+        torch.manual_seed(9)
         arguments = (qkv, layout, 0.3)
-        out = (
-            checkpoint(ROUTES[name][0], *arguments, use_reentrant=False) if recompute else (ROUTES[name][0](*arguments))
-        )
+        out = checkpoint(route, *arguments, use_reentrant=False) if recompute else route(*arguments)
         gradients.append(torch.autograd.grad(out, qkv, grad)[0])
     torch.testing.assert_close(gradients[0], gradients[1], atol=1e-2, rtol=1e-2)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
 @pytest.mark.parametrize("dtype", TOLERANCE)
-def test_the_host_never_waits(dtype: torch.dtype, dropout: float) -> None:
-    qkv, grad = made_up(100, 4, 64, dtype)
-    layout = layout_of([60, 40])
+def test_the_host_never_waits(dtype: torch.dtype, dropout: float, device: torch.device, never_waits: Waits) -> None:
+    qkv, grad = made_up(100, 4, 64, dtype, device)
+    layout = layout_of([60, 40], device)
     packed_attention(qkv, layout, dropout).backward(grad)  # what is made once may wait
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with never_waits():
         packed_attention(qkv, layout, dropout).backward(grad)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")

@@ -1,8 +1,9 @@
 """The model: sums, next to `transformers` on the same weights, activation checkpointing, errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import transformers
 from torch import Tensor
 
 from pretraining.errors import PretrainingError
+from pretraining.model import bert, linear
 from pretraining.model.bert import BertForPreTraining, BertModel, SelfAttention
 from pretraining.model.config import BertConfig
 from pretraining.model.dropout import Dropout
@@ -115,6 +117,65 @@ def test_activation_checkpointing_changes_no_gradient(
         gradients.append([parameter.grad.clone() for parameter in model.parameters()])
     for plain, recomputed in zip(*gradients, strict=True):
         torch.testing.assert_close(plain, recomputed, atol=0, rtol=0)
+
+
+@pytest.fixture
+def uninitialised_memory_is_nan() -> Iterator[None]:
+    torch.use_deterministic_algorithms(True, warn_only=True)  # fills what torch.empty gives
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("uninitialised_memory_is_nan")
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("keys_s", [None, torch.tensor([3, 4, 5])], ids=["from the generator", "from keys"])
+def test_rows_that_fill_up_change_nothing(
+    keys_s: Tensor | None, training: bool, small_config: BertConfig, make_batch: MakeBatch
+) -> None:
+    """43 tokens become 48; the same masks, loss and gradients as without, and the same state of torch's generator."""
+    config = small_config.model_copy(update={"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1})
+    torch.manual_seed(1)
+    model = BertForPreTraining(config).train(training)
+    batch = replace(make_batch([16, 11, 16]), dropout_keys_s=keys_s)
+    results = []
+    with mock.patch.object(bert, "filled_up", wraps=bert.filled_up) as filled_up:
+        for way in (None, lambda matrix: matrix):
+            filled_up.side_effect = way
+            model.zero_grad()
+            torch.manual_seed(5)
+            states = list(model.bert.hidden_states(batch))
+            loss = mean_loss(model(batch))
+            loss.backward()
+            gradients = [parameter.grad.clone() for parameter in model.parameters()]
+            results.append([*states, loss.detach(), *gradients, torch.get_rng_state()])
+        assert filled_up.called
+    for filled, plain in zip(*results, strict=True):
+        assert torch.isfinite(filled).all()
+        torch.testing.assert_close(filled, plain, atol=1e-6, rtol=1e-5)
+
+
+def test_kernels_are_kept_for_few_numbers_of_tokens(small_config: BertConfig, make_batch: MakeBatch) -> None:
+    """oneDNN keeps one for each shape that it meets in a product or in GELU."""
+    model, seen, counts = BertForPreTraining(small_config), set(), []
+
+    def note(operation: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def noted(*tensors: Tensor | None) -> Tensor:
+            seen.add((operation, *(tensor.shape for tensor in tensors if tensor is not None)))
+            return operation(*tensors)
+
+        return noted
+
+    with (
+        mock.patch.object(linear, "_by_onednn", note(linear._by_onednn)),
+        mock.patch.object(bert.F, "gelu", note(bert.F.gelu)),
+    ):
+        for tokens in range(33, 41):
+            batch = make_batch([tokens])
+            indices_m = torch.arange(9 + tokens % 8)
+            batch = replace(batch, masked_indices_m=indices_m, masked_labels_m=indices_m)
+            mean_loss(model(batch)).backward()
+            counts.append(len(seen))
+    assert counts[-1] == counts[0] > 0
 
 
 @pytest.mark.parametrize("checkpointed", [False, True])

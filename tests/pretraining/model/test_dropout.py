@@ -35,6 +35,19 @@ def test_masks_follow_torchs_generator() -> None:
     assert torch.equal(keep_mask(like, 0.5), second)
 
 
+@pytest.mark.parametrize("keys_t", [None, torch.arange(5)], ids=["from the generator", "from keys"])
+def test_nothing_is_drawn_for_rows_that_fill_up(keys_t: torch.Tensor | None) -> None:
+    input_th, residual_th = torch.randn(8, 7), torch.randn(8, 7)
+    torch.manual_seed(3)
+    expected_th = Dropout(0.5)(input_th[:5], residual_th[:5], keys_t)
+    state = torch.get_rng_state()
+    torch.manual_seed(3)
+    output_th = Dropout(0.5)(input_th, residual_th, keys_t, 5)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(output_th[:5], expected_th)
+    assert torch.equal(output_th[5:], residual_th[5:])
+
+
 def test_the_gradient_uses_the_mask_of_the_forward_pass() -> None:
     torch.manual_seed(0)
     input_th, residual_th = torch.randn(50, 8, requires_grad=True), torch.randn(50, 8, requires_grad=True)

@@ -24,6 +24,38 @@ def test_loss_and_gradients_equal_torch(masked: int) -> None:
         torch.testing.assert_close(our_grad, plain_grad, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["written out", "torch's"])
+def test_ignored_labels_count_for_nothing(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    hidden, decoder, bias = (torch.randn(*shape, dtype=dtype, requires_grad=True) for shape in ((6, 8), (50, 8), (50,)))
+    with torch.no_grad():
+        hidden[3:] = decoder[0]  # what their right answer would be, were -100 taken for a label
+    labels = torch.tensor([0, 17, 49, -100, -100, -100])
+    filled = masked_token_loss(hidden, decoder, bias, labels)
+    real = masked_token_loss(hidden[:3], decoder, bias, labels[:3])
+    assert filled[0].item() == pytest.approx(real[0].item(), rel=1e-6)
+    assert filled[1].item() == real[1].item()
+    grads = [torch.autograd.grad(loss, (hidden, decoder, bias)) for loss, _ in (filled, real)]
+    assert not grads[0][0][3:].any()
+    for with_filler, without in zip(*grads, strict=True):
+        torch.testing.assert_close(with_filler, without, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rows_behind_the_labels_count_for_nothing(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    shapes = ((16, 8), (50, 8), (50,))
+    hidden, decoder, bias = (torch.randn(*shape, dtype=dtype, requires_grad=True) for shape in shapes)
+    labels = torch.randint(0, 50, (13,))
+    results = []
+    for given in (hidden, hidden[:13]):
+        loss, correct = masked_token_loss(given, decoder, bias, labels)
+        results.append([loss, correct, *torch.autograd.grad(loss, (hidden, decoder, bias))])
+    for filled, plain in zip(*results, strict=True):
+        torch.testing.assert_close(filled, plain)
+    assert not results[0][2][13:].any()
+
+
 def test_large_scores_do_not_overflow() -> None:
     hidden, decoder = torch.full((1, 1), 1e3), torch.tensor([[1.0], [0.9]])
     loss, correct = masked_token_loss(hidden, decoder, torch.zeros(2), torch.tensor([1]))
