@@ -1,7 +1,19 @@
 """What a run needs, before it runs.
 
-In: the model's shape, the batch, the ranks. Out: floating-point operations and what GPUs reach at most (`flops.py`),
-what a CPU reaches (`measured_peak.py`), and bytes per rank by ZeRO stage (`memory.py`).
+In: the model's shape, the batch, the ranks, the card. Out: bytes per rank by ZeRO stage (`memory.py`) and the largest
+micro-batch that fits (`micro_batch.py`); floating-point operations (`flops.py`), what a card reaches at most
+(`cards.py`, or `measured_peak.py`), and the hours that all of it takes on so many cards (`forecast.py`). `plan.py` puts
+them together. Open first: `plan.py`.
 """
 
-__all__ = ["flops", "measured_peak", "memory"]
+__all__ = [
+    "cards",
+    "communication",
+    "flops",
+    "forecast",
+    "measured_peak",
+    "memory",
+    "micro_batch",
+    "page",
+    "plan",
+]

@@ -1,26 +1,9 @@
-"""Floating-point operations of BERT pretraining, and what the makers of devices say that these can do at most."""
+"""Floating-point operations of BERT pretraining."""
 
 from dataclasses import dataclass
 
 from pretraining.model.config import BertConfig
-
-# Dense TFLOP/s from NVIDIA's datasheets: (16-bit tensor cores without sparsity, float32 without tensor cores).
-# V100 SXM2, A100 SXM 80 GB, H100 SXM, H200 SXM, B200 (HGX B200, an eighth). V100 has float16 only.
-DATASHEET_TFLOPS: dict[str, tuple[float, float | None]] = {
-    "v100": (125.0, 15.7),
-    "a100": (312.0, 19.5),
-    "h100": (989.4, 66.9),
-    "h200": (989.4, 66.9),
-    "b200": (2250.0, None),
-}
-# Bytes of device memory, same datasheets.
-DATASHEET_MEMORY: dict[str, int] = {
-    "v100": 32 * 10**9,
-    "a100": 80 * 10**9,
-    "h100": 80 * 10**9,
-    "h200": 141 * 10**9,
-    "b200": 180 * 10**9,
-}
+from pretraining.planning.cards import card_of_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +42,6 @@ def training_flops(config: BertConfig, work: Work) -> float:
 
 
 def datasheet_tflops(device_name: str, precision: str) -> float | None:
-    """Dense peak of a GPU by (a part of) its name; None where the table has none."""
-    for name, (sixteen_bit, thirty_two_bit) in DATASHEET_TFLOPS.items():
-        if name in device_name.lower():
-            return thirty_two_bit if precision == "fp32" else sixteen_bit
-    return None
+    """Dense peak in TFLOP/s of a GPU by what torch calls it; None where the table of cards has none."""
+    card = card_of_device(device_name)
+    return None if card is None else card.tflops.get(precision)

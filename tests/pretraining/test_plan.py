@@ -1,60 +1,114 @@
 """The planner's command: its figures for whole recipes, and what it refuses."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.synthetic_shards import write_shards
 from pretraining.configuration.recipe import load_recipe
-from pretraining.errors import PretrainingError
 from pretraining.model.config import BertConfig
-from pretraining.plan import main, make_plan
+from pretraining.plan import main
 from pretraining.planning.memory import parameter_count
 
 RECIPES = Path(__file__).parents[2] / "pretraining" / "recipes"
-
-
-def test_plan_of_the_large_recipe() -> None:
-    plan = make_plan(load_recipe(RECIPES / "bert-large-phase1.toml"), 64, "h100", 0.4)
-    assert plan.micro_batches == 16
-    # 6 FLOPs per parameter and token, less the embeddings' share, plus attention.
-    rough = 6 * 303e6 * plan.batch.tokens * 7038
-    assert plan.flops == pytest.approx(rough, rel=0.1)
-    assert plan.hours == pytest.approx(plan.flops / (64 * 989.4e12 * 0.4) / 3600)
-
-
-def test_time_bounds_the_hours() -> None:
-    assert make_plan(load_recipe(RECIPES / "bert-large-24h.toml"), 8, "a100", 0.1).hours == 24
+LARGE = str(RECIPES / "bert-large-phase1.toml")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--gpus", "64", "--gpu", "abacus"], "known: v100, a100, h100, h200, b200"),
-        (["--gpus", "60"], "does not divide among 60 ranks"),
-        (["--gpus", "64", "--gpu", "v100"], "no bfloat16"),
-        (["--gpus", "64", "--mfu", "1.5"], "share above 0"),
-        (["--gpus", "64", "--data.shards", "nowhere"], "no such folder"),
+        (["--gpus", "64", "--gpu", "abacus"], "no datasheet figures for 'abacus'"),
+        (["--gpus", "60", "--link", "ib400"], "does not divide among 60 ranks"),
+        (["--gpus", "8", "--gpu", "v100"], "has no bfloat16, which begins at 8.0"),
+        (["--gpus", "8", "--gpu", "t4"], "has no bfloat16, which begins at 8.0"),
+        (["--gpus", "8", "--mfu", "1.5"], "share above 0"),
+        (["--gpus", "8", "--mfu", "0"], "share above 0"),
+        (["--gpus", "0"], "at least one GPU"),
+        (["--gpus", "64"], "--link None: 64 GPUs are on several nodes of 8"),
+        (["--gpus", "64", "--link", "string"], "--link string: no such link is known; choose ib400"),
+        (["--gpus", "8", "--link", "string"], "no such link is known"),
+        (["--gpus", "8", "--price-per-gpu-hour", "-1"], "give a price from 0 on"),
+        (["--gpus", "8", "--price-per-gpu-hour", "nan"], "give a price from 0 on"),
+        (["--gpus", "8", "--disk-mb-per-second", "0"], "a rate above 0"),
+        (["--gpus", "8", "--gpu", "t4", "--training.precision=fp16", "--model.max_position_embeddings=9"], "positions"),
+        (["--gpus", "8", "--data.shards", "nowhere"], "no such folder"),
+        (["--gpus", "8", "--gpus-per-node", "0"], "--gpus-per-node 0"),
+        (
+            ["--gpus", "8", "--gpu", "a100", "--training.linear_layers=fp8"],
+            "not a100-sxm-80gb (compute capability 8.0)",
+        ),
+        (["--gpus", "8", "--training.precision=fp16", "--deepspeed.zero_optimization.stage=0"], "needs ZeRO stage 1"),
+        (
+            [
+                *("--gpus", "8", "--deepspeed.zero_optimization.offload_optimizer.device=cpu"),
+                "--deepspeed.zero_optimization.offload_optimizer.ratio=0.5",
+            ],
+            "zero_optimization: Partial offloading only supported for ZeRO Stage 3\n",
+        ),
     ],
 )
 def test_plans_that_cannot_be(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(["--config", str(RECIPES / "bert-large-phase1.toml"), *arguments])
-    assert code == 2
+    assert main(["--config", LARGE, *arguments]) == 2
     assert message in capsys.readouterr().err
 
 
-def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_for_scripts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shards = write_shards(tmp_path / "shards", lengths=(128,), rows=50)
     recipe = RECIPES / "demo-phase1.toml"
-    arguments = ["--config", str(recipe), "--gpus", "2", "--data.shards", str(shards)]
+    arguments = ["--config", str(recipe), "--gpus", "2", "--data.shards", str(shards), "--price-per-gpu-hour", "2"]
     assert main([*arguments, "--json", "--training.precision=bf16"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["parameters"] == parameter_count(BertConfig.named(load_recipe(recipe).model.size))
-    assert main([*arguments, "--training.precision=bf16"]) == 0
-    assert "GiB a rank" in capsys.readouterr().out
+    assert plan["price"] == pytest.approx(plan["gpu_hours"] * 2)
+    assert plan["gpu_hours"] == pytest.approx(plan["hours"] * 2)
+    assert plan["memory"]["1"]["total"] <= plan["usable_bytes"]
+    assert plan["card"]["name"] == "h100-sxm"
+    assert set(plan["forecast"]["basis"]) >= {"compute", "communication", "data", "checkpoint", "start-up"}
 
 
-def test_unknown_gpu_in_python() -> None:
-    with pytest.raises(PretrainingError, match="known"):
-        make_plan(load_recipe(RECIPES / "bert-base.toml"), 1, "tpu", 0.4)
+@pytest.mark.parametrize(
+    ("settings", "stage"),
+    [
+        (("stage=3", "offload_optimizer.device=cpu", "offload_optimizer.ratio=0.5"), "3"),
+        (("stage=2", "compute_grad_norm=false"), "2"),
+    ],
+)
+def test_what_goes_with_one_stage_alone_is_planned_beside_the_others(
+    settings: tuple[str, ...], stage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zero = [f"--deepspeed.zero_optimization.{setting}" for setting in settings]
+    assert main(["--config", LARGE, "--gpus", "8", "--json", *zero]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert sorted(plan["memory"]) == ["0", "1", "2", "3"]
+    assert plan["memory"][stage]["total"] <= plan["usable_bytes"]
+
+
+def test_json_alone_is_on_the_output() -> None:
+    """In a process of its own, in which DeepSpeed is imported for the first time and has something to say."""
+    command = [sys.executable, "-m", "pretraining.plan", "--config", LARGE, "--gpus", "8", "--json"]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert json.loads(ran.stdout)["ranks"] == 8
+
+
+def test_page_for_people(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert main(["--config", LARGE, "--gpus", "64", "--link", "ib400", "--price-per-gpu-hour", "2.5"]) == 0
+    page = capsys.readouterr().out
+    for words in ("GiB a rank", "h100-sxm", "auto: plan", "communication", "measured on one core", "efficiency"):
+        assert words in page
+    assert "at the price given" in page
+
+
+@pytest.mark.parametrize(
+    "name", ["bert-large", "bert-large-phase1", "bert-large-phase2", "bert-base", "bert-large-24h"]
+)
+def test_shipped_recipes_fit_common_cards(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for gpu in ("h100-pcie", "a100-pcie-40gb", "l4", "v100-sxm2-16gb", "rtx-4090"):
+        precision = "fp16" if gpu.startswith("v100") else "bf16"
+        arguments = ["--config", str(RECIPES / f"{name}.toml"), "--gpus", "8", "--gpu", gpu, "--json"]
+        assert main([*arguments, f"--training.precision={precision}"]) == 0, capsys.readouterr().err
+        plan = json.loads(capsys.readouterr().out)
+        assert plan["memory"]["1"]["total"] <= plan["usable_bytes"]

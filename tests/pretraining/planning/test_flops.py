@@ -26,3 +26,5 @@ def test_datasheet_by_device_name() -> None:
     assert datasheet_tflops("NVIDIA H100 80GB HBM3", "bf16") == 989.4
     assert datasheet_tflops("NVIDIA A100-SXM4-80GB", "fp32") == 19.5
     assert datasheet_tflops("Tesla T4", "bf16") is None
+    assert datasheet_tflops("Tesla T4", "fp16") == 65
+    assert datasheet_tflops("NVIDIA H100 PCIe", "bf16") == 756
