@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if (options.input is None) == (options.task is None):
             raise FinetuningError("give either --input FILE or --task NAME")
         asked = {"task": options.task or "", "model": str(options.model), "output": options.output}
-        asked |= {"device": options.device, "threads": options.threads}
+        asked |= {"device": options.device, "threads": options.threads, "precision": "fp32"}
         asked |= {"sequence_length": options.sequence_length} if "sequence_length" in options else {}
         spec = build_model(RunSpec, argparse.Namespace(**asked), FinetuningError)
         # Late: the help and a wrong option need no torch.

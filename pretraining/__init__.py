@@ -1,7 +1,7 @@
 """Stage 2: shards → a pretrained BERT.
 
 The road, room by room: `configuration` (a recipe's tables, checked) → `model` (BERT on packed tokens) and `data`
-(shards → global batches) → `optimization` (AdamW, LAMB, schedules) → `run` (the loop and everything around it);
-`planning` knows what a run will need. The files beside the rooms are commands, and `errors`. Open first: `main.py`,
-then `run/pretrain.py`.
+(shards → global batches) → `optimization` (AdamW, LAMB, schedules) → `run` (the loop and everything around it).
+`planning` knows what a run will need, `devices` what a device can do, `rendezvous` how ranks meet. The files beside the
+rooms are commands, `errors` and `splitmix`. Open first: `main.py`, then `run/pretrain.py`.
 """

@@ -37,3 +37,19 @@ def not_written(error: PreprocessingError | OSError) -> PretrainingError:
     is_full = isinstance(system, OSError) and system.errno in (errno.ENOSPC, errno.EDQUOT)
     said = writing_failed(Path(error.filename or "a file"), error) if isinstance(error, OSError) else error
     return (RetryablePretrainingError if is_full else PretrainingError)(str(said))
+
+
+_SHORTAGES = ("out of memory", "can't allocate memory", "Cannot allocate memory", "bad_alloc", "ALLOC_FAILED")
+"""How torch, CUDA's libraries, C++ and the system say it in a RuntimeError."""
+
+
+def memory_shortage(error: BaseException) -> PretrainingError | None:
+    """This package's error where a library's or the system's says that memory ran out; None where it says else."""
+    is_short = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    if not is_short and not (isinstance(error, RuntimeError) and any(words in str(error) for words in _SHORTAGES)):
+        return None
+    text = str(error).strip().split("\n")[0] or type(error).__name__
+    return PretrainingError(
+        f"out of memory ({text[:200]}); set a smaller training.micro_batch_size, which changes no result, or "
+        "model.activation_checkpointing, and start again: the run goes on from its last checkpoint"
+    )

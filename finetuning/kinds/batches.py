@@ -13,6 +13,7 @@ from torch import Tensor
 
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.encoding.ragged import ragged, starts_of
+from pretraining.devices.transfer import sent
 from pretraining.model.packing import PackedBatch
 
 
@@ -29,16 +30,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on `device`; to a GPU through pinned memory, so that the host need not wait."""
-        if device.type != "cuda":
-            words = None if self.word_indices_w is None else self.word_indices_w.to(device)
-            return replace(self, packed=self.packed.to(device), labels=self.labels.to(device), word_indices_w=words)
-        words = None if self.word_indices_w is None else self.word_indices_w.pin_memory().to(device, non_blocking=True)
-        return replace(
-            self,
-            packed=self.packed.pinned().to(device, non_blocking=True),
-            labels=self.labels.pin_memory().to(device, non_blocking=True),
-            word_indices_w=words,
-        )
+        words = None if self.word_indices_w is None else sent(self.word_indices_w, device)
+        return replace(self, packed=self.packed.sent_to(device), labels=sent(self.labels, device), word_indices_w=words)
 
 
 def collate(split: EncodedSplit, items: NDArray[np.int64]) -> Batch:

@@ -43,10 +43,14 @@ class FinishedRun:
     @property
     def options(self) -> tuple[str, ...]:
         """Every other option that a score depends on, where it is not the default: `sequence_length 64`."""
+        result = self.result
+        # What the device made of it counts, not what was asked for; where nothing is said it is fp32.
+        given = {name: (getattr(result.spec, name), field.default) for name, field in RunSpec.model_fields.items()}
+        given["precision"] = (result.precision, "fp32")
         return tuple(
-            f"{name} {getattr(self.result.spec, name)}"
-            for name, field in RunSpec.model_fields.items()
-            if name not in NAMED_APART | WITHOUT_EFFECT and getattr(self.result.spec, name) != field.default
+            f"{name} {value}"
+            for name, (value, usual) in given.items()
+            if name not in NAMED_APART | WITHOUT_EFFECT and value != usual
         )
 
     @property

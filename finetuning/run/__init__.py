@@ -13,6 +13,7 @@ __all__ = [
     "engine",
     "features",
     "finetune",
+    "loop",
     "ranks",
     "result",
     "resume",

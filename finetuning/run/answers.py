@@ -57,7 +57,7 @@ def answer_file(model: Path, source: Path, output: Path, spec: RunSpec | None = 
         FinetuningError: no fine-tuned model there, or the file does not fit its task.
     """
     fine_tuned = load_fine_tuned(model)
-    spec = spec or RunSpec(task="", model=str(model), output=output)
+    spec = spec or RunSpec(task="", model=str(model), output=output, precision="fp32")
     answers = answer(fine_tuned, read_new(fine_tuned.task, source), start_ranks(spec), spec)
     write_predictions(output, answers.predictions)
     _say(answers)
@@ -76,7 +76,7 @@ def answer_task(
         FinetuningError: the model's kind or labels are not the task's, or no split is there.
     """
     fine_tuned = load_fine_tuned(model)
-    spec = spec or RunSpec(task="", model=str(model), output=output)
+    spec = spec or RunSpec(task="", model=str(model), output=output, precision="fp32")
     task = load_task(name)
     kind = kind_of(task)
     if task.kind != fine_tuned.task.kind or (task.labels and set(task.labels) != set(fine_tuned.labels)):

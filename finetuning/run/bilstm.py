@@ -31,6 +31,7 @@ from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 from finetuning.run.splits import read_splits
 from finetuning.run.start import load_start
+from pretraining.devices.transfer import sent
 
 logger = logging.getLogger(__name__)
 
@@ -150,22 +151,32 @@ def _train(
     for epoch in range(epochs):
         tagger.train()
         order = np.random.Generator(np.random.Philox(key=[spec.seed, epoch])).permutation(filled)
-        total, steps = 0.0, 0
+        total, steps = torch.zeros((), dtype=torch.float64, device=device), 0
         for low in range(0, len(order), spec.batch_size):
             chosen = order[low : low + spec.batch_size]
-            logits = torch.cat(tagger([torch.from_numpy(sentences[index]).to(device) for index in chosen]))
-            gold = torch.tensor([tag for index in chosen for tag in targets[index]], device=device)
-            loss = F.cross_entropy(logits, gold, ignore_index=UNLABELLED)
+            loss = loss_of(tagger, [sentences[index] for index in chosen], [targets[index] for index in chosen], device)
             loss.backward()
             if spec.gradient_clip:
                 nn.utils.clip_grad_norm_(tagger.parameters(), spec.gradient_clip)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-            total, steps = total + loss.item(), steps + 1
-        mean = total / max(steps, 1)
+            total, steps = total + loss.detach().double(), steps + 1
+        mean = float(total) / max(steps, 1)
         if not math.isfinite(mean):
             break
     return Trained((time.perf_counter() - began) / epochs, mean, diverged=not math.isfinite(mean))
+
+
+def loss_of(
+    tagger: BiLstmTagger,
+    sentences: Sequence[NDArray[np.float32]],
+    targets: Sequence[Sequence[int]],
+    device: torch.device,
+) -> Tensor:
+    """Mean cross-entropy in nats over the labelled words of a batch. All words go to the device in one copy."""
+    words = sent(torch.from_numpy(np.concatenate(sentences)), device).split([len(sentence) for sentence in sentences])
+    gold = sent(torch.tensor([tag for sentence in targets for tag in sentence]), device)
+    return F.cross_entropy(torch.cat(tagger(words)), gold, ignore_index=UNLABELLED)
 
 
 @torch.no_grad()

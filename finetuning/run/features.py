@@ -77,7 +77,8 @@ def extract(
     features = [np.zeros((size, width), np.float32) for size in sizes]
     weights = np.zeros(len(rows))
     for items in prediction_batches(split, 8192):
-        batch = collate(split, items).to(device)
+        on_host = collate(split, items)
+        batch, edges = on_host.to(device), on_host.packed.cu_seqlens.numpy()
         mixed_th = mix(list(encoder.hidden_states(batch.packed)))
         if level == "word":
             assert split.words is not None
@@ -89,7 +90,6 @@ def extract(
                 features[split.row_i[item]][words] = vectors[low : low + len(words)]
                 low += len(words)
             continue
-        edges = batch.packed.cu_seqlens.cpu().numpy()
         array = mixed_th.cpu().numpy()
         for number, item in enumerate(items):
             piece_vectors = array[edges[number] : edges[number + 1]]

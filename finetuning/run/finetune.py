@@ -16,6 +16,7 @@ from finetuning.run.checkpoint import FineTuned, save_fine_tuned
 from finetuning.run.length import log_truncation, max_length
 from finetuning.run.loop import predict, train
 from finetuning.run.outcome import majority_of, result_of, score_splits
+from finetuning.run.precision import precision_on, use_precision
 from finetuning.run.ranks import start_ranks
 from finetuning.run.remarks import data_remarks, training_remarks
 from finetuning.run.result import Result
@@ -47,6 +48,8 @@ def run(spec: RunSpec) -> Result:
             f"{task.name} has no training split: train {task.trained_by}, and answer it with finetuning.predict"
         )
     ranks = start_ranks(spec)
+    precision = precision_on(spec.precision, ranks.device)
+    use_precision(precision)
     splits = read_splits(task, spec)
     labels, notes = labels_of(task, splits)
     torch.manual_seed(spec.seed)
@@ -93,9 +96,11 @@ def run(spec: RunSpec) -> Result:
         model=model,
         encoded=encoded,
         seconds=time.perf_counter() - began,
+        precision=precision,
         notes=notes + data_remarks(task, splits) + shorter + cut + training_remarks(spec, trained),
     )
     if ranks.is_first:
+        logger.info("computed in %s on %s", precision, ranks.device)
         for note in result.notes:
             logger.warning("%s", note)
         result.write(spec.output)

@@ -17,6 +17,7 @@ from finetuning.kinds.batches import collate, micro_batches, prediction_batches,
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.model import TaskModel
 from finetuning.run.engine import Engine, engine_for, merge_by_item
+from finetuning.run.precision import precision_on
 from finetuning.run.ranks import Ranks
 from finetuning.run.resume.interruption import interruption
 from finetuning.run.resume.saved_training import Position, SavedTraining
@@ -136,12 +137,17 @@ def predict(model: TaskModel, split: EncodedSplit, spec: RunSpec, ranks: Ranks) 
     was_training = model.training
     model.eval()
     sizes = model.kind.logits_of_items(split)
-    parts = []
+    batches: list[NDArray[np.int64]] = []
+    found: list[torch.Tensor] = []  # on the device until all are there: each look would wait for it
     for number, items in enumerate(prediction_batches(split, spec.micro_batch_pieces)):
         if number % ranks.count == ranks.rank:
             with autocast(spec, ranks.device):
                 logits = model(collate(split, items).to(ranks.device))
-            parts.append((items, logits.float().cpu().numpy()))
+            batches.append(items)
+            found.append(logits.float())
+    # In one copy, and apart again: they differ in length.
+    on_host = torch.cat(found).cpu().split([len(logits) for logits in found]) if found else ()
+    parts = [(items, logits.numpy()) for items, logits in zip(batches, on_host, strict=True)]
     model.train(was_training)
     gathered = [part for share in ranks.gather(parts) for part in share]
     if not gathered:  # sentences without words have no sequences
@@ -151,6 +157,7 @@ def predict(model: TaskModel, split: EncodedSplit, spec: RunSpec, ranks: Ranks) 
 
 @contextlib.contextmanager
 def autocast(spec: RunSpec, device: torch.device) -> Iterator[None]:
-    """bf16 matrix products where the specification asks for them; weights stay float32."""
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=spec.precision == "bf16"):
+    """bf16 matrix products where the specification or the device wants them; weights stay float32."""
+    is_bf16 = precision_on(spec.precision, device) == "bf16"
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=is_bf16):
         yield

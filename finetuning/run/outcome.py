@@ -16,7 +16,7 @@ from finetuning.kinds.rows import SplitRows
 from finetuning.kinds.scoring import majority_score
 from finetuning.run.loop import Trained
 from finetuning.run.result import Result
-from finetuning.run.specification import RunSpec
+from finetuning.run.specification import Precision, RunSpec
 from finetuning.run.start import Start
 from finetuning.tasks.task import Task
 
@@ -66,6 +66,7 @@ def result_of(
     encoded: Mapping[str, EncodedSplit],
     seconds: float,
     notes: tuple[str, ...],
+    precision: Precision = "fp32",
     name: str | None = None,
 ) -> Result:
     """The result of a run that trained `model`; `name`: what the result calls the task, if not by its own name."""
@@ -96,6 +97,7 @@ def result_of(
         seconds_per_epoch=trained.seconds_per_epoch,
         notes=tuple(note for split in splits.values() for note in split.notes) + notes + start.notes,
         versions=package_versions(),
+        precision=precision,
         spec=spec,
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finetuning.atomic_file import write_json
 from finetuning.errors import FinetuningError
@@ -58,7 +59,18 @@ class Result(BaseModel):
     notes: tuple[str, ...] = ()
     """What the data made remarkable: skipped lines, labels without training rows."""
     versions: dict[str, str]
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    """That the run computed in: of `spec.precision` what the device made of it."""
     spec: RunSpec
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_versions_say_it_in_their_options(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "precision" not in data:
+            spec = data.get("spec")
+            asked = spec.get("precision") if isinstance(spec, dict) else getattr(spec, "precision", None)
+            return {**data, "precision": "bf16" if asked == "bf16" else "fp32"}
+        return data
 
     def write(self, folder: Path) -> Path:
         """Write `result.json` into `folder` under a temporary name and rename it: present means complete."""

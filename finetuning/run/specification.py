@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from finetuning.tasks.task import SHORTEST_LENGTH
 
+Precision = Literal["auto", "fp32", "tf32", "bf16"]
+
 
 class RunSpec(BaseModel):
     """One fine-tuning run: task, starting weights, hyperparameters, seed, and where the result goes."""
@@ -61,8 +63,9 @@ class RunSpec(BaseModel):
     """Most pieces in one forward pass: a larger batch is accumulated. Bounds memory, not the result."""
     group_by_length: bool = False
     """Make batches of sequences of similar length. The packed encoder does not pad, so it gains little."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Of the forward and backward pass. bf16: autocast; weights and optimiser state stay fp32."""
+    precision: Precision = "auto"
+    """Of the forward and backward pass. bf16: autocast; weights and optimiser state stay fp32. tf32: fp32 with products
+    rounded to 10 bits, on GPUs. auto: bf16 on GPUs that have it (Ampere and later), else fp32, as the result says."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1`, …; under DeepSpeed each rank takes its own."""
     threads: int | None = Field(default=None, ge=1)

@@ -41,6 +41,8 @@ def check_present(spec: RunSpec) -> str | None:
         old, new = getattr(before, name), getattr(spec, name)
         if name == "output" or old == new or (name == "model" and _same_place(old, new)):
             continue
+        if name == "precision" and new == "auto":
+            continue  # left open: the result says what it was
         if (name == "data" and _same_place(_data(before), _data(spec))) or (name == "task" and _same_file(old, new)):
             continue
         raise FinetuningError(

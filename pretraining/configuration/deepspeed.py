@@ -1,6 +1,9 @@
 """The dictionary that DeepSpeed is started with: the recipe's ``[deepspeed]`` table and what the trainer owns."""
 
 import copy
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -59,6 +62,10 @@ PASSED_THROUGH = (
 )
 
 
+BUCKETS = 8  # of a backward pass: its last one is all that is reduced after the last gradient
+SMALLEST_BUCKET = 1 << 20  # elements: below it a reduction costs its start, not its bytes
+
+
 def check_deepspeed_table(table: dict[str, Any]) -> None:
     """Refuses keys that the trainer owns, and keys that DeepSpeed would ignore."""
     for key, value in table.items():
@@ -88,6 +95,9 @@ def _check_zero_table(zero: dict[str, Any]) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(["zero_optimization", *map(str, first["loc"])])
+        if not first["loc"]:  # of several keys together, and the whole table is no news
+            said = re.sub(r"^(Assertion failed|Value error), |\.$", "", first["msg"])
+            raise PretrainingError(f"[deepspeed] {name}: {said}") from error
         if first["type"] != "extra_forbidden":
             raise PretrainingError(f"[deepspeed] {name}: {first['msg']}, not {first['input']!r}") from error
         fields = [field.alias or key for key, field in DeepSpeedZeroConfig.model_fields.items()]
@@ -96,11 +106,38 @@ def _check_zero_table(zero: dict[str, Any]) -> None:
         ) from error
 
 
-def deepspeed_configuration(recipe: Recipe, ranks: int, micro_batches: int, *, on_cpu: bool) -> dict[str, Any]:
-    """DeepSpeed's configuration for ``ranks`` ranks that accumulate ``micro_batches`` micro-batches each."""
+def communication(zero: dict[str, Any], ranks: int, sizes: Sequence[int]) -> dict[str, Any]:
+    """ZeRO's table with how gradients are reduced on GPUs at stages 1 and 2, where it does not say: in about eight
+    buckets, beside the backward pass.
+
+    DeepSpeed's own bucket of 5 · 10⁸ elements holds all of BERT-Large, so that nothing is reduced before the last
+    gradient is there, and its memory is taken whatever the model's size; at these stages it does not overlap unless it
+    is told to, at stage 3 it does. No bucket is smaller than the largest of ``sizes``: a gradient that does not fit
+    into one goes alone. Where moments lie on the CPU nothing overlaps unless the recipe says so.
+    """
+    if zero["stage"] not in (1, 2):
+        return zero
+    chosen: dict[str, Any] = {"reduce_bucket_size": max(*sizes, sum(sizes) // BUCKETS, SMALLEST_BUCKET)}
+    if ranks > 1 and not zero.get("offload_optimizer"):
+        chosen["overlap_comm"] = True
+    return chosen | zero
+
+
+def deepspeed_configuration(
+    recipe: Recipe, ranks: int, micro_batches: int, *, on_cpu: bool, sizes: Sequence[int] = ()
+) -> dict[str, Any]:
+    """DeepSpeed's configuration for ``ranks`` ranks that accumulate ``micro_batches`` micro-batches each.
+
+    ``sizes``: elements of each of the model's parameters; without them buckets are DeepSpeed's own. The recipe's
+    precision must be settled.
+    """
+    if recipe.training.precision == "auto":
+        raise ValueError("training.precision is not settled yet")
     check_deepspeed_table(recipe.deepspeed)
     settings = copy.deepcopy(recipe.deepspeed)
     settings.setdefault("zero_optimization", {}).setdefault("stage", 1)
+    if not on_cpu and sizes:
+        settings["zero_optimization"] = communication(settings["zero_optimization"], ranks, sizes)
     settings |= {
         "train_batch_size": recipe.training.batch_size,
         "train_micro_batch_size_per_gpu": recipe.training.batch_size // (ranks * micro_batches),
@@ -130,3 +167,34 @@ def deepspeed_configuration(recipe: Recipe, ranks: int, micro_batches: int, *, o
     elif "fp16" in settings:
         raise PretrainingError('[deepspeed] fp16 is only read with training.precision = "fp16"; remove the table')
     return settings
+
+
+@dataclass(frozen=True)
+class ZeroSettings:
+    """What of ZeRO's settings takes memory and time."""
+
+    bucket: int  # gradients that are reduced at a time
+    overlap: bool
+    offloads_optimizer: bool
+    live_parameters: int  # that stage 3 may keep gathered
+
+
+def zero_settings(
+    recipe: Recipe, ranks: int, sizes: Sequence[int], *, on_cpu: bool = False, stage: int | None = None
+) -> ZeroSettings:
+    """What the recipe says, else what the trainer sets (`communication`), else DeepSpeed's own.
+
+    ``sizes``: elements of each of the model's parameters. ``stage``: in place of the recipe's.
+    """
+    from deepspeed.runtime.zero.config import DeepSpeedZeroConfig
+
+    said, stage = recipe.deepspeed["zero_optimization"], recipe.stage if stage is None else stage
+    parsed = DeepSpeedZeroConfig(**said)
+    offload = said.get("offload_optimizer")
+    chosen = {} if on_cpu else communication({"stage": stage, "offload_optimizer": offload}, ranks, sizes)
+    bucket, overlap = parsed.reduce_bucket_size, parsed.overlap_comm
+    if "reduce_bucket_size" not in said:
+        bucket = chosen.get("reduce_bucket_size", bucket)
+    if said.get("overlap_comm") is None:
+        overlap = chosen.get("overlap_comm", stage == 3)
+    return ZeroSettings(int(bucket), bool(overlap), bool(offload), int(parsed.max_live_parameters))

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from pretraining.errors import PretrainingError
 from pretraining.model.config import (
@@ -33,7 +41,15 @@ def _usable(name: str) -> str:
     return name
 
 
+def _as_text(value: Any) -> Any:
+    """TOML's true and false as the words of a choice."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 FolderName = Annotated[str, AfterValidator(_usable)]
+
+
+_SEQUENCES = TypeAdapter(Annotated[int, Field(ge=1, le=_MOST_SEQUENCES)])
 
 
 class ModelOptions(Section):
@@ -61,8 +77,8 @@ class ModelOptions(Section):
     """Standard deviation of the first weights; left out: 0.02."""
     activation_checkpointing: bool = False
     """Compute each layer again in the backward pass: less memory, about a third more time."""
-    compile: bool = False
-    """Compile the model with torch.compile."""
+    compile: Annotated[Literal["auto", "true", "false"], BeforeValidator(_as_text)] = "auto"
+    """Compile the layers with torch.compile; auto: on a GPU, where the run is long enough to win by it."""
 
     def build(self, vocabulary_size: int, pad_id: int = 0) -> BertConfig:
         """The architecture; ``vocabulary_size`` counts where the recipe does not set one.
@@ -104,6 +120,8 @@ class DataOptions(Section):
     """Of the order of examples, and of dynamic masks."""
     prefetch: int = Field(2, ge=1, le=1_000)
     """Global batches that are prepared ahead, and so held in memory."""
+    fixed_shapes: Literal["auto", "on", "off"] = "auto"
+    """Fill micro-batches up to six sizes at most; auto: on GPUs with flash attention (compute capability 8.0)."""
 
     @field_validator("shards", "weights", mode="before")
     @classmethod
@@ -129,12 +147,15 @@ class TrainingOptions(Section):
     """Optimiser steps of the whole run; the schedule's length."""
     batch_size: int = Field(ge=1, le=_MOST_SEQUENCES)
     """Sequences per optimiser step, over all ranks together."""
-    micro_batch_size: int = Field(ge=1, le=_MOST_SEQUENCES)
-    """Sequences per rank and forward pass, at most."""
+    micro_batch_size: int | Literal["auto"]
+    """Sequences per rank and forward pass, at most; auto: as many as fit in the memory of the run's smallest device."""
     stop_at: int | None = Field(None, ge=1, le=MOST_STEPS)
     """End after this step, with a checkpoint; the schedule stays that of all steps."""
-    precision: Literal["fp32", "bf16", "fp16"] = "bf16"
-    """bf16: float32 weights under autocast; fp16: DeepSpeed's, with loss scaling, on GPUs only."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """bf16: float32 weights under autocast; fp16: DeepSpeed's, with loss scaling, on GPUs only; auto: bf16 where the
+    device has instructions for it, else fp16 on a GPU and fp32 on the CPU."""
+    linear_layers: Literal["fp8"] | None = None
+    """fp8: the encoder's products in FP8 by torchao, on GPUs of capability 8.9 or above; left out: in precision."""
     clip_norm: float = Field(1.0, ge=0)
     """Largest norm of the reduced gradient over all parameters; 0: no clipping."""
     seed: int = Field(1, ge=0, le=_LARGEST_SEED)
@@ -143,6 +164,23 @@ class TrainingOptions(Section):
     """Use deterministic kernels only."""
     threads: int | None = Field(None, ge=1, le=4_096)
     """CPU threads per rank; left out: OMP_NUM_THREADS where it is set, else the node's cores divided by its ranks."""
+
+    @field_validator("micro_batch_size", mode="plain")
+    @classmethod
+    def _count_or_auto(cls, value: Any) -> int | Literal["auto"]:
+        if value == "auto":
+            return "auto"
+        if isinstance(value, bool):
+            raise ValueError("true and false are for switches, and this is none")
+        try:
+            return _SEQUENCES.validate_python(value)
+        except ValidationError as error:
+            raise ValueError(f"{error.errors()[0]['msg']}, or auto") from error
+
+    @property
+    def least_micro_batch_size(self) -> int:
+        """`micro_batch_size` as a number: of `auto` only 1 is known before the devices are."""
+        return 1 if self.micro_batch_size == "auto" else self.micro_batch_size
 
 
 class EvaluationOptions(Section):
@@ -254,14 +292,15 @@ class Recipe(Section):
                 f"data.sequence_length {self.data.sequence_length} is longer than the model's {positions} positions; "
                 "use shorter shards or raise model.max_position_embeddings"
             )
-        if self.training.batch_size < self.training.micro_batch_size:
+        micro_batch_size = self.training.least_micro_batch_size
+        if self.training.batch_size < micro_batch_size:
             raise ValueError(
-                f"training.micro_batch_size {self.training.micro_batch_size} is larger than training.batch_size "
+                f"training.micro_batch_size {micro_batch_size} is larger than training.batch_size "
                 f"{self.training.batch_size}"
             )
-        if self.training.micro_batch_size * self.data.sequence_length > _MOST_TOKENS:
+        if micro_batch_size * self.data.sequence_length > _MOST_TOKENS:
             raise ValueError(
-                f"training.micro_batch_size {self.training.micro_batch_size} times data.sequence_length "
+                f"training.micro_batch_size {micro_batch_size} times data.sequence_length "
                 f"{self.data.sequence_length} is more than the {_MOST_TOKENS} tokens that one forward pass can count; "
                 "lower the first"
             )
@@ -274,6 +313,11 @@ class Recipe(Section):
             raise ValueError(
                 f"data.weights has {len(self.data.weights)} numbers for the {len(self.data.shards)} folders of "
                 "data.shards; give one for each"
+            )
+        if self.training.linear_layers == "fp8" and (self.training.precision in ("fp32", "fp16") or self.stage == 3):
+            raise ValueError(
+                'training.linear_layers "fp8" goes with training.precision "bf16" and ZeRO stages 0 to 2, not with '
+                f'"{self.training.precision}" at stage {self.stage}; leave it out, or change these'
             )
         build_schedule(self.schedule, self.optimizer.learning_rate, self.training.steps)
         return self

@@ -2,7 +2,7 @@
 it.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -20,7 +20,8 @@ class Section(BaseModel):
     @classmethod
     def _switches_are_no_numbers(cls, value: Any, info: ValidationInfo) -> Any:
         parts = value if isinstance(value, list | tuple) else (value,)
-        is_switch = info.field_name is not None and cls.model_fields[info.field_name].annotation is bool
+        annotation = None if info.field_name is None else cls.model_fields[info.field_name].annotation
+        is_switch = annotation is bool or "true" in get_args(annotation)
         if not is_switch and any(isinstance(part, bool) for part in parts):
             raise ValueError("true and false are for switches, and this is none")
         return value

@@ -81,7 +81,9 @@ def start_engine(recipe: Recipe, model: nn.Module, ranks: int, micro_batches: in
     engine, *_ = deepspeed.initialize(
         model=model,
         optimizer=optimizer,
-        config=deepspeed_configuration(recipe, ranks, micro_batches, on_cpu=on_cpu),
+        config=deepspeed_configuration(
+            recipe, ranks, micro_batches, on_cpu=on_cpu, sizes=[parameter.numel() for parameter in model.parameters()]
+        ),
         dist_init_required=False,
     )
     if isinstance(optimizer, Lamb):

@@ -12,7 +12,9 @@ import torch.distributed as dist
 from preprocessing.errors import PreprocessingError
 from pretraining.data.examples import Examples
 from pretraining.data.sampler import permute
+from pretraining.data.shape_ladder import common_shape
 from pretraining.errors import PretrainingError
+from pretraining.model.packing import PackedShape
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class Figures:
 class HeldOut:
     """A fixed sample of the held-out examples, grouped by the source of segment A."""
 
-    def __init__(self, examples: Examples, limit: int, micro_batch_size: int) -> None:
+    def __init__(self, examples: Examples, limit: int, micro_batch_size: int, *, fixed_shapes: bool = False) -> None:
         self.examples = examples
+        self.fixed_shapes = fixed_shapes
         self.micro_batch_size = micro_batch_size
         chosen = np.sort(permute(np.arange(min(limit, len(examples))), len(examples), (0,)))
         sources = _sources(examples, chosen)
@@ -54,17 +57,22 @@ class HeldOut:
         `may_go_on` is asked after every micro-batch and must answer alike on all ranks.
         """
         engine.eval()
+        # Sums stay on the device until the end: nothing waits for a batch.
         totals = torch.zeros(len(self.by_source), 6, dtype=torch.float64, device=engine.device)
+        shape = self._common_shape() if self.fixed_shapes else None
         for row, group in enumerate(self.by_source.values()):
             for micro_batch, counts in self._micro_batches(group):
-                sums = engine(self.examples.pack(micro_batch).to(engine.device))
+                packed = self.examples.pack(micro_batch)
+                packed = packed if shape is None else packed.filled(shape)
+                sums = engine(packed.sent_to(engine.device))
                 if counts:
-                    totals[row] += torch.stack([torch.as_tensor(value).to(totals) for value in sums])
+                    totals[row] += torch.stack([value.double() for value in sums])
                 if not may_go_on():
                     engine.train()
                     return None
         engine.train()
         dist.all_reduce(totals)
+        totals = totals.cpu()
         figures = {name: _figures(row) for name, row in zip(self.by_source, totals.tolist(), strict=True)}
         return {"all": _figures(totals.sum(0).tolist()), **figures}
 
@@ -73,12 +81,24 @@ class HeldOut:
 
         The flag is False for a stand-in that must not count.
         """
-        rank, ranks = dist.get_rank(), dist.get_world_size()
+        return self._parts(group)[dist.get_rank() :: dist.get_world_size()]
+
+    def _parts(self, group: np.ndarray) -> list[tuple[np.ndarray, bool]]:
+        """Those of all ranks: examples of one length together, or equally mixed where shapes are fixed."""
+        ranks = dist.get_world_size()
         lengths, _ = self.examples.measure(group)
         ordered = group[np.argsort(-lengths, kind="stable")]
-        rounds = -(-len(group) // (self.micro_batch_size * ranks))
-        parts = np.array_split(ordered, rounds * ranks)[rank::ranks]
+        number = ranks * -(-len(group) // (self.micro_batch_size * ranks))
+        mixed = [ordered[place::number] for place in range(number)]
+        parts = mixed if self.fixed_shapes else np.array_split(ordered, number)
         return [(part, True) if len(part) else (ordered[-1:], False) for part in parts]
+
+    def _common_shape(self) -> PackedShape:
+        """The one shape that all micro-batches of all ranks are filled up to."""
+        parts = [part for group in self.by_source.values() for part, _ in self._parts(group)]
+        sizes = [tuple(int(counts.sum()) for counts in self.examples.measure(part)) for part in parts]
+        tokens, masked = np.array(sizes, np.int64).T
+        return common_shape(tokens, masked, np.array([len(part) for part in parts]), self.examples.sequence_length)
 
 
 def _sources(examples: Examples, chosen: np.ndarray) -> np.ndarray:

@@ -5,22 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from preprocessing.shards import ShardSet
-from pretraining.configuration.tables import Recipe
 from pretraining.data.dynamic_masking import vocabulary_of
 from pretraining.data.examples import Examples
 from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Sampler
+from pretraining.data.shape_ladder import ShapeLadder, serve
 from pretraining.model.bert import BertForPreTraining
+from pretraining.model.fp8_linear import use_fp8
 from pretraining.optimization.schedules import Schedule
-from pretraining.planning.flops import datasheet_tflops
-from pretraining.planning.measured_peak import measure_matmul_tflops
 from pretraining.planning.memory import parameter_count
 from pretraining.run.checkpoint.files import checkpoint_folder
 from pretraining.run.checkpoint.identity import identity_of
 from pretraining.run.checkpoint.resume import load, newest_complete, take_over
+from pretraining.run.device.compilation import compile_alike
+from pretraining.run.device.settings import Settled
 from pretraining.run.engine import full_weights, start_engine
 from pretraining.run.evaluation import HeldOut
 from pretraining.run.export_folder import export_run
@@ -30,6 +30,7 @@ from pretraining.run.health.rewind import go_back, write_passed_over
 from pretraining.run.health.stop import INTERRUPTED, StopRequest
 from pretraining.run.health.time_limit import TimeLimit, job_end
 from pretraining.run.loop import train
+from pretraining.run.peak import peak_flops
 from pretraining.run.ranks import RankEnvironment
 from pretraining.run.state_file import StateFile
 from pretraining.run.trainer_state import TrainerState
@@ -42,7 +43,7 @@ _SLOW_DISK = 50e6  # bytes a second that a disk writes at least: until a save wa
 class JoinedRun:
     """The joined ranks of one run, and its parts in the order in which they are made."""
 
-    recipe: Recipe
+    settled: Settled
     environment: RankEnvironment
     stop: StopRequest
     monitor: Monitor
@@ -52,18 +53,31 @@ class JoinedRun:
     device: torch.device
     micro_batches: int
     schedule: Schedule
+    events: tuple[dict[str, Any], ...] = ()  # what was settled before, for metrics.jsonl
 
     def __post_init__(self) -> None:
+        self.recipe, self.remarks = self.settled.recipe, self.settled.sentences
         recipe, sets, ranks = self.recipe, self.sets, self.environment.world_size
         self.examples = Examples(sets, "train", recipe.data.sequence_length)
         self.sampler = Sampler.weighted(tuple(self.examples.set_sizes), recipe.data.weights, recipe.data.seed)
+        fixed = self._wants_fixed_shapes()
+        batch_size = recipe.training.batch_size
+        self.ladder = (
+            ShapeLadder.of(self.examples, self.sampler, batch_size, ranks, self.micro_batches) if fixed else None
+        )
         self.held_out = HeldOut(
             Examples(sets, "heldout", recipe.data.sequence_length),
             recipe.evaluation.examples,
-            recipe.training.micro_batch_size,
+            recipe.training.least_micro_batch_size,
+            fixed_shapes=fixed,
         )
-        if recipe.model.compile:
-            self.model.compile(dynamic=True)  # the number of tokens changes with every micro-batch
+        if recipe.training.linear_layers == "fp8":
+            use_fp8(self.model.bert)
+        if recipe.model.compile == "true":
+            self.monitor.progress("compiling", may_take_long=True)
+            asked = self.settled.is_compiling_asked_for
+            left_out = compile_alike(self.model, self.device, recipe.training.precision, asked=asked)
+            self.remarks += (left_out,) if left_out else ()
         self.engine = start_engine(recipe, self.model, ranks, self.micro_batches, on_cpu=self.device.type == "cpu")
         self.identity = identity_of(
             recipe,
@@ -80,6 +94,10 @@ class JoinedRun:
         state, changes = self._resume()
         watcher = self._watcher(state)
         with watcher:
+            for remark in self.remarks:
+                watcher.remark(state, remark)
+            for event in self.events:
+                watcher.note(state, event)
             if changes:
                 watcher.note(state, {"event": "resumed with other settings", "settings": changes})
             watcher.start(state)
@@ -125,7 +143,15 @@ class JoinedRun:
             passed_over=state.passed_over,
             device=self.device if self.device.type == "cuda" else None,
             dropout_seed=recipe.training.seed,
+            ladder=self.ladder,
         )
+
+    def _wants_fixed_shapes(self) -> bool:
+        option, config = self.recipe.data.fixed_shapes, self.model.config
+        if option != "auto":
+            return option == "on"
+        capability = torch.cuda.get_device_capability(self.device) if self.device.type == "cuda" else None
+        return serve(self.recipe.training.precision, config.hidden_size // config.num_attention_heads, capability)
 
     def _watcher(self, state: TrainerState) -> RunWatcher:
         save_seconds = parameter_count(self.model.config) * 12 / _SLOW_DISK
@@ -140,7 +166,7 @@ class JoinedRun:
             self.monitor,
             TimeLimit(end, save_seconds),
             self.status,
-            _peak_flops(self.recipe, self.device),
+            peak_flops(self.recipe, self.device),
             state,
         )
 
@@ -159,17 +185,3 @@ class JoinedRun:
     @property
     def _checkpoints(self) -> Path:
         return checkpoint_folder(self.recipe.run_folder)
-
-
-def _peak_flops(recipe: Recipe, device: torch.device) -> float | None:
-    """FLOP/s of all devices together at most: as the recipe says, by datasheet, or measured on the CPU."""
-    if recipe.output.peak_tflops is not None:
-        return recipe.output.peak_tflops * 1e12 * dist.get_world_size()
-    if device.type == "cuda":
-        tflops = datasheet_tflops(torch.cuda.get_device_name(device), recipe.training.precision)
-        return None if tflops is None else tflops * 1e12 * dist.get_world_size()
-    dtype = torch.float32 if recipe.training.precision == "fp32" else torch.bfloat16
-    dist.barrier()  # measured by all ranks at once, as they will compute
-    measured = torch.tensor(measure_matmul_tflops(dtype), dtype=torch.float64)
-    dist.all_reduce(measured)
-    return float(measured) * 1e12

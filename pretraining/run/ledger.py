@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import torch
 import torch.distributed as dist
 
+from pretraining.devices.transfer import sent
+
 _HALF = 1 << 63
 
 
@@ -36,7 +38,7 @@ class Ledger:
     def close(self) -> str:
         """The digest after the last step that was added; collective."""
         if self._waiting:
-            numbers = torch.tensor(self._waiting, dtype=torch.int64, device=self._device)
+            numbers = sent(torch.tensor(self._waiting, dtype=torch.int64), self._device)
             dist.all_reduce(numbers)  # wraps around, as the sum modulo 2⁶⁴ does
             self._digest = extended(self._digest, numbers.tolist())
             self._waiting = []

@@ -71,7 +71,7 @@ def train(
 
 def agreed(seconds: float, device: torch.device) -> float:
     """Rank 0's reading of the clock, so that all ranks take the same learning rate and end together."""
-    reading = torch.tensor([seconds], dtype=torch.float64, device=device)
+    reading = torch.full((1,), seconds, dtype=torch.float64, device=device)
     dist.broadcast(reading, src=0)
     return float(reading.item())
 

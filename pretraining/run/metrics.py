@@ -32,6 +32,7 @@ class Interval:
         self.started = time.perf_counter()
         self.steps = 0
         self.work = Work(0, 0, 0, 0)
+        self.filler_tokens = 0
         self.wait_seconds = 0.0
         self.sums: torch.Tensor | None = None
 
@@ -40,6 +41,7 @@ class Interval:
         batch = step.batch
         self.steps += 1
         self.work += Work(batch.tokens, batch.squared_tokens, batch.masked_tokens, batch.sequences)
+        self.filler_tokens += batch.filler_tokens
         self.wait_seconds += step.wait_seconds
         self.sums = step.sums if self.sums is None else self.sums + step.sums
 
@@ -51,7 +53,7 @@ class Interval:
         """Figures since the last call; one all-reduce, equal on every rank."""
         if self.sums is None:
             raise RuntimeError("close() before any step")
-        extra = torch.tensor([self.wait_seconds], dtype=torch.float64, device=self.sums.device)
+        extra = self.sums.new_full((1,), self.wait_seconds)
         reduced = torch.cat([self.sums, extra])
         dist.all_reduce(reduced)
         mlm_loss, nsp_loss, mlm_correct, nsp_correct, wait = reduced.tolist()
@@ -66,8 +68,10 @@ class Interval:
             "tokens_per_second": work.tokens / elapsed,
             "sequences_per_second": work.sequences / elapsed,
             "seconds_per_step": elapsed / self.steps,
-            # Of a batch padded to the sequence length; the packed encoder does no work on it.
-            "padding_share": 1 - work.tokens / (work.sequences * self.sequence_length),
+            # Of the tokens that were computed: what fixed shapes cost.
+            "filler_share": self.filler_tokens / (work.tokens + self.filler_tokens),
+            # Of a batch padded to the sequence length, which this one is not: nothing was computed on it.
+            "padding_avoided_share": 1 - work.tokens / (work.sequences * self.sequence_length),
             "data_wait_share": wait / dist.get_world_size() / elapsed,
             "mfu": None if self.peak_flops is None else flops / self.peak_flops,
             "memory_bytes": memory_bytes(),

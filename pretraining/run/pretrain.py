@@ -1,8 +1,11 @@
 """One pretraining run from its recipe to its report: puts the parts together."""
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from dataclasses import asdict, replace
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -14,16 +17,21 @@ from pretraining.configuration.tables import Recipe
 from pretraining.data.batching import micro_batches_per_rank
 from pretraining.data.examples import open_shard_sets
 from pretraining.data.shard_check import check_sample, check_sizes
+from pretraining.devices.abilities import abilities_of
 from pretraining.errors import JoinError, PretrainingError
+from pretraining.model.fp8_linear import require_fp8
 from pretraining.optimization.schedules import build_schedule
+from pretraining.planning.micro_batch import Choice
 from pretraining.rendezvous import facts_of
 from pretraining.run.checkpoint.files import checkpoint_folder, checkpoint_steps, refuse_used
+from pretraining.run.device.settings import settle
 from pretraining.run.engine import start_processes
 from pretraining.run.health.monitor import Monitor, Verdict
 from pretraining.run.health.stop import INTERRUPTED, StopRequest, wish_named
 from pretraining.run.initial_weights import initial_model
 from pretraining.run.joined_run import JoinedRun
-from pretraining.run.ranks import RankEnvironment, slurm_start, threads_of_rank
+from pretraining.run.micro_batch import settled as micro_batch_settled
+from pretraining.run.ranks import RankEnvironment, device_of, slurm_start, threads_of_rank
 from pretraining.run.state_file import StateFile, read_state
 
 
@@ -32,13 +40,17 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
 
     PretrainingError for what ends the run, the same one on all ranks; ``state.json`` says it as well.
     """
-    micro_batches = micro_batches_per_rank(
-        recipe.training.batch_size, recipe.training.micro_batch_size, environment.world_size
-    )
+    ranks, training = environment.world_size, recipe.training
+    micro_batches = micro_batches_per_rank(training.batch_size, training.least_micro_batch_size, ranks)
+    own_device = device_of(environment)
+    settled = settle(recipe, abilities_of(own_device), ranks)
+    recipe = settled.recipe
     if not recipe.checkpoint.resume:
         refuse_used(checkpoint_folder(recipe.run_folder))
     # Said before the ranks are joined, though the engine asks again.
-    deepspeed_configuration(recipe, environment.world_size, micro_batches, on_cpu=not torch.cuda.is_available())
+    deepspeed_configuration(recipe, ranks, micro_batches, on_cpu=own_device.type == "cpu")
+    if recipe.training.linear_layers == "fp8":
+        require_fp8(own_device)
     schedule = build_schedule(recipe.schedule, recipe.optimizer.learning_rate, recipe.training.steps)
     sets = open_shard_sets(recipe.data.shards, recipe.data.sequence_length, recipe.model.vocab_size)
     prepare_torch(recipe, environment)
@@ -65,13 +77,28 @@ def run(recipe: Recipe, environment: RankEnvironment, stop: StopRequest) -> int:
             dist.barrier()  # the folder is this run's
             check_sizes(sets, recipe.data.sequence_length, environment.local_rank, environment.local_world_size)
             check_sample(sets, "train", recipe.data.sequence_length, environment.rank, environment.world_size)
-            run = JoinedRun(recipe, environment, stop, monitor, status, sets, model, device, micro_batches, schedule)
+            recipe, choice = micro_batch_settled(recipe, model.config, device, environment.local_world_size)
+            micro_batches = micro_batches_per_rank(training.batch_size, recipe.training.least_micro_batch_size, ranks)
+            run = JoinedRun(
+                *(replace(settled, recipe=recipe), environment, stop, monitor, status, sets, model, device),
+                *(micro_batches, schedule),
+                events=_events(choice),
+            )
             return run.train()
     except BaseException as failure:
         error = monitor.judge(failure)
         if error is None:
             raise
         raise error from failure
+
+
+def _events(choice: Choice | None) -> tuple[dict[str, Any], ...]:
+    """What `auto` came to, for metrics.jsonl, and said on rank 0."""
+    if choice is None:
+        return ()
+    if dist.get_rank() == 0:
+        print(f"training.micro_batch_size: auto is {choice.size} ({choice.reason})", file=sys.stderr, flush=True)
+    return ({"event": "micro-batch settled", **asdict(choice)},)
 
 
 def _facts(recipe: Recipe, sets: list[ShardSet]) -> dict[str, str]:
@@ -117,3 +144,5 @@ def prepare_torch(recipe: Recipe, environment: RankEnvironment) -> None:
     if recipe.training.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
+        # Nothing reads what it has not written, and DeepSpeed's buckets would be filled at every step.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

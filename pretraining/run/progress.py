@@ -51,7 +51,8 @@ def describe(line: dict[str, Any], steps: int) -> str:
     return (
         f"loss {line['loss']:.3f}  MLM {line['mlm_accuracy']:.1%}  NSP {line['nsp_accuracy']:.1%}  "
         f"rate {line['learning_rate']:.2e}  {line['tokens_per_second']:,.0f} tokens/s  "
-        f"padding {line['padding_share']:.0%}  data wait {line['data_wait_share']:.1%}  MFU {mfu}  "
+        f"filler {line['filler_share']:.2%}  padding avoided {line['padding_avoided_share']:.0%}  "
+        f"data wait {line['data_wait_share']:.1%}  MFU {mfu}  "
         f"{line['memory_bytes'] / 2**30:.1f} GiB  left {left}"
     )
 

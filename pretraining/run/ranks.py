@@ -1,12 +1,18 @@
 """Which rank this process is: from torch-style variables, from Slurm's, or alone. Imports nothing heavy."""
 
+from __future__ import annotations
+
 import os
 import re
 import socket
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pretraining.errors import PretrainingError
+
+if TYPE_CHECKING:
+    import torch
 
 _PORTS = range(20000, 30000)
 
@@ -43,7 +49,7 @@ def read_environment(environment: Mapping[str, str] = os.environ) -> RankEnviron
             local_rank=_number(environment, "LOCAL_RANK", 0),
             local_world_size=_number(environment, "LOCAL_WORLD_SIZE", _number(environment, "LOCAL_SIZE", world_size)),
             master_address=environment.get("MASTER_ADDR", "127.0.0.1"),
-            master_port=_number(environment, "MASTER_PORT", 29500),
+            master_port=_free_port() if _meets_nobody(environment) else _number(environment, "MASTER_PORT", 29500),
         )
     if "SLURM_PROCID" in environment and _number(environment, "SLURM_NTASKS", 1) > 1:
         # Two jobs on one node, or a job and its requeued self, must not meet on one port.
@@ -57,10 +63,19 @@ def read_environment(environment: Mapping[str, str] = os.environ) -> RankEnviron
             or first_host(environment.get("SLURM_STEP_NODELIST") or environment.get("SLURM_JOB_NODELIST", "127.0.0.1")),
             master_port=_number(environment, "MASTER_PORT", _PORTS[(job * 7 + restart) % len(_PORTS)]),
         )
+    return RankEnvironment(0, 1, 0, 1, "127.0.0.1", _free_port())
+
+
+def _meets_nobody(environment: Mapping[str, str]) -> bool:
+    """A single rank, at whose launcher's port nobody listens yet but perhaps another run of this machine: DeepSpeed's
+    launcher says 29500 whenever it starts. torchrun listens at its port itself, and that is where torch looks."""
+    return environment["WORLD_SIZE"] == "1" and environment.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return RankEnvironment(0, 1, 0, 1, "127.0.0.1", port)
+        return int(probe.getsockname()[1])
 
 
 def slurm_start(environment: Mapping[str, str] = os.environ) -> str | None:
@@ -82,6 +97,15 @@ def gpu_of(environment: RankEnvironment, visible: int) -> int:
             "start one task per GPU"
         )
     return environment.local_rank
+
+
+def device_of(environment: RankEnvironment) -> torch.device:
+    """This rank's GPU, or the CPU where there is none."""
+    import torch  # late: a signal that comes before is heard
+
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", gpu_of(environment, torch.cuda.device_count()))
 
 
 def threads_of_rank(

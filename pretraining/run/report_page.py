@@ -86,7 +86,8 @@ def _means(steps: Sequence[dict[str, Any]]) -> dict[str, str]:
     steady = steps[1:] or steps
     formats = {
         "tokens_per_second": "{:,.0f}",
-        "padding_share": "{:.2%}",
+        "filler_share": "{:.2%}",
+        "padding_avoided_share": "{:.2%}",
         "data_wait_share": "{:.3%}",
         "mfu": "{:.1%}",
         "seconds_per_step": "{:.3f}",

@@ -115,6 +115,12 @@ class RunWatcher:
         if self.log is not None:
             self.log.write({"step": state.step, **event})
 
+    def remark(self, state: TrainerState, sentence: str) -> None:
+        """A sentence for whoever looks on, and a line that keeps it; on rank 0."""
+        self.note(state, {"event": "remark", "sentence": sentence})
+        if self.line is not None:
+            self.line.say(sentence)
+
     def is_at_stop(self, state: TrainerState) -> bool:
         """True when ``training.stop_at`` is reached, or was by an earlier start."""
         stop_at = self.recipe.training.stop_at

@@ -152,6 +152,13 @@ def benchmark_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("train.txt", "test.txt"):
         (root / "conll2000").mkdir(exist_ok=True)
         (root / "conll2000" / name).write_text("he PRP B-NP\nran VBD B-VP\n. . O\n\nit PRP B-NP\n\n" * 4)
+    rows = [
+        {"id": str(number), "text": f"the {WORDS[number]} ran", "labels": ["joy", "love"][: number % 3]}
+        for number in range(12)
+    ]
+    (root / "goemotions").mkdir()
+    for name in ("train", "dev", "test"):
+        (root / "goemotions" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return root
 
 

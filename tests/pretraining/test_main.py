@@ -54,6 +54,7 @@ def recipe(tmp_path: Path) -> Path:
         (["--training.precision=fp16"], "needs a GPU"),
         (["--schedule.warmup_steps=20"], "schedule.warmup_steps is 20 and training.steps 8"),
         (["--init.from=nowhere"], "neither a finished run"),
+        (["--model.compile=perhaps"], "auto"),
     ],
 )
 def test_mistakes_end_with_one_sentence(
@@ -154,3 +155,23 @@ def test_a_signal_saves_and_the_same_command_finishes(recipe: Path, shards: Path
     assert steps == list(range(1, step + 3))
     assert json.loads((run / "state.json").read_text())["status"] == "finished"
     assert list((run / "tensorboard").iterdir())
+
+
+@pytest.mark.slow
+def test_a_compiler_that_does_not_work_ends_a_run_that_wants_it_before_its_first_step(
+    recipe: Path, shards: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    arguments = [f"--data.shards={shards}", f"--output.folder={run}", "--model.compile=true"]
+    ended = subprocess.run(
+        [sys.executable, "pretraining/main.py", "--config", str(recipe), *arguments],
+        cwd=ROOT,
+        env={**os.environ, "CXX": "/bin/false", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "error: model.compile is true and torch.compile does not work on rank 0 (" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not [line for line in read_metrics(run / "metrics.jsonl") if "event" not in line]

@@ -20,6 +20,7 @@ from torch import Tensor
 from finetuning.atomic_file import replacing
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.run.engine import Engine, LocalEngine
+from finetuning.run.precision import precision_on
 from finetuning.run.resume.training_file import METADATA, TRAINING_FILE
 from finetuning.run.specification import RunSpec
 
@@ -84,7 +85,7 @@ class SavedTraining:
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
             logger.warning("%s is damaged (%s): training starts anew", self.path, error)
             return Position()
-        if content["of"] != self._identity():
+        if content["of"] != self._identity(engine):
             logger.warning("%s is of other options, weights or data: training starts anew", self.path)
             return Position()
         _restore(engine, tensors)
@@ -97,7 +98,7 @@ class SavedTraining:
         engine, position = self._engine, self._position
         if not isinstance(engine, LocalEngine) or not position.step:
             return
-        content = {"of": self._identity(), "position": asdict(position)}
+        content = {"of": self._identity(engine), "position": asdict(position)}
         with replacing(self.path) as temporary:
             save_file(_tensors(engine), temporary, metadata={METADATA: json.dumps(content)})
         logger.info("interrupted: saved after step %d", position.step)
@@ -106,8 +107,10 @@ class SavedTraining:
         """The run has its result."""
         self.path.unlink(missing_ok=True)
 
-    def _identity(self) -> str:
-        digest = hashlib.sha256(self._spec.model_dump_json(exclude=WHERE_IT_RUNS).encode())
+    def _identity(self, engine: LocalEngine) -> str:
+        precision = precision_on(self._spec.precision, engine.device)  # what another device makes of "auto" is another
+        spec = self._spec.model_copy(update={"precision": precision})
+        digest = hashlib.sha256(spec.model_dump_json(exclude=WHERE_IT_RUNS).encode())
         digest.update(self._fingerprint.encode())
         split = self._split
         for array in (split.input_ids_t, split.offsets_s, split.segment_b_start_s, split.labels):

@@ -11,7 +11,7 @@ from pretraining.model.config import BertConfig
 
 # Keys of a recipe that change no weight but by rounding: how the work is cut up, what is written down, when it stops.
 _FREE = (
-    *("output", "evaluation", "checkpoint", "health", "data.prefetch", "deepspeed"),
+    *("output", "evaluation", "checkpoint", "health", "data.prefetch", "data.fixed_shapes", "deepspeed"),
     *("training.micro_batch_size", "training.stop_at", "training.threads", "training.deterministic"),
     *("model.activation_checkpointing", "model.compile"),
 )
@@ -19,6 +19,7 @@ _FREE = (
 _NOT_FREE = ("deepspeed.fp16", "deepspeed.communication_data_type", "deepspeed.data_types")
 # What these say is compared by what came of it: the model that was built, the shards' fingerprints.
 _DERIVED = ("model", "data.shards")
+_PRECISION = "training.precision"
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
 
@@ -67,9 +68,12 @@ def accepted_changes(
             changes[key] = [before, now]
     refused = {key: values for key, values in changes.items() if not is_below(key, allowed)}
     if refused:
+        hint = ""
+        if _PRECISION in refused:
+            hint = f' ({_PRECISION} = "auto" takes what this machine has: say "{saved.settings.get(_PRECISION)}")'
         raise PretrainingError(
-            f"{checkpoint} was written with other settings ({_said(refused)}); set them back, accept the change with "
-            f"--checkpoint.allow={','.join(refused)}, or start a new output.folder with init.from set to this run"
+            f"{checkpoint} was written with other settings ({_said(refused)}); set them back{hint}, accept the change "
+            f"with --checkpoint.allow={','.join(refused)}, or start a new output.folder with init.from set to this run"
         )
     return changes
 

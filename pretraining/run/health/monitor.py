@@ -23,7 +23,7 @@ from typing import Any, Self
 import torch.distributed as dist
 
 from preprocessing.errors import PreprocessingError
-from pretraining.errors import PretrainingError, RetryablePretrainingError, not_written
+from pretraining.errors import PretrainingError, RetryablePretrainingError, memory_shortage, not_written
 from pretraining.run.health.stop import INTERRUPTED
 from pretraining.run.ranks import RankEnvironment
 
@@ -135,6 +135,7 @@ class Monitor:
         return error
 
     def _own_verdict(self, failure: BaseException) -> Verdict:
+        failure = memory_shortage(failure) or failure
         if isinstance(failure, PreprocessingError | OSError):
             failure = not_written(failure)
         if isinstance(failure, PretrainingError):

@@ -1,8 +1,9 @@
-"""Fine-tuning, answers and features on a CUDA device, next to the same on the CPU."""
+"""Fine-tuning, answers and features on a GPU, next to the same on the CPU."""
 
 import json
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from finetuning.run.answers import answer_task
 from finetuning.run.finetune import run
 from finetuning.run.result import RunSpec
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+Waits = Callable[[], AbstractContextManager[None]]
 
-# One task of each kind: a sentence, a pair, a number, choices, a span, words.
-TASKS = ("cola", "mnli", "stsb", "swag", "squad2", "conll2003")
+# One task of each kind: a sentence, a pair, a number, choices, a span, words, any number of labels.
+TASKS = ("cola", "mnli", "stsb", "swag", "squad2", "conll2003", "goemotions")
 
 
 @pytest.fixture
@@ -39,11 +40,17 @@ def answers(folder: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_training_equals_that_on_the_cpu(task: str, spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+def test_training_equals_that_on_the_cpu(
+    task: str, spec: Callable[..., RunSpec], tmp_path: Path, device: torch.device
+) -> None:
     """Float32 without dropout: the losses agree, and bfloat16 comes near."""
     runs = {
-        name: run(spec(task, dropout=0.0, device=device, precision=precision, output=tmp_path / name))
-        for name, device, precision in (("cpu", "cpu", "fp32"), ("fp32", "cuda", "fp32"), ("bf16", "cuda", "bf16"))
+        name: run(spec(task, dropout=0.0, device=where, precision=precision, output=tmp_path / name))
+        for name, where, precision in (
+            ("cpu", "cpu", "fp32"),
+            ("fp32", device.type, "fp32"),
+            ("bf16", device.type, "bf16"),
+        )
     }
     assert runs["fp32"].train_loss == pytest.approx(runs["cpu"].train_loss, rel=1e-4)
     assert runs["bf16"].train_loss == pytest.approx(runs["cpu"].train_loss, rel=5e-2)
@@ -58,12 +65,19 @@ def test_training_equals_that_on_the_cpu(task: str, spec: Callable[..., RunSpec]
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("task", TASKS)
 def test_a_run_with_dropout_and_its_saved_model(
-    task: str, precision: str, spec: Callable[..., RunSpec], benchmark_data: Path, tmp_path: Path
+    task: str,
+    precision: str,
+    spec: Callable[..., RunSpec],
+    benchmark_data: Path,
+    tmp_path: Path,
+    device: torch.device,
 ) -> None:
-    result = run(spec(task, precision=precision))
+    result = run(spec(task, precision=precision, device=device.type))
     assert math.isfinite(result.train_loss)
     assert not result.diverged
-    answer_task(tmp_path / "run", task, benchmark_data, tmp_path / "again")
+    model, output = tmp_path / "run", tmp_path / "again"
+    how = RunSpec(task="", model=str(model), output=output, device=device.type, precision="fp32")
+    answer_task(model, task, benchmark_data, output, how)
     for path in (tmp_path / "again").glob("predictions-*.jsonl"):
         before = [json.loads(line) for line in (tmp_path / "run" / path.name).read_text().splitlines()]
         again = [json.loads(line) for line in path.read_text().splitlines()]
@@ -79,17 +93,21 @@ def test_a_run_with_dropout_and_its_saved_model(
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_training_step_waits_only_to_fetch_its_batch(
-    task: str, spec: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch
+    task: str,
+    spec: Callable[..., RunSpec],
+    monkeypatch: pytest.MonkeyPatch,
+    device: torch.device,
+    never_waits: Waits,
 ) -> None:
     """Nothing between a batch that lies on the device and its gradient."""
     move, step = batches.Batch.to, training._step
-    steps, inside = 0, False
+    steps, inside, watching = 0, False, ExitStack()
 
-    def moved(batch: batches.Batch, device: torch.device) -> batches.Batch:
-        torch.cuda.set_sync_debug_mode("default")
-        there = move(batch, device)
+    def moved(batch: batches.Batch, where: torch.device) -> batches.Batch:
+        watching.close()
+        there = move(batch, where)
         if inside and steps > 1:  # what is made once may wait
-            torch.cuda.set_sync_debug_mode("error")
+            watching.enter_context(never_waits())
         return there
 
     def watched(*arguments: Any) -> torch.Tensor:
@@ -99,24 +117,26 @@ def test_a_training_step_waits_only_to_fetch_its_batch(
             return step(*arguments)
         finally:
             inside = False
-            torch.cuda.set_sync_debug_mode("default")
+            watching.close()
 
     monkeypatch.setattr(batches.Batch, "to", moved)
     monkeypatch.setattr(training, "_step", watched)
-    run(spec(task, precision="bf16", save_model=False))
+    run(spec(task, precision="bf16", save_model=False, device=device.type))
     assert steps > 2
 
 
 @pytest.mark.parametrize("level", ["cls", "mean"])
 @pytest.mark.parametrize("layers", ["last", "concat-last-four"])
-def test_features_equal_those_of_the_cpu(layers: str, level: str, model_folder: Path, tmp_path: Path) -> None:
+def test_features_equal_those_of_the_cpu(
+    layers: str, level: str, model_folder: Path, tmp_path: Path, device: torch.device
+) -> None:
     source = tmp_path / "text.txt"
     source.write_text("the cat sat on the mat\nhe ran\nxyzzy is not near the red house\n", encoding="utf-8")
     found = {}
-    for device in ("cpu", "cuda"):
-        output = tmp_path / f"{device}.arrow"
+    for name, where in (("cpu", "cpu"), ("device", device.type)):
+        output = tmp_path / f"{name}.arrow"
         arguments = ["--model", str(model_folder), "--input", str(source), "--output", str(output)]
-        assert features.main([*arguments, "--layers", layers, "--level", level, "--device", device]) == 0
+        assert features.main([*arguments, "--layers", layers, "--level", level, "--device", where]) == 0
         rows = pa.ipc.open_stream(output.read_bytes()).read_all().to_pylist()
-        found[device] = np.array([row["features"] for row in rows])
-    np.testing.assert_allclose(found["cuda"], found["cpu"], atol=2e-5)
+        found[name] = np.array([row["features"] for row in rows])
+    np.testing.assert_allclose(found["device"], found["cpu"], atol=2e-5)

@@ -1,10 +1,11 @@
 """Recipes and the command line: what is misspelt is named, what comes along parses."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pretraining.configuration.deepspeed import OWNED, check_deepspeed_table, deepspeed_configuration
+from pretraining.configuration.deepspeed import OWNED, check_deepspeed_table, communication, deepspeed_configuration
 from pretraining.configuration.recipe import load_recipe, recipe_of, recipe_parser
 from pretraining.configuration.tables import Recipe
 from pretraining.errors import PretrainingError
@@ -180,8 +181,63 @@ def test_models_that_cannot_be(recipe_file: Path, key: str, value: str, message:
         load_recipe(recipe_file, [(f"model.{key}", value)]).model.build(100)
 
 
-def configured(recipe: Recipe, *, on_cpu: bool = True) -> dict[str, object]:
-    return deepspeed_configuration(recipe, ranks=2, micro_batches=1, on_cpu=on_cpu)
+def configured(recipe: Recipe, *, on_cpu: bool = True, ranks: int = 2, sizes: tuple[int, ...] = ()) -> dict[str, Any]:
+    if recipe.training.precision == "auto":
+        recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"precision": "bf16"})})
+    return deepspeed_configuration(recipe, ranks=ranks, micro_batches=1, on_cpu=on_cpu, sizes=sizes)
+
+
+def test_an_open_precision_is_not_taken_for_one(recipe_file: Path) -> None:
+    with pytest.raises(ValueError, match="not settled"):
+        deepspeed_configuration(load_recipe(recipe_file), ranks=2, micro_batches=1, on_cpu=True)
+
+
+SIZES = (30_000_000, *(2_000_000,) * 150)
+"""Elements of the parameters of a model of 330 million."""
+
+
+def zero_table(recipe_file: Path, stage: int, ranks: int = 2, *, on_cpu: bool = False, **more: str) -> dict[str, Any]:
+    keys = [(f"deepspeed.zero_optimization.{name}", value) for name, value in {"stage": str(stage), **more}.items()]
+    return configured(load_recipe(recipe_file, keys), on_cpu=on_cpu, ranks=ranks, sizes=SIZES)["zero_optimization"]
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_on_gpus_gradients_are_reduced_beside_the_backward_pass(recipe_file: Path, stage: int) -> None:
+    assert zero_table(recipe_file, stage) == {
+        "stage": stage,
+        "overlap_comm": True,
+        "reduce_bucket_size": 330_000_000 // 8,
+    }
+
+
+def test_one_rank_has_nobody_to_wait_for(recipe_file: Path) -> None:
+    assert "overlap_comm" not in zero_table(recipe_file, 1, ranks=1)
+
+
+@pytest.mark.parametrize("stage", [0, 3])
+def test_other_stages_are_left_to_deepspeed(recipe_file: Path, stage: int) -> None:
+    assert zero_table(recipe_file, stage) == {"stage": stage}
+
+
+def test_on_the_cpu_nothing_is_set(recipe_file: Path) -> None:
+    assert zero_table(recipe_file, 1, on_cpu=True) == {"stage": 1}
+
+
+def test_what_the_recipe_says_of_communication_counts(recipe_file: Path) -> None:
+    assert zero_table(recipe_file, 2, overlap_comm="false", reduce_bucket_size="1000") == {
+        "stage": 2,
+        "overlap_comm": False,
+        "reduce_bucket_size": 1000,
+    }
+    assert "overlap_comm" not in zero_table(recipe_file, 1, **{"offload_optimizer.device": "cpu"})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "bucket"),
+    [((30_000_000, 10), 30_000_000), ((1000,) * 10, 1 << 20), ((2_000_000,) * 80, 20_000_000)],
+)
+def test_a_bucket_holds_the_largest_gradient_and_an_eighth_of_all(sizes: tuple[int, ...], bucket: int) -> None:
+    assert communication({"stage": 1}, 2, sizes)["reduce_bucket_size"] == bucket
 
 
 def test_configuration_given_to_deepspeed(recipe_file: Path) -> None:
@@ -221,3 +277,16 @@ def test_half_precision_needs_a_stage(recipe_file: Path) -> None:
 def test_scaling_without_half_precision(recipe_file: Path) -> None:
     with pytest.raises(PretrainingError, match="only read with"):
         configured(load_recipe(recipe_file, [("deepspeed.fp16.initial_scale_power", "8")]))
+
+
+@pytest.mark.parametrize(("text", "expected"), [("auto", "auto"), ("8", 8), ("1", 1)])
+def test_a_micro_batch_is_a_number_or_auto(recipe_file: Path, text: str, expected: int | str) -> None:
+    training = load_recipe(recipe_file, [("training.micro_batch_size", text)]).training
+    assert training.micro_batch_size == expected
+    assert training.least_micro_batch_size == (1 if expected == "auto" else expected)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "8.5", "Auto", "10000001"])
+def test_no_other_micro_batch_is_taken(recipe_file: Path, text: str) -> None:
+    with pytest.raises(PretrainingError, match=rf"--training\.micro-batch-size {text}: input should be .*, or auto"):
+        load_recipe(recipe_file, [("training.micro_batch_size", text)])

@@ -1,7 +1,7 @@
 """One rank of `test_loop_gradients.py`: the full gradient of one global batch for several ways to cut it.
 
-Arguments: a folder with ``shards`` and ``start``, then ZeRO stage and micro-batches per rank as 2-3. Rank 0 writes each
-gradient as FOLDER/ranks-stage-microbatches.safetensors.
+Arguments: a folder with ``shards`` and ``start``, then ZeRO stage and micro-batches per rank as 2-3 or 2-3-overlap.
+Rank 0 writes each gradient as FOLDER/ranks-CASE.safetensors.
 """
 
 import sys
@@ -30,7 +30,9 @@ def main() -> None:
     examples = Examples(open_shard_sets([folder / "shards"], 32, None), "train", 32)
     sampler = Sampler.weighted(tuple(examples.set_sizes), (), 1)
     for case in sys.argv[2:]:
-        stage, micro_batches = map(int, case.split("-"))
+        stage, micro_batches = map(int, case.split("-")[:2])
+        # As on GPUs: reduced beside the backward pass, in buckets that do not hold the whole model.
+        overlap = {"overlap_comm": True, "reduce_bucket_size": 5000} if case.endswith("overlap") else {}
         ranks = environment.world_size
         recipe = Recipe.model_validate(
             {
@@ -40,7 +42,7 @@ def main() -> None:
                     "micro_batch_size": BATCH // ranks // micro_batches,
                     "precision": "fp32",
                 },
-                "deepspeed": {"zero_optimization": {"stage": stage}},
+                "deepspeed": {"zero_optimization": {"stage": stage, **overlap}},
             }
         )
         model = import_bert(folder / "start")

@@ -62,12 +62,38 @@ def test_figures(examples: Examples) -> None:
     for name, rows in groups.items():
         with torch.no_grad():
             sums = model(examples.pack(rows))
+        masked_tokens = int(sums.masked_tokens)
         assert found[name].sequences == len(rows)
-        assert found[name].masked_tokens == sums.masked_tokens
-        assert found[name].mlm_loss == pytest.approx(float(sums.mlm_loss_sum) / sums.masked_tokens, abs=1e-5)
-        assert found[name].mlm_accuracy == int(sums.mlm_correct) / sums.masked_tokens
+        assert found[name].masked_tokens == masked_tokens
+        assert found[name].mlm_loss == pytest.approx(float(sums.mlm_loss_sum) / masked_tokens, abs=1e-5)
+        assert found[name].mlm_accuracy == int(sums.mlm_correct) / masked_tokens
         assert found[name].nsp_accuracy == int(sums.nsp_correct) / len(rows)
         assert found[name].loss == found[name].mlm_loss + found[name].nsp_loss
+
+
+@pytest.mark.parametrize("size", [5, 8, 200])
+def test_figures_with_fixed_shapes_are_the_same(size: int, examples: Examples) -> None:
+    """All micro-batches have one shape, with as many examples as before."""
+    torch.manual_seed(1)
+    model = BertForPreTraining(BertConfig.named("tiny", vocab_size=65, hidden_size=32, intermediate_size=64))
+    engine = Engine(model)
+    shapes, sequences = [], []
+
+    class Watching(Engine):
+        def __call__(self, batch: PackedBatch) -> PreTrainingSums:
+            tensors = (batch.input_ids_t, batch.cu_seqlens, batch.masked_indices_m, batch.is_random_next_s)
+            shapes.append((*(len(tensor) for tensor in tensors), batch.max_length))
+            sequences.append(batch.sequences)
+            return super().__call__(batch)
+
+    plain = HeldOut(examples, 1000, size).evaluate(engine)
+    fixed = HeldOut(examples, 1000, size, fixed_shapes=True).evaluate(Watching(model))
+    assert len(set(shapes)) == 1
+    assert len(shapes) == sum(-(-plain[name].sequences // size) for name in SOURCES)
+    assert max(sequences) <= size
+    for name, figures in plain.items():
+        for key, value in vars(figures).items():
+            assert getattr(fixed[name], key) == pytest.approx(value, abs=1e-6), (name, key)
 
 
 def test_limit_takes_a_fixed_sample(examples: Examples) -> None:

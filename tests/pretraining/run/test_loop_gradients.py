@@ -15,7 +15,11 @@ from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
 from pretraining.model.huggingface import export_bert, import_bert
 
-CASES = {1: ["0-1", "1-6"], 2: ["0-2", "1-1", "1-3", "2-2", "3-2"], 4: ["0-1", "2-3", "3-1"]}
+CASES = {
+    1: ["0-1", "1-6"],
+    2: ["0-2", "1-1", "1-3", "2-2", "3-2", "1-1-overlap", "1-3-overlap", "2-2-overlap"],
+    4: ["0-1", "2-3", "3-1"],
+}
 
 
 @pytest.fixture(scope="module")

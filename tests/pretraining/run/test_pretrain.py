@@ -108,6 +108,12 @@ def results(
     run("half at stage 3", "stages", deepspeed__zero_optimization__stage=3, **no_dropout)
     run("without dropout", "no-dropout", **no_dropout)
     run("finished", "whole-1-fp32")
+    fixed = {"data__fixed_shapes": "on", "output__export": "false"}
+    run("fixed shapes", "fixed", **fixed)
+    run("first of fixed shapes", "fixed-parts", training__stop_at=3, **fixed)
+    run("second of fixed shapes", "fixed-parts", **fixed)
+    run("first without fixed shapes", "then-fixed", training__stop_at=3, output__export="false")
+    run("second with fixed shapes", "then-fixed", **fixed)
     run("dynamic", "dynamic", data__masking="dynamic", output__export="false")
     steady = {"schedule__kind": "constant", "schedule__warmup_steps": 0, **no_dropout}
     run("next phase", "phase2", init__from=str(folder / "whole-1-fp32"), training__steps=2, **steady)
@@ -142,8 +148,23 @@ def ledger(folder: Path) -> list[str]:
     return [line["ledger"] for line in read_metrics(folder / "metrics.jsonl") if "event" not in line]
 
 
+def steps_of(folder: Path) -> list[dict[str, Any]]:
+    return [line for line in read_metrics(folder / "metrics.jsonl") if "event" not in line]
+
+
 def losses(folder: Path) -> list[float]:
-    return [line["loss"] for line in read_metrics(folder / "metrics.jsonl") if "event" not in line]
+    return [line["loss"] for line in steps_of(folder)]
+
+
+def test_what_the_device_decided_is_kept(results: tuple[Path, dict[str, Any]]) -> None:
+    """With every start of the run."""
+    sentence = "model.compile is off: on the CPU the model has kernels of its own"
+    for name, starts in (("whole-0-fp32", [0]), ("parts-0-fp32", [0, 3])):
+        run = results[0] / name
+        lines = [line for line in read_metrics(run / "metrics.jsonl") if line.get("event") == "remark"]
+        assert [(line["step"], line["sentence"]) for line in lines] == [(step, sentence) for step in starts]
+        settled = json.loads((run / "recipe.json").read_text())
+        assert (settled["model"]["compile"], settled["training"]["precision"]) == ("false", "fp32")
 
 
 @pytest.mark.parametrize(("stage", "precision"), LAYOUTS)
@@ -165,6 +186,23 @@ def test_interrupted_and_resumed_equals_undisturbed(
     for name, weight in left.items():
         assert torch.equal(weight, right[name]), name
     assert ledger(whole) == ledger(parts)
+
+
+def test_fixed_shapes_change_losses_by_rounding_alone(results: tuple[Path, dict[str, Any]]) -> None:
+    """With dropout, whose masks belong to examples; a run may also go on with the other choice."""
+    folder, outcomes = results
+    assert all(outcomes[name] == 0 for name in outcomes if "fixed shapes" in name)
+    plain, fixed = folder / "whole-1-fp32", folder / "fixed"
+    assert losses(folder / "fixed-parts") == losses(fixed)
+    for run in (fixed, folder / "then-fixed"):
+        assert losses(run) == pytest.approx(losses(plain), abs=1e-5)
+        assert ledger(run) == ledger(plain)
+    shares = {name: [line["filler_share"] for line in steps_of(folder / name)] for name in ("fixed", "whole-1-fp32")}
+    assert all(0 < share < 0.3 for share in shares["fixed"])  # sixteen examples of up to 32 tokens
+    assert set(shares["whole-1-fp32"]) == {0.0}
+    for before, after in zip(steps_of(plain), steps_of(fixed), strict=True):
+        for key in ("tokens", "sequences", "padding_avoided_share", "mlm_accuracy", "nsp_accuracy"):
+            assert after[key] == pytest.approx(before[key], abs=1e-9), key
 
 
 def test_another_stage_goes_on(results: tuple[Path, dict[str, Any]]) -> None:

@@ -72,6 +72,7 @@ def test_bert_large_starts(
         masked=4 * 20,
         flash=False,
         bucket=BUCKET,
+        optimizer="lamb",
     )
     print(f"stage {stage}: losses {losses}, GiB on rank 0 {measured / 2**30:.2f}, planned {planned.total / 2**30:.2f}")
     assert len(losses) == STEPS

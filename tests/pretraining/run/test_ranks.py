@@ -20,6 +20,12 @@ def test_torch_style() -> None:
     assert (found.master_address, found.master_port) == ("node1", 1234)
 
 
+def test_a_single_rank_takes_its_launchers_port_only_where_the_launcher_listens() -> None:
+    alone = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_PORT": "29500"}
+    assert read_environment(alone).master_port != 29500
+    assert read_environment({**alone, "TORCHELASTIC_USE_AGENT_STORE": "True"}).master_port == 29500
+
+
 def test_slurm() -> None:
     variables = {
         "SLURM_PROCID": "5",

@@ -29,7 +29,8 @@ def line(step: int) -> dict[str, object]:
         "seconds": 2.0 * step,
         "seconds_per_step": 2.0,
         "tokens_per_second": 50.0,
-        "padding_share": 0.1,
+        "filler_share": 0.004,
+        "padding_avoided_share": 0.1,
         "data_wait_share": 0.001,
         "mfu": None,
         "memory_bytes": 2**30,
@@ -95,7 +96,7 @@ def test_progress_line() -> None:
         "NSP 50.0%",
         "rate 1.00e-04",
         "50 tokens/s",
-        "padding 10%",
+        "filler 0.40%  padding avoided 10%",
         "MFU –",
         "1.0 GiB",
     ):

@@ -52,6 +52,7 @@ GUARDED: dict[str, Any] = {
     "training__steps": 10,
     "training__batch_size": 16,
     "training__precision": "fp32",
+    "training__linear_layers": "fp8",
     "training__clip_norm": 0.5,
     "training__seed": 2,
     "data__seed": 2,
@@ -102,6 +103,12 @@ def test_other_shards_and_another_model(tmp_path: Path) -> None:
     other = identity(recipe(tmp_path, model__hidden_size=64))
     with pytest.raises(PretrainingError, match=r"another model \(hidden_size 128 there, 64 here\)"):
         accepted_changes(WHERE, before, other, ("model", "model.hidden_size"))
+
+
+def test_a_precision_that_another_machine_chose_can_be_kept(tmp_path: Path) -> None:
+    before, now = (identity(recipe(tmp_path, training__precision=name)) for name in ("bf16", "fp32"))
+    with pytest.raises(PretrainingError, match=r'bf16 there, fp32 here\).*what this machine has: say "bf16"\)'):
+        accepted_changes(WHERE, before, now, ())
 
 
 def test_any_number_of_ranks_fits(tmp_path: Path) -> None:
