@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-all test-slurm test-large lint format typecheck bench clean
+.PHONY: help setup demo test test-all test-slurm test-large test-gpu bench-gpu lint format typecheck bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -36,6 +36,16 @@ test-all: $(INSTALLED)  ## those marked slow as well: killed builds and runs, re
 
 test-large: $(INSTALLED)  ## BERT-Large really starts: minutes and about 20 GB of memory
 	$(BIN)/python -m pytest -m large --override-ini addopts='--import-mode=importlib --strict-markers -ra'
+
+# The most telling first. CUBLAS_WORKSPACE_CONFIG: for runs with deterministic kernels, read once a process.
+GPU_TESTS = tests/pretraining/model/test_bert_gpu.py tests/pretraining/model/test_attention_gpu.py \
+	tests/pretraining/run/test_loop_gpu.py $(sort $(shell find tests -name '*_gpu.py'))
+
+test-gpu: $(INSTALLED)  ## what only a GPU can show, on the one that is there; says what it skips and why
+	CUBLAS_WORKSPACE_CONFIG=:4096:8 $(BIN)/python -m pytest -m gpu --durations=10 $(GPU_TESTS)
+
+bench-gpu: $(INSTALLED)  ## one GPU measured: runs/gpu/report.md
+	$(BIN)/python -m benchmarks.gpu --output runs/gpu
 
 test-slurm: $(INSTALLED)  ## jobs on a real Slurm of nodes that are namespaces of this machine: needs root
 	SLURM_TESTS=1 $(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile tests/slurm

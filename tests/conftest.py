@@ -2,7 +2,8 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write tests/end_to_end/golden/ anew instead of comparing with it; every test that writes is skipped",
     )
+
+
+ON_BOTH = (pytest.param("cuda", marks=pytest.mark.gpu), "cpu")
+
+
+@pytest.fixture(params=ON_BOTH)
+def device(request: pytest.FixtureRequest) -> Any:
+    """A GPU, and then the CPU: what is written for a GPU runs in every run of the tests, so that none of it is first
+    executed on a borrowed one. A `torch.device`.
+    """
+    import torch
+
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    return torch.device(request.param)
+
+
+@pytest.fixture
+def never_waits(device: Any) -> Callable[[], AbstractContextManager[None]]:
+    """`with never_waits():` no operation inside makes the host wait for the GPU; on the CPU nothing is looked at."""
+
+    @contextmanager
+    def watched() -> Iterator[None]:
+        import torch
+
+        if device.type != "cuda":
+            yield
+            return
+        torch.cuda.synchronize()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            yield
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    return watched
 
 
 RANK_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "LOCAL_SIZE", "MASTER_ADDR", "MASTER_PORT")

@@ -1,1 +1,1 @@
-"""What the project does on one GPU, part by part: `python -m benchmarks.gpu` (`__main__.py`)."""
+"""What the project does on one GPU, by one command: `python -m benchmarks.gpu`; docs/gpu.md has what was seen."""

@@ -1,71 +1,80 @@
-"""What the device can do at most: products of matrices, copies; and the products of BERT-Large."""
+"""The machine, and what it can do at most: products of matrices, and copies."""
 
-# mypy: ignore-errors
-# (parts of the model and of DeepSpeed are replaced while they are measured, which types do not follow)
-
-import contextlib
-import os
+import datetime
+import platform
+import subprocess
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from benchmarks.gpu.bench import Bench
+from benchmarks.gpu.kernel_gaps import Ceilings
+from pretraining.planning.flops import datasheet_tflops
+
+_PACKAGES = ("torch", "triton", "deepspeed", "transformers", "flash-attn", "torchao", "numpy", "numba")
+_PRODUCTS = ((torch.bfloat16, False), (torch.float16, False), (torch.float32, True), (torch.float32, False))
 
 
-def environment(bench: Bench) -> None:
-    """Versions, and what the device can do at most."""
-    import platform
-
-    versions = {"torch": torch.__version__, "python": platform.python_version(), "cuda": torch.version.cuda}
-    for name in ("deepspeed", "transformers", "triton", "numpy"):
-        with contextlib.suppress(Exception):
-            versions[name] = __import__(name).__version__
-    name = "cpu"
-    if not bench.dry:
-        properties = torch.cuda.get_device_properties(0)
-        name = properties.name
-        versions |= {"capability": torch.cuda.get_device_capability(), "memory": properties.total_memory}
-        versions["flash_schema"] = str(torch.ops.aten._flash_attention_forward.default._schema)
-        versions["efficient_schema"] = str(torch.ops.aten._efficient_attention_forward.default._schema)
-    bench.say("environment", device=name, cores=os.cpu_count(), **versions)
+def ceilings(bench: Bench) -> None:
+    """Products of 8192³ by precision, and a copy of 4 GiB on the device; and what machine this is."""
+    facts = environment(bench)
+    name = str(facts["device"])
+    sheet = datasheet_tflops(name, "bf16")
+    bench.datasheet_flops = None if sheet is None else sheet * 1e12
+    bench.say("environment", **facts, datasheet_tflops=sheet)
     size = 256 if bench.dry else 8192
-    for dtype, tf32 in ((torch.bfloat16, False), (torch.float16, False), (torch.float32, True), (torch.float32, False)):
+    flops = 0.0
+    for dtype, tf32 in _PRODUCTS:
         torch.backends.cuda.matmul.allow_tf32 = tf32
         left, right = (torch.randn(size, size, device=bench.device, dtype=dtype) for _ in range(2))
-        times = [bench.event_seconds(lambda a=left, b=right: a @ b, 10) for _ in range(2)]
-        tflops = [2 * size**3 / seconds / 1e12 for seconds in times]
-        bench.say("ceiling", what=f"{size}^3 product", dtype=str(dtype), tf32=tf32, tflops=tflops)
+        seconds = min(bench.event_seconds(partial(torch.mm, left, right), 10) for _ in range(2))
+        precision = "tf32" if tf32 else str(dtype).removeprefix("torch.")
+        bench.say("ceiling", what=f"product of {size}³, {precision}", tflops=2 * size**3 / seconds / 1e12)
         if dtype == torch.bfloat16:
-            bench.peak = max(tflops) * 1e12
+            flops = 2 * size**3 / seconds
     torch.backends.cuda.matmul.allow_tf32 = False
-    source = torch.empty((1 << 20) if bench.dry else (1 << 32), dtype=torch.uint8, device=bench.device).random_()
+    source = torch.empty(1 << (20 if bench.dry else 32), dtype=torch.uint8, device=bench.device).random_()
     target = torch.empty_like(source)
-    seconds = bench.event_seconds(lambda: target.copy_(source), 10)
-    bench.say("ceiling", what="device copy, read and written", tb_per_second=2 * source.numel() / seconds / 1e12)
+    copied = 2 * source.numel() / bench.event_seconds(lambda: target.copy_(source), 10)
+    bench.say("ceiling", what="copy on the device, read and written", tb_per_second=copied / 1e12)
+    bench.ceilings = Ceilings(flops, copied)
 
 
-def products(bench: Bench) -> None:
-    """The matrix products of a BERT-Large layer and of the decoder, forward, in bfloat16."""
-    tokens = 64 if bench.dry else 8192
-    masked = tokens * 15 // 100
-    for what, m, k, n in (
-        ("qkv", tokens, 1024, 3072),
-        ("output", tokens, 1024, 1024),
-        ("intermediate", tokens, 1024, 4096),
-        ("feed-forward output", tokens, 4096, 1024),
-        ("decoder 30522", masked, 1024, 30522),
-        ("decoder 30528", masked, 1024, 30528),
-        ("decoder 30522 grad w", 30522, masked, 1024),
-        ("decoder 30528 grad w", 30528, masked, 1024),
-        ("decoder 30522 grad x", masked, 30522, 1024),
-        ("decoder 30528 grad x", masked, 30528, 1024),
-    ):
-        left = torch.randn(m, k, device=bench.device, dtype=torch.bfloat16)
-        right = torch.randn(n, k, device=bench.device, dtype=torch.bfloat16)
-        if what.endswith("grad w"):
-            left = torch.randn(k, m, device=bench.device, dtype=torch.bfloat16).t()
-            right = torch.randn(k, n, device=bench.device, dtype=torch.bfloat16).t()
-        if what.endswith("grad x"):
-            right = torch.randn(k, n, device=bench.device, dtype=torch.bfloat16).t()
-        seconds = bench.event_seconds(lambda a=left, b=right: F.linear(a, b), 20)
-        bench.say("products", what=what, shape=[m, k, n], us=seconds * 1e6, tflops=2 * m * k * n / seconds / 1e12)
+def environment(bench: Bench) -> dict[str, Any]:
+    """Card, driver, versions, date, commit: what a figure must be read with."""
+    facts: dict[str, Any] = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _said_by("git", "describe", "--always", "--dirty", "--abbrev=12"),
+        "python": platform.python_version(),
+        "cuda": torch.version.cuda,
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "device": f"CPU, {torch.get_num_threads()} threads",
+    }
+    if bench.device.type == "cuda":
+        properties = torch.cuda.get_device_properties(0)
+        facts |= {
+            "device": properties.name,
+            "driver": _said_by("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"),
+            "capability": ".".join(map(str, torch.cuda.get_device_capability())),
+            "memory_gib": properties.total_memory / 2**30,
+        }
+    return facts
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _said_by(*command: str) -> str | None:
+    """The first line that a program prints; None where there is no such program, or it fails."""
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.partition("\n")[0].strip() or None

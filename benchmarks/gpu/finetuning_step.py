@@ -1,18 +1,13 @@
-"""A fine-tuning step, by precision."""
-
-# mypy: ignore-errors
-# (parts of the model and of DeepSpeed are replaced while they are measured, which types do not follow)
+"""A training step of fine-tuning, by precision."""
 
 import torch
 
-from benchmarks.gpu.attention_routes import ON_CPU, attending
 from benchmarks.gpu.bench import Bench
-from benchmarks.gpu.one_step import count_syncs
-from pretraining.model.config import BertConfig
+from benchmarks.gpu.workload import Case
 
 
-def finetuning(bench: Bench) -> None:
-    """A training step of a sentence task, BERT-Large, 64 × 128: float32, TF32, bfloat16."""
+def finetuning_step(bench: Bench, case: Case) -> None:
+    """Of a task of sentences: float32, float32 with TF32 products, bfloat16; uncompiled."""
     import numpy as np
 
     from finetuning.kinds.batches import collate
@@ -22,7 +17,7 @@ def finetuning(bench: Bench) -> None:
     from finetuning.kinds.registry import kind_named
     from pretraining.model.bert import BertModel
 
-    count, length = (2, 16) if bench.dry else (64, 128)
+    count, length = case.sequences, case.length
     random = np.random.default_rng(0)
     split = EncodedSplit(
         random.integers(5, 1000, count * length).astype(np.int32),
@@ -35,36 +30,24 @@ def finetuning(bench: Bench) -> None:
     torch.manual_seed(1)
     kind = kind_named("classification")
     with bench.device:
-        model = TaskModel(BertModel(BertConfig.named("tiny" if bench.dry else "large")), kind, 2)
+        model = TaskModel(BertModel(case.config), kind, 2)
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
-    for what, route in (
-        ("fp32", ON_CPU),
-        ("tf32", ON_CPU),
-        ("bf16", ON_CPU),
-    ):
-        torch.backends.cuda.matmul.allow_tf32 = what == "tf32"
+    for precision in ("fp32", "tf32", "bf16"):
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
 
-        def step(what: str = what) -> None:
+        def step(precision: str = precision) -> None:
             batch = collate(split, np.arange(count)).to(bench.device)
-            with torch.autocast(bench.device.type, torch.bfloat16, enabled=what == "bf16"):
+            with torch.autocast(bench.device.type, torch.bfloat16, enabled=precision == "bf16"):
                 logits = model(batch)
             kind.loss_sum(logits, batch).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
 
-        with attending(route):
-            bench.reset_peak()
-            seconds, host = bench.seconds(step, 4)
-            bench.say(
-                "finetuning",
-                precision=what,
-                attention=route.__name__,
-                ms=seconds * 1e3,
-                host_ms=host * 1e3,
-                peak_gib=bench.peak_gib(),
-                syncs=count_syncs(bench, step),
-            )
+        step()
+        seconds, host = bench.seconds(step, 5)
+        bench.say(
+            "finetuning", case=case.name, sequences=count, precision=precision, ms=seconds * 1e3, host_ms=host * 1e3
+        )
     torch.backends.cuda.matmul.allow_tf32 = False
-    bench.reset_peak()

@@ -69,6 +69,8 @@ def check(command: str) -> None:
             makefile = (README.parent / "Makefile").read_text()
             for target in targets:
                 assert "=" in target or re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+        case ["python", "-m", "pretraining.plan", *rest]:  # keys of a recipe are options too
+            check_options(("-m", "pretraining.plan"), [word for word in rest if "." not in word])
         case ["python", "-m", module, *rest]:
             # A bare first word is a subcommand with a help of its own.
             subcommand = [word for word in rest[:1] if re.fullmatch(r"[a-z]+", word)]

@@ -169,7 +169,7 @@ SAVE, METRICS = "pretraining.run.checkpoint.save", "pretraining.run.metrics"
 
 @pytest.mark.parametrize(
     ("rank", "module", "function", "call"),
-    [(0, SAVE, "save_file", 2), (1, SAVE, "save_file", 2), (0, SAVE, "_complete", 2), (0, METRICS, "finite", 7)],
+    [(0, SAVE, "save_file", 2), (1, SAVE, "save_file", 2), (0, SAVE, "_complete", 2), (0, METRICS, "finite", 8)],
     ids=["0", "1", "the marker", "a line of metrics"],
 )
 def test_a_full_disk(
