@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         given = parser.parse_args(argv)
         training = recipe_of(given).training
-        print(fitting_nodes(given.nodes, given.ranks_per_node, training.batch_size, training.micro_batch_size))
+        print(fitting_nodes(given.nodes, given.ranks_per_node, training.batch_size, training.least_micro_batch_size))
     except PretrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -8,6 +8,7 @@ stopped; what changed since (text, options, code) is made anew from there on.
 
 import glob
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -128,6 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # One thread a rank: two ranks with a pool of all cores each would fight over them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what runs is ended by it as by Ctrl-C
     try:
         arguments = parser.parse_args(argv)
         chain = stages(arguments.output, arguments.wikipedia, arguments.books)

@@ -35,3 +35,13 @@ def test_the_command_takes_the_arguments_of_a_run(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().out == "2\n"
     assert main([*nodes, "--config", str(tmp_path / "recipe.toml"), "--training.batch_size=9"]) == 2
     assert "does not divide among 6 ranks" in capsys.readouterr().err
+
+
+def test_an_automatic_micro_batch_fits_all_nodes_that_the_batch_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "recipe.toml").write_text('[training]\nsteps = 2\nbatch_size = 24\nmicro_batch_size = "auto"\n')
+    for nodes, fitting in ((3, 3), (4, 4), (5, 4)):
+        arguments = [f"--nodes={nodes}", "--ranks-per-node=2", "--config", str(tmp_path / "recipe.toml")]
+        assert main(arguments) == 0
+        assert capsys.readouterr().out == f"{fitting}\n"
