@@ -19,7 +19,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         *("languages", "wikitext", "sources", "documents", "tokens", "examples", "shards", "jobs", "build", COMMANDS),
     ),
     "pretraining": (
-        *("errors", "splitmix", "rendezvous"),
+        *("errors", "splitmix", "rendezvous", "devices"),
         *("model", "data", "optimization", "configuration", "planning", "run", COMMANDS),
     ),
     "finetuning": ("errors", "atomic_file", "tasks", "kinds", "run", "sweeps", "reporting", COMMANDS),
@@ -46,6 +46,7 @@ OTHER_STAGES: dict[str, tuple[str, ...]] = {
         "preprocessing.tokens",
         "pretraining.errors",
         "pretraining.rendezvous",
+        "pretraining.devices",
         "pretraining.model",
         "pretraining.optimization",
     ),
