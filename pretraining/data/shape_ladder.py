@@ -16,6 +16,8 @@ import numpy as np
 from pretraining.data.dealing import deal
 from pretraining.data.examples import Examples
 from pretraining.data.sampler import Sampler
+from pretraining.devices.abilities import AMPERE
+from pretraining.model.attention_cuda import fits_flash
 from pretraining.model.packing import PackedShape
 
 MOST_LEVELS = 6
@@ -105,13 +107,7 @@ def serve(precision: str, head_size: int, capability: tuple[int, int] | None) ->
     """Whether fixed shapes win: where attention is the flash operation over `cu_seqlens`, to which it is nothing that
     lengths are mixed. ``capability`` is the GPU's; None on the CPU, where runs of one length are worth more.
     """
-    return (
-        capability is not None
-        and capability >= (8, 0)
-        and precision != "fp32"
-        and head_size % 8 == 0
-        and head_size <= 256
-    )
+    return capability is not None and capability >= AMPERE and precision != "fp32" and fits_flash(head_size)
 
 
 def common_shape(tokens: np.ndarray, masked: np.ndarray, sequences: np.ndarray, max_length: int) -> PackedShape:

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pretraining.devices.abilities import AMPERE
 from pretraining.model.sequence_layout import SequenceLayout
 
 
@@ -13,19 +14,19 @@ def attention_on_cuda(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) 
 
 
 def _flash_serves(qkv_t3hd: Tensor) -> bool:
-    head_size = qkv_t3hd.shape[-1]
-    return (
-        qkv_t3hd.dtype in (torch.float16, torch.bfloat16)
-        and head_size % 8 == 0
-        and head_size <= 256
-        and _is_ampere(qkv_t3hd.device.index)
-    )
+    is_half = qkv_t3hd.dtype in (torch.float16, torch.bfloat16)
+    return is_half and fits_flash(qkv_t3hd.shape[-1]) and _is_ampere(qkv_t3hd.device.index)
+
+
+def fits_flash(head_size: int) -> bool:
+    """Whether the flash operation has a kernel for heads of this size."""
+    return head_size % 8 == 0 and head_size <= 256
 
 
 @torch.compiler.assume_constant_result
 def _is_ampere(device: int) -> bool:
     """Flash attention needs compute capability 8.0."""
-    return torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.cuda.get_device_capability(device) >= AMPERE
 
 
 def flash_attention(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pretraining.configuration.recipe import nearest
+from pretraining.devices.abilities import AMPERE
 from pretraining.errors import PretrainingError
 
 _TABLE = Path(__file__).with_name("cards.toml")
 _BRANDS = {"nvidia", "tesla", "geforce", "graphics"}
-_AMPERE = 8.0  # flash attention needs this compute capability
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,13 @@ class Card:
     @property
     def has_flash_attention(self) -> bool:
         """Whether flash attention is there for 16-bit numbers; elsewhere attention works on a padded copy."""
-        return self.capability >= _AMPERE
+        return self.compute_capability >= AMPERE
+
+    @property
+    def compute_capability(self) -> tuple[int, int]:
+        """`capability` as torch says it."""
+        major, minor = divmod(round(10 * self.capability), 10)
+        return major, minor
 
     def peak_tflops(self, precision: str) -> float:
         """Dense TFLOP/s in a recipe's precision; PretrainingError where the card has none of it."""

@@ -13,13 +13,10 @@ from pretraining.devices.precision import choose_precision, require_fp8_products
 from pretraining.errors import PretrainingError
 from pretraining.model.config import PUBLISHED_VOCABULARY, BertConfig
 from pretraining.planning.cards import Card
-from pretraining.planning.flops import Work, training_flops
+from pretraining.planning.flops import Work, assumed_work, training_flops
 from pretraining.planning.forecast import Cluster, Forecast, forecast
 from pretraining.planning.memory import Memory, parameter_count
 from pretraining.planning.micro_batch import Choice, Device, largest_micro_batch, planned_memory
-
-# Without shards at hand: 85 % of the tokens of a full sequence are there on average, 15 % of them masked.
-_ASSUMED_FILL, _ASSUMED_MASKED = 0.85, 0.15
 
 
 @dataclass(frozen=True)
@@ -119,8 +116,7 @@ def make_plan(
 
 def _on_card(training: TrainingOptions, card: Card, stage: int) -> TrainingOptions:
     """With the precision that a run would take there; PretrainingError for one, or FP8, that the card has not."""
-    major, minor = divmod(round(10 * card.capability), 10)
-    device = gpu_abilities(card.name, (major, minor))
+    device = gpu_abilities(card.name, card.compute_capability)
     if training.linear_layers == "fp8":
         require_fp8_products(device)
     return training.model_copy(update={"precision": choose_precision(training.precision, device, stage).precision})
@@ -146,13 +142,7 @@ def _micro_batch(recipe: Recipe, config: BertConfig, ranks: int, device: Device)
 
 
 def _expected_batch(recipe: Recipe, work_of_example: Work | None) -> Work:
-    length = recipe.data.sequence_length
-    thousand = work_of_example or Work(
-        tokens=round(1000 * _ASSUMED_FILL * length),
-        squared_tokens=round(1000 * _ASSUMED_FILL * length * length),
-        masked_tokens=round(1000 * _ASSUMED_FILL * length * _ASSUMED_MASKED),
-        sequences=1000,
-    )
+    thousand = work_of_example or assumed_work(recipe.data.sequence_length, 1000)
     return Work(*(round(value * recipe.training.batch_size / 1000) for value in asdict(thousand).values()))
 
 

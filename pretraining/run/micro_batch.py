@@ -7,10 +7,10 @@ import torch
 import torch.distributed as dist
 
 from pretraining.configuration.tables import Recipe
+from pretraining.devices.abilities import AMPERE
 from pretraining.model.config import BertConfig
 from pretraining.planning.micro_batch import Choice, Device, largest_micro_batch
 
-_AMPERE = (8, 0)  # flash attention needs this compute capability
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -31,7 +31,7 @@ def _device(device: torch.device, local_ranks: int) -> Device:
     """All that the device has, not what is free: every start of the run finds the same."""
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
-        return Device(properties.total_memory, True, torch.cuda.get_device_capability(device) >= _AMPERE)
+        return Device(properties.total_memory, True, torch.cuda.get_device_capability(device) >= AMPERE)
     return Device(node_memory() // local_ranks, False)
 
 

@@ -7,13 +7,12 @@ from pretraining.configuration.tables import Recipe
 from pretraining.devices.abilities import VOLTA, Abilities
 from pretraining.devices.precision import choose_precision
 from pretraining.model.config import PUBLISHED_VOCABULARY
-from pretraining.planning.flops import Work, datasheet_tflops, training_flops
+from pretraining.planning.flops import assumed_work, datasheet_tflops, training_flops
 
 LEAST_SECONDS = 1200.0
 """Planned length of a run from which compiling wins: on an H200 it took 63 s and saved 12 % of the time or more
 (docs/gpu.md), which 20 minutes earn back twice."""
 _ASSUMED_MFU, _ASSUMED_TFLOPS = 0.35, 100.0  # the latter where no datasheet is known
-_ASSUMED_FILL, _ASSUMED_MASKED = 0.85, 0.15  # of a full sequence
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,8 @@ def choose_compiling(recipe: Recipe, device: Abilities, ranks: int) -> tuple[boo
 
 def planned_seconds(recipe: Recipe, device: Abilities, ranks: int) -> float:
     """Roughly what the steps of the run will take, on sequences filled as usual, at an MFU of 35 %."""
-    length, steps = recipe.data.sequence_length, recipe.training.stop_at or recipe.training.steps
-    tokens = round(_ASSUMED_FILL * length * recipe.training.batch_size)
-    work = Work(tokens, tokens * length, round(tokens * _ASSUMED_MASKED), recipe.training.batch_size)
+    steps = recipe.training.stop_at or recipe.training.steps
+    work = assumed_work(recipe.data.sequence_length, recipe.training.batch_size)
     tflops = datasheet_tflops(device.name, recipe.training.precision) or _ASSUMED_TFLOPS
     flops = training_flops(recipe.model.build(PUBLISHED_VOCABULARY), work) * steps
     return min(flops / (ranks * tflops * 1e12 * _ASSUMED_MFU), recipe.schedule.seconds or float("inf"))

@@ -1,13 +1,11 @@
 """The demo's chain: complete stages are skipped, interrupted and changed ones are not, nothing is left running."""
 
 import signal
-import subprocess
 import sys
-import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from cluster.demo.chain import Stage, read_marker, run_chain
@@ -83,7 +81,9 @@ def test_an_output_outside_the_folder_is_never_removed(tmp_path: Path) -> None:
     assert outside.read_text() == "keep me"
 
 
-def test_interrupting_ends_every_process_and_leaves_the_stage_incomplete(tmp_path: Path) -> None:
+def test_interrupting_ends_every_process_and_leaves_the_stage_incomplete(
+    interrupt: Callable[[str, signal.Signals], tuple[int, str]], tmp_path: Path
+) -> None:
     # The stage starts a process of its own, as a launcher does its workers.
     grandchild = f"import os, time; open(r'{tmp_path}/pid', 'w').write(str(os.getpid())); time.sleep(60)"
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
@@ -92,20 +92,7 @@ def test_interrupting_ends_every_process_and_leaves_the_stage_incomplete(tmp_pat
         f"run_chain([Stage('long', 'long', (sys.executable, '-c', {child!r}), (Path(r'{tmp_path}/out'),), ())], "
         f"Path(r'{tmp_path}'))"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        # Where the tests run in the background of a shell, SIGINT is ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) != 0
-    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+    assert interrupt(program, signal.SIGINT)[0] != 0
     marker = read_marker(tmp_path / "stages" / "long.json")
     assert marker is not None
     assert marker.state == "running"
