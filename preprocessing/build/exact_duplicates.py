@@ -37,11 +37,6 @@ def measured_content(document: Document) -> MeasuredContent:
     return MeasuredContent(key >> 64, key & 0xFFFFFFFFFFFFFFFF, len(content) - breaks)
 
 
-def content_key(document: Document) -> tuple[int, int]:
-    """The two halves of the key alone."""
-    return measured_content(document)[:2]
-
-
 NAMES = ("source", "file", "locator", "title")
 
 
