@@ -136,8 +136,8 @@ class Hosts:
         return [self.start(number, LAUNCHERS[launcher](number, self.hostfile), run, *options) for number in (0, 1)]
 
     def remove(self) -> None:
-        for started in self.started:
-            started.end()
+        while self.started:
+            self.started.pop().end()
         self.network.remove()
 
 
@@ -184,6 +184,14 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
         yield made
     finally:
         made.remove()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(hosts: Hosts) -> Iterator[None]:
+    """What a test has started ends with it, also where it fails: the next one needs the same port."""
+    yield
+    while hosts.started:
+        hosts.started.pop().end()
 
 
 @pytest.fixture(scope="module")

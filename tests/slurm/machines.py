@@ -88,8 +88,7 @@ class Machine:
         while time.monotonic() < deadline:
             for process in self.processes():
                 # Its last act of preparation is the mount over /dev/shm.
-                mounts = Path(f"/proc/{process.pid}/mounts")
-                if " /dev/shm tmpfs rw,relatime,size=2097152k" in mounts.read_text():
+                if " /dev/shm tmpfs rw,relatime,size=2097152k" in _mounts(process):
                     return process
             time.sleep(0.05)
         raise RuntimeError(f"{self.name} does not come up; see {self.log}")
@@ -119,6 +118,14 @@ def _runs(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _mounts(process: psutil.Process) -> str:
+    """What is mounted where the process is; nothing of one that ends at this moment."""
+    try:
+        return Path(f"/proc/{process.pid}/mounts").read_text()
+    except OSError:  # EINVAL: the process has left its namespaces
+        return ""
 
 
 class Network:

@@ -1,6 +1,8 @@
 """xz: the blocks of a file, from the index at its end, and the decoder that begins at one of them.
 
-`xz -T` and pixz write many blocks, plain `xz` one. Layout: "The .xz File Format", version 1.2.1.
+`xz -T` and pixz write many blocks, plain `xz` one. Layout: "The .xz File Format", version 1.2.1. Nothing is decoded,
+but an index is believed only where the blocks are what it says: behind bytes that were put in or left out, the index
+of another stream may lie, and a file that no decoder reads to its end would be read in ranges without a complaint.
 """
 
 import json
@@ -17,6 +19,9 @@ _FOOTER_MAGIC = b"YZ"
 _FRAME_BYTES = 12  # header and footer of a stream have the same size
 _INDEX_LIMIT = 64 << 20
 _MEMORY_BYTES = 1 << 31
+# By the number of the check (section 2.1.1.2).
+_CHECK_BYTES = (0, *[4] * 3, *[8] * 3, *[16] * 3, *[32] * 3, *[64] * 3)
+_LZMA2 = 0x21
 
 
 def xz_points(stream: BinaryIO, size: int) -> list[SeekPoint]:
@@ -56,6 +61,8 @@ def _blocks_of_stream(stream: BinaryIO, end: int) -> tuple[list[SeekPoint], int]
     state = json.dumps([flags.hex(), index_start, end]).encode()
     points, at, plain = [], start + _FRAME_BYTES, 0
     for stored, decoded in records:
+        if not _is_block(stream, at, stored, decoded, _CHECK_BYTES[flags[1] & 15]):
+            raise NotSeekableError("")
         points.append(SeekPoint(8 * at, plain, state))
         at += -(-stored // 4) * 4
         plain += decoded
@@ -78,6 +85,55 @@ def _records(index: bytes) -> list[tuple[int, int]]:
     if len(numbers) < 1 + 2 * count:
         raise NotSeekableError("")
     return list(zip(numbers[1 : 1 + 2 * count : 2], numbers[2 : 2 + 2 * count : 2], strict=True))
+
+
+def _is_block(stream: BinaryIO, at: int, stored: int, decoded: int, check_bytes: int) -> bool:
+    """Whether a block of `stored` bytes begins there whose chunks (LZMA2) are `decoded` bytes, by their headers."""
+    words = _at(stream, at, 1)[0]
+    if not words:
+        return False  # an index begins so
+    header = _at(stream, at, 4 * (words + 1))
+    if zlib.crc32(header[:-4]) != _number(header[-4:]) or not _ends_with_lzma2(header):
+        return False
+    position, end = at + len(header), at + stored - check_bytes
+    while position < end:
+        chunk = _at(stream, position, min(5, end - position))
+        if chunk[0] == 0:
+            return position + 1 == end and decoded == 0
+        if len(chunk) < 5 or 2 < chunk[0] < 0x80:
+            return False
+        if chunk[0] <= 2:  # not compressed
+            size = int.from_bytes(chunk[1:3], "big") + 1
+            position += 3 + size
+        else:
+            size = ((chunk[0] & 0x1F) << 16) + int.from_bytes(chunk[1:3], "big") + 1
+            position += 5 + (chunk[0] >= 0xC0) + int.from_bytes(chunk[3:5], "big") + 1
+        decoded -= size
+    return False
+
+
+def _ends_with_lzma2(header: bytes) -> bool:
+    """Whether the last filter of a block, which writes the stored bytes, is LZMA2 (section 3.1)."""
+    numbers = iter(header[2:-4])
+
+    def number() -> int:
+        value = shift = 0
+        for byte in numbers:
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        return value
+
+    for flag in (0x40, 0x80):
+        if header[1] & flag:
+            number()  # the block's size, stored and decoded
+    last = 0
+    for _ in range((header[1] & 3) + 1):
+        last = number()
+        for _ in range(number()):
+            next(numbers, None)
+    return last == _LZMA2
 
 
 def _at(stream: BinaryIO, start: int, count: int) -> bytes:

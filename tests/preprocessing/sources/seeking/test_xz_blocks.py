@@ -8,7 +8,7 @@ import pytest
 from preprocessing.sources.seeking.seek_points import NotSeekableError
 from preprocessing.sources.seeking.xz_blocks import XzFromPoint, xz_points
 
-from .conftest import in_parts, json_lines, xz_stream
+from .conftest import in_parts, json_lines, words, xz_stream
 
 
 @pytest.mark.parametrize("check", [lzma.CHECK_NONE, lzma.CHECK_CRC32, lzma.CHECK_CRC64, lzma.CHECK_SHA256])
@@ -55,3 +55,45 @@ def test_damage_in_a_block_is_noticed(generator: random.Random) -> None:
     stored[point.bit // 8 + 2000] ^= 1
     with pytest.raises(lzma.LZMAError):
         XzFromPoint(point).decompress(bytes(stored[point.bit // 8 :]), 1 << 30)
+
+
+def is_whole(stored: bytes) -> bool:
+    try:
+        return bool(lzma.decompress(stored))
+    except lzma.LZMAError:
+        return False
+
+
+def test_a_file_whose_pieces_are_in_disorder_is_read_in_one_go(generator: random.Random) -> None:
+    """Its end may be that of a good stream, and so its index; a decoder that begins at the front gets nowhere."""
+    one, other = (
+        xz_stream(parts, lzma.CHECK_CRC32) for parts in ([b"a" * 30, b"b" * 31], [words(generator, 40).encode()])
+    )
+    stored = one + other + one
+    seen = set()
+    for start in range(0, len(stored), 4):
+        for length in range(4, len(stored) - start, 12):
+            for changed in (stored[: start + length] + stored[start:], stored[:start] + stored[start + length :]):
+                try:
+                    xz_points(io.BytesIO(changed), len(changed))
+                except NotSeekableError:
+                    seen.add("refused")
+                else:
+                    assert is_whole(changed)
+                    seen.add("cut")
+    assert seen == {"refused", "cut"}
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        [{"id": lzma.FILTER_LZMA2, "preset": 0}],
+        [{"id": lzma.FILTER_DELTA, "dist": 3}, {"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "preset": 9}],
+    ],
+)
+def test_blocks_of_every_filter_and_of_what_cannot_be_compressed(
+    generator: random.Random, filters: list[dict[str, int]]
+) -> None:
+    text = generator.randbytes(300_000) + json_lines(generator, 3_000_000)
+    stored = lzma.compress(text, filters=filters) + lzma.compress(b"end", filters=filters)
+    assert [point.plain for point in xz_points(io.BytesIO(stored), len(stored))] == [0, len(text)]
