@@ -29,6 +29,7 @@ from preprocessing.documents.identity import with_template_map
 from preprocessing.documents.options import DocumentOptions, ParseOptions
 from preprocessing.errors import PreprocessingError
 from preprocessing.jobs.failures import raise_failures
+from preprocessing.jobs.garbage_collection import rare_collections
 from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.sources.options import InputOptions, RawInputOptions
 from preprocessing.sources.parsed_corpus import ParsedCorpus
@@ -59,7 +60,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Parses; returns the exit code: 0, or 2 with one sentence on stderr."""
     quiet()
     try:
-        print(parse(sys.argv[1:] if argv is None else argv))
+        with rare_collections():
+            print(parse(sys.argv[1:] if argv is None else argv))
     except PreprocessingError as error:
         print(f"corpus: {error}", file=sys.stderr)
         return error.exit_code

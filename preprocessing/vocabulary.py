@@ -32,6 +32,7 @@ from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_options import document_options
 from preprocessing.errors import PreprocessingError
 from preprocessing.jobs.failures import forget_failures, raise_failures
+from preprocessing.jobs.garbage_collection import rare_collections
 from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.jobs.splits import write_splits
 from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
@@ -67,7 +68,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Trains a vocabulary; returns the exit code: 0, or 2 with one sentence on stderr."""
     quiet()
     try:
-        tokenizer, folder = train(sys.argv[1:] if argv is None else argv)
+        with rare_collections():
+            tokenizer, folder = train(sys.argv[1:] if argv is None else argv)
     except PreprocessingError as error:
         print(f"vocabulary: {error}", file=sys.stderr)
         return error.exit_code

@@ -19,8 +19,7 @@ from preprocessing.build.metrics import count_examples, count_tally
 from preprocessing.build.references import references_of_bucket
 from preprocessing.documents.reading import faults_in
 from preprocessing.jobs.failures import unless_failed
-from preprocessing.jobs.garbage_collection import begin_work
-from preprocessing.jobs.runners import quiet
+from preprocessing.jobs.piece_of_work import begin_work
 from preprocessing.jobs.splits import read_split
 from preprocessing.jobs.steps import Step
 from preprocessing.sources.split import Split
@@ -72,10 +71,8 @@ class _Extract(beam.DoFn):
         self._job = job
 
     def process(self, number: int) -> Iterator[int]:
-        quiet()
-        begin_work()
+        begin_work(self._job.storage)
         job = self._job
-        job.storage.apply()
         read: list[Split] = []  # empty where the split itself cannot be had: then there is nothing to look through
 
         def extract() -> None:
@@ -98,9 +95,7 @@ class _Work(beam.DoFn):
         self._work = work
 
     def process(self, number: int) -> Iterator[int]:
-        quiet()
-        begin_work()
-        self._job.storage.apply()
+        begin_work(self._job.storage)
         unless_failed(self._job.intermediate, lambda: self._work(number, self._job))
         yield number
 

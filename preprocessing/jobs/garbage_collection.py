@@ -24,8 +24,8 @@ def rare_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-def begin_work() -> None:
-    """To be called before each piece of work, in any process.
+def collect_garbage() -> None:
+    """To be called before each piece of work, in any process (`piece_of_work.py` does).
 
     The first time in a process what is loaded by then is set aside and never looked through again. Later what the
     piece before left goes, which takes milliseconds.

@@ -15,10 +15,9 @@ from preprocessing.atomic_file import replacing
 from preprocessing.errors import PreprocessingError, TransientError
 from preprocessing.sources.input_files import InputFile, unreadable
 from preprocessing.sources.split import Split
-from preprocessing.sources.threads import in_threads
+from preprocessing.sources.threads import BLOCK_BYTES, in_threads
 from preprocessing.storage import Location, arrow_source, open_file, status
 
-_BLOCK_BYTES = 4 << 20
 _SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("source", "file", "compression", "content", "seek")),
@@ -38,7 +37,7 @@ def content_hash(path: str | Location, start: int = 0, end: int | None = None) -
         left = stream.seek(0, os.SEEK_END) - start if end is None else end - start
         stream.seek(start)
         while left > 0:
-            block = stream.read(min(_BLOCK_BYTES, left))
+            block = stream.read(min(BLOCK_BYTES, left))
             if not block:
                 raise OSError(5, f"it ends at byte {stream.tell():,}, while it is read")
             digest.update(block)

@@ -31,12 +31,12 @@ from preprocessing.sources.parsed_corpus import plan_corpora
 from preprocessing.sources.seeking.cutting import cut_dump, cut_lines
 from preprocessing.sources.seeking.seek_points import NotSeekableError
 from preprocessing.sources.split import SPLIT_BYTES, Split
-from preprocessing.sources.threads import in_threads
+from preprocessing.sources.threads import BLOCK_BYTES, in_threads
 from preprocessing.sources.wikipedia.split_points import split_points
 from preprocessing.storage import open_file
 
 FILES_PER_SPLIT = 4096
-_SEARCH_BLOCK_BYTES = 1 << 20
+_SEARCH_BLOCK_BYTES = BLOCK_BYTES
 # What one worker reads for so much longer than the others that the user should know.
 _LARGE_SPLITS = 4
 _BOUNDARIES = {"jsonlines": (b"\n",), "sentences": (b"\n\n", b"\n\r\n")}

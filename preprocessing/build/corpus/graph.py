@@ -13,7 +13,7 @@ from preprocessing.build.metrics import count_tally
 from preprocessing.documents.parsed_documents import write_parsed
 from preprocessing.documents.reading import faults_in, read_documents
 from preprocessing.jobs.failures import has_failed, unless_failed
-from preprocessing.jobs.runners import quiet
+from preprocessing.jobs.piece_of_work import begin_work
 from preprocessing.jobs.splits import read_split
 from preprocessing.jobs.steps import Step
 from preprocessing.sources.split import Split
@@ -45,8 +45,7 @@ class _Parse(beam.DoFn):
         self._job = job
 
     def process(self, number: int) -> Iterator[int]:
-        quiet()
-        self._job.storage.apply()
+        begin_work(self._job.storage)
         if has_failed(self._job.intermediate):  # the corpus cannot become complete: nothing new is begun
             return
         split = read_split(self._job.splits_path, number)

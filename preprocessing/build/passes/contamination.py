@@ -9,7 +9,7 @@ from preprocessing.build.metrics import count_tally
 from preprocessing.documents.contamination import ContaminationJob, read_contaminated, write_contaminated
 from preprocessing.documents.reading import faults_in
 from preprocessing.jobs.failures import unless_failed
-from preprocessing.jobs.runners import quiet
+from preprocessing.jobs.piece_of_work import begin_work
 from preprocessing.jobs.splits import read_split
 from preprocessing.jobs.steps import Step
 
@@ -35,9 +35,8 @@ class _Compare(beam.DoFn):
         self._job = job
 
     def process(self, number: int) -> Iterator[int]:
-        quiet()
+        begin_work(self._job.storage)
         job = self._job
-        job.storage.apply()
         split = read_split(job.splits_path, number)
         if unless_failed(job.folder, lambda: write_contaminated(split, job), lambda: faults_in(split, job.source)):
             count_tally(read_contaminated(split, job)[1], split.size)

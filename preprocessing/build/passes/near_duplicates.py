@@ -19,7 +19,7 @@ from preprocessing.documents.near_duplicates.pairs import compare_pairs
 from preprocessing.documents.near_duplicates.signatures import write_signatures
 from preprocessing.documents.reading import faults_in
 from preprocessing.jobs.failures import unless_failed
-from preprocessing.jobs.runners import quiet
+from preprocessing.jobs.piece_of_work import begin_work
 from preprocessing.jobs.splits import read_split
 from preprocessing.jobs.steps import Step
 from preprocessing.tally import Tally
@@ -64,9 +64,8 @@ class _Sign(beam.DoFn):
         self._job = job
 
     def process(self, number: int) -> Iterator[int]:
-        quiet()
+        begin_work(self._job.storage)
         job, tally = self._job, Tally()
-        job.storage.apply()
         split = read_split(job.splits_path, number)
         target = job.signature_path(split.key)
         if unless_failed(
@@ -84,8 +83,7 @@ class _Link(beam.DoFn):
         self._work = work
 
     def process(self, number: int) -> Iterator[int]:
-        quiet()
-        self._job.storage.apply()
+        begin_work(self._job.storage)
         if unless_failed(self._job.folder, lambda: self._work(number, self._job)):
             yield number
 

@@ -14,7 +14,7 @@ from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import faults_in, read_documents
 from preprocessing.jobs.failures import unless_failed
-from preprocessing.jobs.runners import quiet
+from preprocessing.jobs.piece_of_work import begin_work
 from preprocessing.jobs.splits import read_split
 from preprocessing.sources.parsed_corpus import CORPUS_VERSION
 from preprocessing.sources.split import Split
@@ -98,8 +98,7 @@ def count_words(documents: Iterator[Document], job: CountJob) -> Counter[str]:
 
 
 def _count(number: int, job: CountJob) -> int:
-    quiet()
-    job.storage.apply()
+    begin_work(job.storage)
     split = read_split(job.splits_path, number)
     path = job.counts_path(split)
 

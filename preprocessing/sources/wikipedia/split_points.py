@@ -3,12 +3,14 @@
 import bz2
 import os
 
+from preprocessing.sources.threads import BLOCK_BYTES
 from preprocessing.storage import open_file
 
 # The head of a bz2 stream: "BZh", the level, and the first block's mark (the digits of pi).
 _BLOCK_MARK = b"1AY&SY"
 _HEAD_BYTES = 4 + len(_BLOCK_MARK)
-_WINDOW_BYTES = 4 << 20
+_WINDOW_BYTES = BLOCK_BYTES
+_PROOF_BYTES = 1 << 12  # of a stream, that its head is not one by chance: its code tables lie in them
 
 
 def split_points(path: str, split_bytes: int) -> list[tuple[int, int]]:
@@ -34,20 +36,22 @@ def next_bzip2_stream(path: str, start: int, end: int) -> int | None:
     """Offset of the first bz2 stream that begins at or after `start` and before `end`, or None."""
     with open_file(path) as stream:
         position = start
+        stream.seek(start)
+        window = stream.read(_WINDOW_BYTES + _PROOF_BYTES)
+        last = _WINDOW_BYTES + _HEAD_BYTES - 1
         while position < end:
-            stream.seek(position)
-            window = stream.read(_WINDOW_BYTES + _HEAD_BYTES - 1)
-            found = window.find(_BLOCK_MARK, 4)
+            found = window.find(_BLOCK_MARK, 4, last)
             while found >= 0:
                 at = found - 4
                 if position + at >= end:
                     return None
                 if _is_stream(window[at:]):
                     return position + at
-                found = window.find(_BLOCK_MARK, found + 1)
+                found = window.find(_BLOCK_MARK, found + 1, last)
             if len(window) < _WINDOW_BYTES:
                 return None
             position += _WINDOW_BYTES
+            window = window[_WINDOW_BYTES:] + stream.read(_WINDOW_BYTES)
     return None
 
 
@@ -68,7 +72,7 @@ def _is_stream(data: bytes) -> bool:
     if data[:3] != b"BZh" or not b"1" <= data[3:4] <= b"9":
         return False
     try:
-        bz2.BZ2Decompressor().decompress(data[: 1 << 16], 1)
+        bz2.BZ2Decompressor().decompress(data[:_PROOF_BYTES], 1)
     except OSError:
         return False
     return True

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from preprocessing.jobs.garbage_collection import begin_work, rare_collections
+from preprocessing.jobs.garbage_collection import collect_garbage, rare_collections
 
 
 class Cycle:
@@ -33,7 +33,7 @@ def thresholds() -> Iterator[tuple[int, int, int]]:
 
 def test_within_the_block_it_is_rare_and_behind_it_as_before(thresholds: tuple[int, int, int]) -> None:
     with rare_collections():
-        begin_work()
+        collect_garbage()
         assert gc.get_threshold()[0] > 10 * thresholds[0]
         assert gc.get_freeze_count() > 0
     assert gc.get_threshold() == thresholds
@@ -41,17 +41,17 @@ def test_within_the_block_it_is_rare_and_behind_it_as_before(thresholds: tuple[i
 
 
 def test_what_a_piece_of_work_leaves_goes_when_the_next_begins() -> None:
-    begin_work()
+    collect_garbage()
     frozen = gc.get_freeze_count()
     for _ in range(3):
         left = garbage()
         assert left() is not None
-        begin_work()
+        collect_garbage()
         assert left() is None
     assert gc.get_freeze_count() <= frozen, "nothing more is set aside"
 
 
 def test_cycles_go_by_themselves_within_a_long_piece_of_work() -> None:
-    begin_work()
+    collect_garbage()
     seen = [garbage() for _ in range(2 * gc.get_threshold()[0])]
     assert sum(one() is not None for one in seen) < len(seen) // 2 + 1

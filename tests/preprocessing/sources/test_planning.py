@@ -4,8 +4,10 @@ import gzip
 import itertools
 import json
 import os
+import random
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -16,6 +18,8 @@ from preprocessing.sources.input_files import find_input_files
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split
+from preprocessing.sources.threads import BLOCK_BYTES
+from preprocessing.storage import open_file
 from preprocessing.tally import Tally
 
 SENTENCE = "This is sentence number {} of the document, long enough to be kept."
@@ -76,6 +80,45 @@ def test_a_boundary_across_search_blocks_is_found(tmp_path: Path, monkeypatch: p
     splits = plan_splits(InputOptions(sentences=(str(path),)), 200)
     assert len(splits) > 3
     assert len(read_all(splits)) == 10
+
+
+@pytest.mark.parametrize("source", ["wikipedia", "jsonlines"])
+def test_planning_holds_little_of_a_file_at_a_time(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a thread frees in large blocks stays in the process for good."""
+    given: list[int] = []
+
+    class Watched:
+        def __init__(self, stream: BinaryIO) -> None:
+            self._stream = stream
+
+        def read(self, size: int) -> bytes:
+            block = self._stream.read(size)
+            given.append(len(block))
+            return block
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._stream, name)
+
+        def __enter__(self) -> "Watched":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._stream.close()
+
+    for place in ("identity", "planning", "wikipedia.split_points"):
+        monkeypatch.setattr(
+            f"preprocessing.sources.{place}.open_file", lambda *where, **how: Watched(open_file(*where, **how))
+        )
+    noise = random.Random(1).randbytes(900_000)
+    stream = bz2.compress(noise)
+    path = write(tmp_path / "input", 2 * stream if source == "wikipedia" else noise.replace(b"\n", b"") + b"\nlast")
+    splits = plan_splits(InputOptions(**{source: (str(path),)}), 500_000)
+    cut = len(stream) if source == "wikipedia" else path.stat().st_size - 4
+    assert [(split.start, split.end) for split in splits] == [(0, cut), (cut, path.stat().st_size)]
+    assert sum(given) > path.stat().st_size + cut - 500_000, "all is hashed, and the way to the cut looked through"
+    assert max(given) <= 1.5 * BLOCK_BYTES <= 1 << 18
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress])
