@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-all test-slurm test-large test-gpu bench-gpu lint format typecheck bench clean
+.PHONY: help setup demo test test-all test-slurm test-large test-gpu bench-gpu mutants lint format typecheck bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -50,6 +50,12 @@ bench-gpu: $(INSTALLED)  ## one GPU measured: runs/gpu/report.md
 test-slurm: $(INSTALLED)  ## jobs on a real Slurm of nodes that are namespaces of this machine: needs root
 	SLURM_TESTS=1 $(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile tests/slurm
 
+# The operators come from mutmut, which nothing else needs.
+mutants: $(INSTALLED)  ## which small faults in FOLDER=… the tests notice (docs/mutants.md)
+	@test -n "$(FOLDER)" || { echo "say which folder: make mutants FOLDER=pretraining/optimization" >&2; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt mutmut
+	$(BIN)/python -m tests.mutants $(FOLDER)
+
 lint: $(INSTALLED)  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -61,10 +67,11 @@ format: $(INSTALLED)  ## ruff, mending
 typecheck: $(INSTALLED)  ## mypy
 	$(BIN)/mypy
 
-bench: $(INSTALLED)  ## every benchmark, one after the other
+# DATA=… names a folder with data sets to fine-tune on (docs/scores.md).
+bench: $(INSTALLED)  ## the benchmarks of the stages, one after the other; DATA=… for fine-tuning too
 	$(BIN)/python -m benchmarks.preprocessing
 	$(BIN)/python -m benchmarks.pretraining
-	$(BIN)/python -m benchmarks.finetuning
+	$(if $(DATA),$(BIN)/python -m benchmarks.finetuning --data '$(DATA)')
 
 clean:  ## remove what the demo and the tools wrote
 	rm -rf runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -39,7 +39,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # what all of them keep for each parameter,
 
 def fresh_state(optimizer: torch.optim.Optimizer, parameter: Tensor, updates: int) -> dict[str, Tensor]:
     """The state that an optimiser of `build_optimizer` keeps for a parameter after `updates` updates, moments at 0."""
-    moments = {name: torch.zeros_like(parameter, memory_format=torch.preserve_format) for name in MOMENTS}
+    moments = {name: torch.zeros_like(parameter) for name in MOMENTS}
     if isinstance(optimizer, UncorrectedAdamW):
         return moments
     device = "cpu" if isinstance(optimizer, Lamb) else parameter.device  # where each of them reads its count

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import scipy.stats
+import xxhash
 
 from preprocessing.examples.philox import (
     BLOCKS,
@@ -113,3 +114,27 @@ def test_the_key_depends_on_every_part() -> None:
         )
         == 4
     )
+
+
+@pytest.mark.parametrize("bound", [1, 3, 7, 2**31 + 1, 3 * 2**30, 2**32 - 1, 2**32])
+def test_integers_below_a_bound_are_those_of_the_definition(bound: int) -> None:
+    """A number is passed over where the low half of its product with the bound is less than 2^32 mod the bound."""
+    numbers, drawing = new_state(), new_state()
+    for state in (numbers, drawing):
+        start_stream(state, 5, 6, 7)
+    for _ in range(100):
+        product = int(next_number(numbers)) * bound
+        while product % 2**32 < 2**32 % bound:
+            product = int(next_number(numbers)) * bound
+        assert below(drawing, bound) == product // 2**32
+
+
+def test_uniform_numbers_are_the_bits_over_two_to_the_32() -> None:
+    numbers, drawing = new_state(), new_state()
+    for state in (numbers, drawing):
+        start_stream(state, 5, 6, 7)
+    assert [uniform(drawing) for _ in range(20)] == [int(next_number(numbers)) / 2**32 for _ in range(20)]
+
+
+def test_a_key_is_the_hash_of_its_words() -> None:
+    assert stream_key(12345, "pairs", 128, 0) == xxhash.xxh3_64_intdigest(b"12345/pairs/128/0")

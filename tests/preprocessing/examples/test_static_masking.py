@@ -1,5 +1,7 @@
 """Masks on examples whose words are known; chi-square tests with fixed seeds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -153,6 +155,50 @@ def test_words_are_counted_by_length() -> None:
     assert masks.words[:, 0].tolist()[1:3] == [600, 600]
     assert masks.words[:, 2].sum() == len(masks.positions)
     assert (masks.words[:, 1] <= masks.words[:, 2]).all()
+
+
+@pytest.mark.parametrize("whole_words", [False, True])
+@pytest.mark.parametrize("torn", [False, True], ids=["words whole", "segments begin inside a word"])
+def test_masked_words_are_counted_one_by_one(torn: bool, whole_words: bool) -> None:
+    sizes = [2, 1, 3, 4, 1, 35]
+    ids, offsets, plan, starts = examples(sizes, 40)
+    if torn:  # the text before goes on in the first words of both segments
+        starts[[0, sum(sizes)]] = False
+    rule = MaskRule(0.3, 0.8, 0.1, 1 << 30, whole_words)
+    keys = np.full(40, stream_key(3, "masks"), np.uint64)
+    masks = mask_examples(ids, offsets, plan, starts, np.array([77], np.uint64), keys, rule, MASK, ORDINARY)
+    expected = np.zeros((33, 3), np.int64)
+    for row in range(40):
+        masked = set(masks.positions[masks.offsets[row] : masks.offsets[row + 1]].tolist())
+        for first in (1, sum(sizes) + 2):
+            for size in sizes:
+                hidden = len(masked & set(range(first, first + size)))
+                expected[min(size, 32)] += (1, hidden > 0, hidden)
+                first += size
+    assert masks.words.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("whole_words", [False, True])
+def test_an_example_of_one_segment_ends_before_its_separator(whole_words: bool) -> None:
+    """Every piece is masked, and neither [CLS] nor [SEP]."""
+    ids, offsets, plan, starts = examples([2, 1], 5)
+    plan = replace(plan, b_start=plan.a_end, b_end=plan.a_end)
+    ids = ids.reshape(5, -1)[:, :5].reshape(-1).copy()  # [CLS] three pieces [SEP]
+    rule = MaskRule(0.9, 1.0, 0.0, 1 << 30, whole_words)
+    keys = np.full(5, stream_key(3, "masks"), np.uint64)
+    offsets = np.arange(6, dtype=np.int64) * 5
+    masks = mask_examples(ids, offsets, plan, starts, np.array([77], np.uint64), keys, rule, MASK, ORDINARY)
+    assert ids.reshape(5, -1).tolist() == [[CLS, MASK, MASK, MASK, SEP]] * 5
+    assert masks.positions.tolist() == [1, 2, 3] * 5
+    assert masks.offsets.tolist() == [0, 3, 6, 9, 12, 15]
+
+
+def test_the_arrays_of_masks() -> None:
+    *_, masks = mask([1, 2], 10)
+    assert (masks.words.shape, masks.words.dtype) == ((33, 3), np.int64)
+    assert (masks.shown.shape, masks.shown.dtype) == ((3,), np.int64)
+    assert (masks.offsets.dtype, masks.positions.dtype, masks.labels.dtype) == (np.int64, np.uint16, np.uint16)
+    assert len(masks.positions) == len(masks.labels) == masks.offsets[-1]
 
 
 def test_masks_depend_on_the_key_and_on_nothing_else() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pretraining.data.batching import cut, example_cost, micro_batches_per_rank
+from pretraining.data.batching import _equal_cost_edges, cut, example_cost, micro_batches_per_rank
 from pretraining.errors import PretrainingError
 
 
@@ -70,5 +70,50 @@ def test_accumulation_steps(batch: int, micro: int, ranks: int, expected: int) -
     ],
 )
 def test_what_does_not_divide_is_refused(batch: int, micro: int, ranks: int, message: str) -> None:
+    with pytest.raises(PretrainingError, match=message):
+        micro_batches_per_rank(batch, micro, ranks)
+
+
+def test_the_cost_of_an_example_is_its_multiply_adds() -> None:
+    cost = example_cost(np.array([1, 10, 60000], np.uint16), 100)
+    assert cost.tolist() == [601.0, 6100.0, 60000.0 * 60600.0]
+    assert cost.dtype == np.float64
+
+
+def test_a_cut_by_hand() -> None:
+    """Two ranks, longest first, back and forth; equal lengths by place. The first half of the cost is in three rows."""
+    lengths = np.array([5, 9, 5, 7, 8, 7, 3, 9, 2, 2, 2, 1], np.uint16)
+    first, second = cut(lengths, 2, 2, 1)
+    assert first.tolist() == [[1, 3], [7, 4]]
+    assert second.tolist() == [[5, 6, 8, 11], [0, 2, 9, 10]]
+    (whole,) = cut(lengths, 3, 1, 1)
+    assert whole.tolist() == [[1, 0, 2, 11], [7, 5, 6, 10], [4, 3, 8, 9]]
+
+
+def test_an_edge_goes_to_the_nearer_side_and_leaves_no_part_empty() -> None:
+    for costs, parts, edges in (
+        ([1.0, 1.0, 1.0, 1.0], 2, [0, 2, 4]),
+        ([3.0, 1.0, 1.0, 1.0], 2, [0, 1, 4]),
+        ([1.9, 1.0, 1.0], 2, [0, 1, 3]),
+        ([1.0, 1.9, 1.0], 2, [0, 1, 3]),
+        ([1.0, 1.0, 1.9], 2, [0, 2, 3]),
+        ([9.0, 1.0, 1.0], 3, [0, 1, 2, 3]),
+        ([1.0, 1.0, 9.0], 3, [0, 1, 2, 3]),
+        ([2.0, 2.0], 1, [0, 2]),
+    ):
+        assert _equal_cost_edges(np.cumsum(costs), parts).tolist() == edges, costs
+
+
+@pytest.mark.parametrize(
+    ("batch", "micro", "ranks", "message"),
+    [
+        (12, 5, 2, "is 6 examples a rank, which training.micro_batch_size 5 does not divide; use .* 3$"),
+        (14, 6, 2, "use --training.micro_batch_size 1$"),
+        (8, 9, 2, "use --training.micro_batch_size 4$"),
+        (9, 3, 2, "use 8 or 10, or another"),
+        (3, 3, 4, "use 4, or another"),
+    ],
+)
+def test_the_nearest_sizes_that_divide_are_named(batch: int, micro: int, ranks: int, message: str) -> None:
     with pytest.raises(PretrainingError, match=message):
         micro_batches_per_rank(batch, micro, ranks)

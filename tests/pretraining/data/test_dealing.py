@@ -44,3 +44,23 @@ def test_a_row_evens_out_what_the_rows_before_it_left() -> None:
 def test_depends_on_lengths_alone() -> None:
     lengths = np.random.default_rng(2).integers(16, 513, 640)
     assert (deal(lengths, 10) == deal(lengths.astype(np.int32), 10)).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_dealing_is_that_of_its_definition(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    parts, rows = int(generator.integers(1, 6)), int(generator.integers(1, 9))
+    lengths = generator.integers(3, 9, parts * rows)
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    table = [order[low : low + parts] for low in range(0, len(order), parts)]
+    shares: list[list[int]] = [[-1] * rows for _ in range(parts)]
+    filled = [0] * parts
+    for row in sorted(range(rows), key=lambda row: lengths[table[row][-1]] - lengths[table[row][0]]):
+        even = lengths[table[row][0]] == lengths[table[row][-1]]
+        places = range(parts) if even else sorted(range(parts), key=lambda part: filled[part])
+        for part, index in zip(places, table[row], strict=True):
+            shares[part][row] = index
+            filled[part] += 0 if even else int(lengths[index])
+    dealt = deal(lengths.astype(np.int32), parts)
+    assert dealt.tolist() == shares
+    assert dealt.flags.c_contiguous

@@ -1,10 +1,13 @@
 """Decoder and loss in one function, and the tied embedding's one gradient, next to plain autograd."""
 
+import math
+from typing import Any, ClassVar
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from pretraining.model.masked_token_loss import masked_token_loss
+from pretraining.model.masked_token_loss import _scores, masked_token_loss
 from pretraining.model.tied_embedding import look_up_tied
 
 
@@ -87,3 +90,63 @@ def test_the_embedding_is_left_to_torch_where_zero_3_takes_weights_away() -> Non
     weight = torch.randn(5, 2, requires_grad=True)
     weight.ds_id = 0  # type: ignore[attr-defined]
     assert look_up_tied(weight, torch.tensor([1])) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["written out", "torch's"])
+def test_the_first_word_of_the_vocabulary_is_a_label_like_others(dtype: torch.dtype) -> None:
+    hidden = torch.tensor([[2.0], [-1.0], [3.0]], dtype=dtype, requires_grad=True)
+    decoder, bias = torch.tensor([[1.0], [0.0], [0.0]], dtype=dtype, requires_grad=True), torch.zeros(3, dtype=dtype)
+    labels = torch.tensor([0, 0, 0])
+    loss, correct = masked_token_loss(hidden, decoder, bias, labels)
+    plain = F.cross_entropy(F.linear(hidden, decoder, bias), labels, reduction="sum")
+    assert loss.item() == pytest.approx(plain.item(), rel=1e-6)
+    assert correct.item() == 2
+    ours, theirs = (torch.autograd.grad(value, (hidden, decoder)) for value in (loss, plain))
+    for our_grad, plain_grad in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our_grad, plain_grad.to(our_grad.dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["written out", "torch's"])
+def test_every_position_has_a_highest_score_of_its_own(dtype: torch.dtype) -> None:
+    """A position whose scores lie far below another's is right, and loses no digits."""
+    hidden, decoder = torch.tensor([[1.0], [-1.0]], dtype=dtype), torch.tensor([[200.0], [201.0]], dtype=dtype)
+    loss, correct = masked_token_loss(hidden, decoder, torch.zeros(2, dtype=dtype), torch.tensor([1, 0]))
+    assert correct.item() == 2
+    assert loss.item() == pytest.approx(2 * math.log1p(math.exp(-1.0)), rel=1e-4)
+
+
+class Placed(torch.Tensor):
+    """A tensor that can say it lies on a GPU; `seen` are the rows of the decoders that products were made with."""
+
+    is_cuda = True  # type: ignore[assignment]
+    seen: ClassVar[list[int]] = []
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is F.linear:
+            cls.seen.append(args[1].shape[0])
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+@pytest.mark.parametrize(
+    ("on_gpu", "rows", "filled"),
+    [(True, 50, 56), (True, 48, 48), (True, 41, 48), (True, 8, 8), (False, 50, 50), (False, 8, 8)],
+)
+def test_on_a_gpu_the_vocabulary_is_filled_up_to_a_multiple_of_eight(
+    on_gpu: bool, rows: int, filled: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Placed, "is_cuda", on_gpu)
+    torch.manual_seed(0)
+    hidden, decoder, bias = torch.randn(3, 8, dtype=torch.float64), torch.randn(rows, 8).double(), torch.randn(rows)
+    Placed.seen.clear()
+    scores = _scores(hidden.as_subclass(Placed), decoder, bias.double())
+    assert Placed.seen == [filled]
+    torch.testing.assert_close(scores.as_subclass(torch.Tensor), F.linear(hidden, decoder, bias.double()))
+
+
+def test_equal_highest_scores_count_as_right_and_the_sum_is_no_mean_in_lower_precision() -> None:
+    hidden, decoder, labels = torch.ones(4, 8), torch.zeros(5, 8), torch.tensor([0, 1, 2, 4])
+    for dtype in (torch.float32, torch.bfloat16):
+        loss, correct = masked_token_loss(hidden.to(dtype), decoder.to(dtype), torch.zeros(5, dtype=dtype), labels)
+        assert loss.item() == pytest.approx(4 * math.log(5))
+        assert correct.item() == 4

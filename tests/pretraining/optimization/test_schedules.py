@@ -88,3 +88,57 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
 def test_a_warm_up_as_long_as_the_run_is_refused(warmup: int, steps: int, message: str, kind: str) -> None:
     with pytest.raises(PretrainingError, match=message):
         build_schedule(ScheduleConfig(kind=kind, warmup_steps=warmup), 1.0, steps)
+
+
+def test_the_published_decay_of_kind_polynomial_has_its_power() -> None:
+    expected = [0.0, 0.5, *(0.1 + 0.9 * (left / 6) ** 2 for left in (4, 3, 2, 1))]
+    settings = {"kind": "polynomial", "power": 2.0, "final_share": 0.1}
+    assert rates(6, warmup_steps=2, continuous=False, **settings) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("continuous", [True, False])
+def test_behind_the_end_the_rate_stays_what_it_was_there(continuous: bool) -> None:
+    schedule = build_schedule(ScheduleConfig(continuous=continuous, final_share=0.25), 2.0, 10)
+    assert [schedule.rate(step) for step in (10, 11, 15, 1000)] == [0.5] * 4
+
+
+def test_a_run_of_one_step_is_a_run() -> None:
+    assert rates(1, peak=4.0) == [2.0]
+
+
+def test_no_time_is_used_where_none_is_said() -> None:
+    schedule = build_schedule(ScheduleConfig(kind="time", seconds=1.0), 1.0, 100)
+    assert schedule.rate(0) == schedule.rate(0, 0.0) == pytest.approx(100 / 101)
+    assert not schedule.is_over(0)
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed", "refused"),
+    [
+        ("warmup_steps", (0, 1_000_000_000), (-1, 1_000_000_001)),
+        ("power", (1e-9, 100.0), (0.0, 100.5)),
+        ("decay_share", (1e-9, 1.0), (0.0, 1.5)),
+        ("final_share", (0.0, 1.0), (-0.5, 1.5)),
+        ("seconds", (1e-9, 315_360_000.0), (0.0, 315_360_000.5)),
+    ],
+)
+def test_numbers_have_limits(key: str, allowed: tuple[float, ...], refused: tuple[float, ...]) -> None:
+    kinds = {"power": "polynomial", "decay_share": "warmup-stable-decay", "seconds": "time"}
+    kind = kinds.get(key, "linear")
+    for value in allowed:
+        assert getattr(ScheduleConfig(kind=kind, **{key: value}), key) == value  # type: ignore[arg-type]
+    for value in refused:
+        with pytest.raises(ValidationError, match=key):
+            ScheduleConfig(kind=kind, **{key: value})  # type: ignore[arg-type]
+
+
+def test_the_defaults_of_a_schedule() -> None:
+    assert ScheduleConfig().model_dump() == {
+        "kind": "linear",
+        "warmup_steps": 0,
+        "power": 1.0,
+        "decay_share": 0.1,
+        "final_share": 0.0,
+        "seconds": None,
+        "continuous": True,
+    }

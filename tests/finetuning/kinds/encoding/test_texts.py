@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit
+from finetuning.kinds.encoding.texts import encode_texts
+from finetuning.kinds.encoding.truncation import Truncation
 from finetuning.kinds.loading import kind_of, load_task
 from finetuning.kinds.rows import ChoiceRow, Row, TextRow
 from preprocessing.tokens.tokenizer import Tokenizer
@@ -54,3 +58,64 @@ def test_choices_share_their_context(tokenizer: Tokenizer) -> None:
     assert split.group == 4
     texts = [tokenizer.decode(ids) for ids in sequences(split)]
     assert texts == [f"[CLS] he ran [SEP] she {ending} [SEP]" for ending in ("sat", "ran", "is", "was")]
+
+
+def told(split: EncodedSplit) -> dict[str, object]:
+    """All that a split of texts says of itself, but for its tokens."""
+    return {
+        "starts": split.segment_b_start_s.tolist(),
+        "rows": split.row_i.tolist(),
+        "labels": split.labels.tolist(),
+        "lost": split.cut.lost_r.tolist(),
+        "counts": split.cut.counts,
+        "lengths": split.lengths_i.tolist(),
+    }
+
+
+def test_one_text_by_hand(tokenizer: Tokenizer) -> None:
+    labels = np.array([4, 5, 6])
+    split = encode_texts(["the cat sat on", "", "the \u732b"], None, tokenizer, 5, labels)
+    assert [tokenizer.decode(ids) for ids in sequences(split)] == [
+        "[CLS] the cat sat [SEP]",
+        "[CLS] [SEP]",
+        "[CLS] the [UNK] [SEP]",
+    ]
+    counts = Truncation(3, 1, 1 / 3, 6, 1, 6, 5, empty_rows=1, unknown_tokens=1)
+    assert told(split) == {
+        "starts": [5, 2, 4],
+        "rows": [0, 1, 2],
+        "labels": [4, 5, 6],
+        "lost": [1, 0, 0],
+        "counts": counts,
+        "lengths": [5, 2, 4],
+    }
+    assert (split.group, split.items, split.words, split.context) == (1, 3, None, None)
+    assert (split.input_ids_t.dtype, split.offsets_s.dtype, split.row_i.dtype) == (np.int32, np.int64, np.int64)
+
+
+def test_groups_of_pairs_by_hand(tokenizer: Tokenizer) -> None:
+    first, second = ["the cat sat", "he", "", "it is"], ["he ran on", "\u732b", "is", ""]
+    split = encode_texts(first, second, tokenizer, 8, np.array([1, 0]), group=2)
+    assert [tokenizer.decode(ids) for ids in sequences(split)] == [
+        "[CLS] the cat sat [SEP] he ran [SEP]",
+        "[CLS] he [SEP] [UNK] [SEP]",
+        "[CLS] [SEP] is [SEP]",
+        "[CLS] it is [SEP] [SEP]",
+    ]
+    assert told(split) == {
+        "starts": [5, 3, 2, 4],
+        "rows": [0, 1],
+        "labels": [1, 0],
+        "lost": [1, 0],
+        "counts": Truncation(2, 1, 0.5, 11, 1, 9, 8, empty_rows=1, unknown_tokens=1),
+        "lengths": [13, 9],
+    }
+    assert (split.group, split.items) == (2, 2)
+
+
+def test_no_texts(tokenizer: Tokenizer) -> None:
+    for others in (None, []):
+        split = encode_texts([], others, tokenizer, 8, np.zeros(0, np.int64))
+        special = 2 if others is None else 3
+        assert told(split)["counts"] == Truncation(0, 0, 0.0, 0, 0, special, 8)
+        assert split.offsets_s.tolist() == [0]

@@ -154,3 +154,22 @@ def test_parts_add_up(tokenizer: Tokenizer) -> None:
     whole = cut("cola", rows, tokenizer, 8, LABELS).counts
     parts = [cut("cola", rows[low : low + 5], tokenizer, 8, LABELS).counts for low in (0, 5, 10)]
     assert together(parts) == whole
+
+
+def test_a_small_share_is_not_warned_of() -> None:
+    at_the_limit = {
+        **{"truncated_rows": 10, "truncated_share": 0.01, "lost_tokens": 1000, "unreached_answers": 10},
+        **{"too_long_answers": 10, "empty_rows": 10, "unknown_tokens": 800},
+    }
+    assert replace(NOTHING, **at_the_limit).warnings("dev") == ()
+    more = at_the_limit | {"unreached_answers": 11, "too_long_answers": 11, "empty_rows": 11, "unknown_tokens": 801}
+    said = replace(NOTHING, **more, closer_windows=1).warnings("dev")
+    assert [line.removeprefix("dev: ").split(" of ")[0] for line in said] == ["11", "1", "11", "11", "801"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [(1, "0.1 %"), (95, "9.5 %"), (99, "9.9 %"), (100, "10 %"), (999, "99 %"), (1000, "100 %")]
+)
+def test_a_share_is_rounded_down_to_what_is_all(rows: int, said: str) -> None:
+    counts = replace(NOTHING, truncated_rows=rows, truncated_share=rows / 1000)
+    assert f"{rows} of 1000 rows ({said}) are cut" in counts.line("dev")

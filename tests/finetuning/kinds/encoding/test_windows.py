@@ -2,8 +2,13 @@
 
 import random
 
+import numpy as np
+import pytest
+
+from finetuning.errors import FinetuningError
 from finetuning.kinds.encoding.layout import EncodedSplit
-from finetuning.kinds.encoding.windows import best_context, overlapping_stride, window_starts
+from finetuning.kinds.encoding.truncation import Truncation
+from finetuning.kinds.encoding.windows import best_context, encode_windows, overlapping_stride, window_starts
 from finetuning.kinds.loading import kind_of, load_task
 from finetuning.kinds.rows import Row, SpanRow
 from preprocessing.tokens.tokenizer import Tokenizer
@@ -107,3 +112,116 @@ def test_windows_that_come_closer_are_counted(tokenizer: Tokenizer) -> None:
     (warning,) = counts.warnings("dev")
     assert warning.startswith("dev: 20 of 21 rows are read in windows closer together than document_stride")
     assert kind_of(task).encode(task, rows, tokenizer, (), 384).cut.counts.closer_windows == 0
+
+
+def test_windows_by_hand(tokenizer: Tokenizer) -> None:
+    task = load_task("squad2").model_copy(update={"max_query_length": 3, "document_stride": 2, "max_answer_length": 2})
+    long, short = "the cat sat on a \u732b", "he ran"
+    rows = [
+        SpanRow("0", "", "where is it he", long, (("sat on", 8), ("the", 0))),
+        SpanRow("1", "", "who", short, (("he ran", 0),)),
+        SpanRow("2", "", "it", long, ()),
+        SpanRow("3", "", "", long, (("the cat sat", 0),)),
+    ]
+    split = encode_windows(task, rows, tokenizer, 10)
+    assert [tokenizer.decode(ids) for ids in sequences(split)] == [
+        "[CLS] where is it [SEP] the cat sat on [SEP]",
+        "[CLS] where is it [SEP] sat on a [UNK] [SEP]",
+        "[CLS] who [SEP] he ran [SEP]",
+        "[CLS] it [SEP] the cat sat on a [UNK] [SEP]",
+        "[CLS] [SEP] the cat sat on a [UNK] [SEP]",
+    ]
+    assert split.row_i.tolist() == [0, 0, 1, 2, 3]
+    assert split.labels.tolist() == [[7, 8], [5, 6], [3, 4], [0, 0], [2, 4]]
+    assert split.segment_b_start_s.tolist() == [5, 5, 3, 3, 2]
+    assert split.context is not None
+    assert split.context.first_s.tolist() == [5, 5, 3, 3, 2]
+    place = [[0, 3], [4, 7], [8, 11], [12, 14], [15, 16], [17, 18]]
+    outside = [0, 0]
+    assert split.context.chars_t2.tolist() == [
+        *([outside] * 5 + place[:4] + [outside]),
+        *([outside] * 5 + place[2:] + [outside]),
+        *([outside] * 3 + [[0, 2], [3, 6]] + [outside]),
+        *([outside] * 3 + place + [outside]),
+        *([outside] * 2 + place + [outside]),
+    ]
+    # `sat` has more to its left in the first window, `on` more to its right in the second.
+    best = [[1, 1, 1, 0], [0, 1, 1, 1], [1, 1], [1] * 6, [1] * 6]
+    expected = [[0] * first + flags + [0] for first, flags in zip((5, 5, 3, 3, 2), best, strict=True)]
+    assert split.context.is_best_t.astype(int).tolist() == [flag for flags in expected for flag in flags]
+    assert split.cut.lost_r.tolist() == [1, 0, 0, 0]
+    assert split.cut.counts == Truncation(
+        *(4, 1, 0.25, 26, 1, 4, 3, "max_query_length"),
+        rows_in_parts=1,
+        empty_rows=1,
+        unreached_answers=0,
+        too_long_answers=1,
+        closer_windows=0,
+        unknown_tokens=3,
+    )
+    assert [array.dtype for array in (split.input_ids_t, split.context.first_s, split.context.chars_t2)] == [
+        np.int32
+    ] * 3
+    assert [array.dtype for array in (split.offsets_s, split.row_i, split.labels)] == [np.int64] * 3
+    assert split.context.is_best_t.dtype == np.bool_
+
+
+def test_answers_that_no_window_holds_and_windows_that_come_closer(tokenizer: Tokenizer) -> None:
+    task = load_task("squad1").model_copy(update={"max_query_length": 1, "document_stride": 4, "max_answer_length": 2})
+    rows = [
+        SpanRow("0", "", "who", "the cat sat on a mat", (("cat sat on a mat", 4),)),
+        SpanRow("1", "", "who", "the cat sat on a mat", (("cat sat", 4),)),
+        SpanRow("2", "", "who", "the cat", (("the cat", 0),)),
+        SpanRow("3", "", "who", "", (("the", 0),)),
+    ]
+    split = encode_windows(task, rows, tokenizer, 8)
+    assert [tokenizer.decode(ids) for ids in sequences(split)] == [
+        *("[CLS] who [SEP] the cat sat on [SEP]", "[CLS] who [SEP] sat on a mat [SEP]") * 2,
+        "[CLS] who [SEP] the cat [SEP]",
+        "[CLS] who [SEP] [SEP]",
+    ]
+    assert split.labels.tolist() == [[0, 0], [0, 0], [4, 5], [0, 0], [3, 4], [0, 0]]
+    counts = split.cut.counts
+    assert (counts.unreached_answers, counts.too_long_answers, counts.closer_windows) == (2, 1, 2)
+    assert (counts.rows_in_parts, counts.empty_rows, counts.tokens, counts.longest) == (2, 1, 6 + 6 + 2 + 4, 1)
+
+
+def test_an_answer_between_pieces_is_none(tokenizer: Tokenizer) -> None:
+    task = load_task("squad1").model_copy(update={"max_query_length": 1})
+    rows = [
+        SpanRow("0", "", "who", "the  cat", ((" ", 3),)),
+        SpanRow("1", "", "who", "the cat sat", (("at", 5),)),  # inside a word: the whole piece
+        SpanRow("2", "", "who", "the cat sat", (("e cat s", 2),)),
+    ]
+    assert encode_windows(task, rows, tokenizer, 16).labels.tolist() == [[0, 0], [4, 4], [3, 5]]
+
+
+@pytest.mark.parametrize(("length", "fits"), [(9, False), (10, True)])
+def test_a_paragraph_needs_room_beside_the_longest_question(length: int, fits: bool, tokenizer: Tokenizer) -> None:
+    task = load_task("squad1").model_copy(update={"max_query_length": 6})
+    rows = [SpanRow("0", "", "where is the cat now he", "he ran", (("he", 0),))]
+    if fits:
+        split = encode_windows(task, rows, tokenizer, length)
+        assert [len(ids) for ids in sequences(split)] == [10, 10]
+        return
+    with pytest.raises(FinetuningError, match="max_length 9 leaves no room for the paragraph beside a question of 6"):
+        encode_windows(task, rows, tokenizer, length)
+
+
+def test_where_windows_start() -> None:
+    assert window_starts(10, 4, 3) == [(0, 4), (3, 4), (6, 4)]
+    assert window_starts(11, 4, 3) == [(0, 4), (3, 4), (6, 4), (9, 2)]
+    assert window_starts(4, 4, 1) == [(0, 4)]
+    assert window_starts(9, 3, 5) == [(0, 3), (3, 3), (6, 3)]
+    assert window_starts(0, 3, 1) == [(0, 0)]
+
+
+def test_of_windows_with_as_much_context_the_larger_one_is_best() -> None:
+    first, second = best_context([(0, 5), (2, 4)])
+    assert first.tolist() == [True, True, True, True, False]
+    assert second.tolist() == [False, False, True, True]
+
+
+def test_the_longest_question_may_be_empty(tokenizer: Tokenizer) -> None:
+    counts = encode_windows(load_task("squad1"), [SpanRow("0", "", "", "the cat", ())], tokenizer, 384).cut.counts
+    assert (counts.longest, counts.tokens, counts.unknown_tokens) == (0, 2, 0)

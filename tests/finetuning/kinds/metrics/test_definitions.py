@@ -100,3 +100,93 @@ def test_entity_scores(seed: int) -> None:
     assert scores["entity_f1"] == pytest.approx(2 * len(truth & found) / (len(truth) + len(found)))
     flat = list(zip(itertools.chain(*gold), itertools.chain(*predicted), strict=True))
     assert scores["accuracy"] == pytest.approx(sum(a == b for a, b in flat) / len(flat))
+
+
+def conlleval(gold: list[list[str]], predicted: list[list[str]]) -> tuple[int, int, int]:
+    """Right, gold and found entities as the shared task's script counts them: word by word, in one pass.
+
+    A blank line counts as a word outside. An entity is right when it begins and ends where a gold one of its type does.
+    """
+    right = in_gold = in_predicted = 0
+    open_together, previous = False, ("O", "O")
+
+    def begins(last: str, tag: str) -> bool:
+        return tag != "O" and (tag[0] == "B" or last == "O" or last[2:] != tag[2:])
+
+    def ends(last: str, tag: str) -> bool:
+        return last != "O" and (tag == "O" or tag[0] == "B" or last[2:] != tag[2:])
+
+    for tags in itertools.chain.from_iterable(
+        [*zip(a, b, strict=True), ("O", "O")] for a, b in zip(gold, predicted, strict=True)
+    ):
+        ended = [ends(last, tag) for last, tag in zip(previous, tags, strict=True)]
+        begun = [begins(last, tag) for last, tag in zip(previous, tags, strict=True)]
+        if open_together and any(ended):
+            right += all(ended)
+            open_together = False
+        if all(begun) and tags[0][2:] == tags[1][2:]:
+            open_together = True
+        in_gold, in_predicted, previous = in_gold + begun[0], in_predicted + begun[1], tags
+    return right, in_gold, in_predicted
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_entities_are_counted_as_conlleval_counts_them(seed: int) -> None:
+    """On any sequence of tags, also those that no scheme writes, over many sentences."""
+    draw = random.Random(seed)
+    kinds = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "I-MISC"]
+    gold = [[draw.choice(kinds) for _ in range(draw.randrange(1, 6))] for _ in range(60)]
+    predicted = [[tag if draw.random() < 0.7 else draw.choice(kinds) for tag in tags] for tags in gold]
+    right, in_gold, in_predicted = conlleval(gold, predicted)
+    scores = metrics.entity_scores(gold, predicted)
+    assert scores["entity_precision"] == pytest.approx(right / in_predicted)
+    assert scores["entity_recall"] == pytest.approx(right / in_gold)
+    assert scores["entity_f1"] == pytest.approx(2 * right / (in_gold + in_predicted))
+
+
+def test_an_entity_ends_with_its_sentence() -> None:
+    """The tags run on over the border: two entities of which one is found, not one that is."""
+    scores = metrics.entity_scores([["B-PER"], ["I-PER", "O"]], [["B-PER"], ["O", "O"]])
+    assert (scores["entity_precision"], scores["entity_recall"]) == (1.0, 0.5)
+
+
+def test_two_rows_correlate_and_two_classes_agree() -> None:
+    assert metrics.pearson([1.0, 2.0], [5.0, 3.0]) == pytest.approx(-1.0)
+    assert metrics.spearman([1.0, 2.0], [3.0, 9.0]) == pytest.approx(1.0)
+    assert metrics.matthews_correlation(["1", "0"], ["1", "0"]) == pytest.approx(1.0)
+    assert metrics.matthews_correlation(["1", "0"], ["0", "1"]) == pytest.approx(-1.0)
+    assert metrics.matthews_correlation(["1"], ["1"]) == 0.0
+
+
+def test_a_class_that_nobody_named_scores_zero_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
+    assert metrics.f1(["0", "0"], ["0", "0"], "1") == 0.0
+    assert metrics.macro_f1(["0", "1", "2"], ["0", "0", "0"]) == pytest.approx(0.5 / 3)
+    assert metrics.pearson([1.0, 2.0], [3.0, 3.0]) == 0.0
+    assert not recwarn.list
+
+
+def test_sentences_without_entities_score_zero_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
+    nothing = {"entity_f1": 0.0, "entity_precision": 0.0, "entity_recall": 0.0}
+    assert metrics.entity_scores([["O", "O"]], [["O", "O"]]) == {**nothing, "accuracy": 1.0}
+    assert metrics.entity_scores([["B-PER"]], [["O"]]) == {**nothing, "accuracy": 0.0}
+    assert metrics.entity_scores([[]], [[]]) == {**nothing, "accuracy": 0.0}
+    assert metrics.entity_scores([["NN", "DT"]], [["NN", "NN"]])["accuracy"] == 0.5
+    assert not recwarn.list
+
+
+def test_metrics_are_known_by_these_names() -> None:
+    gold, predicted = ["a", "b", "b"], ["b", "b", "b"]
+    scores = {name: metric(gold, predicted, "b") for name, metric in metrics.CLASS_METRICS.items()}
+    assert scores == {
+        "accuracy": pytest.approx(2 / 3),
+        "f1": pytest.approx(0.8),
+        "macro_f1": pytest.approx(0.4),
+        "matthews_correlation": 0.0,
+    }
+    numbers = {name: metric([1.0, 2.0, 4.0], [1.0, 2.0, 3.0]) for name, metric in metrics.NUMBER_METRICS.items()}
+    assert numbers == {
+        "pearson": pytest.approx(0.9819805),
+        "spearman": pytest.approx(1.0),
+        "mean_squared_error": pytest.approx(1 / 3),
+    }
+    assert set(metrics.LOWER_IS_BETTER) == {"mean_squared_error"}
