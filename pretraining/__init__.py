@@ -2,6 +2,7 @@
 
 The road, room by room: `configuration` (a recipe's tables, checked) → `model` (BERT on packed tokens) and `data`
 (shards → global batches) → `optimization` (AdamW, LAMB, schedules) → `run` (the loop and everything around it).
-`planning` knows what a run will need, `devices` what a device can do, `rendezvous` how ranks meet. The files beside the
-rooms are commands, `errors` and `splitmix`. Open first: `main.py`, then `run/pretrain.py`.
+`planning` knows what a run will need, `devices` what a device can do, `rendezvous` how ranks meet, `model_card` how a
+model says where it comes from. The files beside the rooms are commands, `errors` and `splitmix`. Open first: `main.py`,
+then `run/pretrain.py`.
 """

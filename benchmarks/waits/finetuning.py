@@ -39,7 +39,7 @@ def split_of(kind: str) -> EncodedSplit:
     if kind == "token":
         labels = random.integers(0, CLASSES, 3 * ITEMS)
         places = np.tile(np.arange(1, 4, dtype=np.int32), ITEMS)
-        words = WordMap(np.arange(ITEMS + 1) * 3, places, places - 1)
+        words = WordMap(np.arange(ITEMS + 1) * 3, places, places - 1, np.repeat(np.arange(ITEMS), 3))
     return EncodedSplit(
         random.integers(5, 100, sequences * LENGTH).astype(np.int32),
         np.arange(sequences + 1) * LENGTH,
@@ -74,7 +74,7 @@ def one_step(kind: str) -> DeviceWaits:
     """Batches to the device, forward, loss and backward."""
     split, model = split_of(kind), model_of(kind)
     with counted() as waits:
-        _step(Engine(model), model, split, np.arange(ITEMS), SPEC, Ranks(0, 1, DEVICE))
+        _step(Engine(model), model, split, np.arange(ITEMS), SPEC, Ranks(0, 1, DEVICE), epoch=0)
     return waits
 
 

@@ -152,8 +152,11 @@ class Tokenizer:
         """Readable text, special tokens included."""
         return str(self.backend.decode([int(index) for index in ids], skip_special_tokens=False))
 
-    def save(self, folder: str | Location) -> None:
-        """Writes vocab.txt, tokenizer.json and tokenizer_config.json, as `transformers.AutoTokenizer` loads them."""
+    def save(self, folder: str | Location, maximum_length: int = 512) -> None:
+        """Writes vocab.txt, tokenizer.json and tokenizer_config.json, as `transformers.AutoTokenizer` loads them.
+
+        `maximum_length`: tokens of the longest sequence that the model takes; `transformers` cuts at it when asked to.
+        """
         folder = location(folder)
         settings = self._normalizer
         configuration = {
@@ -161,7 +164,7 @@ class Tokenizer:
             "do_lower_case": self.lowercase,
             "strip_accents": settings.get("strip_accents"),
             "tokenize_chinese_chars": settings.get("handle_chinese_chars", True),
-            "model_max_length": 512,
+            "model_max_length": maximum_length,
             **{f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS},
         }
         with replacing(folder / "vocab.txt") as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from preprocessing.compiled import compiled
 from pretraining.data.batching import cut
 from pretraining.data.dealing import deal
 from pretraining.data.dynamic_masking import MaskingVocabulary
@@ -16,8 +15,8 @@ from pretraining.data.examples import Examples
 from pretraining.data.fingerprint import fingerprint
 from pretraining.data.sampler import PassedOver, Position, Sampler
 from pretraining.data.shape_ladder import ShapeLadder
+from pretraining.model.dropout_keys import example_keys
 from pretraining.model.packing import PackedBatch, PackedShape
-from pretraining.splitmix import draw, mix
 
 
 @dataclass(frozen=True)
@@ -113,11 +112,10 @@ class Loader:
             return packed.pinned()
 
     def _dropout_keys(self, position: Position, chosen: np.ndarray) -> torch.Tensor | None:
-        """int64 [s]: which draw of the order each of the batch's ``chosen`` examples is, hashed with the seed."""
+        """int64 [s] of the batch's ``chosen`` examples, each by which draw of the order it is."""
         if self.dropout_seed is None:
             return None
-        numbers = self.sampler.numbers(position, self.batch_size)[chosen]
-        return torch.from_numpy(_draw_all(np.uint64(self.dropout_seed & 0xFFFFFFFFFFFFFFFF), numbers))
+        return example_keys(self.dropout_seed, self.sampler.numbers(position, self.batch_size)[chosen])
 
     def batches(self, position: Position, steps: int) -> Iterator[GlobalBatch]:
         """``steps`` consecutive global batches, without a thread."""
@@ -135,14 +133,6 @@ def _fingerprint(packed: PackedBatch, slots: np.ndarray) -> int:
     )
     edges = packed.cu_seqlens.numpy()
     return int(fingerprint(packed.input_ids_t.numpy(), edges, masked_indices, masked_labels, is_random_next, slots))
-
-
-@compiled
-def _draw_all(seed: np.uint64, numbers: np.ndarray) -> np.ndarray:
-    drawn = np.empty_like(numbers)
-    for place in range(len(numbers)):
-        drawn[place] = draw(mix(seed), numbers[place])
-    return drawn
 
 
 def prefetch(loader: Loader, position: Position, steps: int, ahead: int) -> Generator[GlobalBatch]:

@@ -13,6 +13,7 @@ __all__ = [
     "bert",
     "config",
     "dropout",
+    "dropout_keys",
     "fp8_linear",
     "huggingface",
     "linear",

@@ -168,6 +168,11 @@ class MaskedTokenHead(nn.Module):
         decoder_vh = self.decoder_weight if decoder_vh is None else decoder_vh
         return masked_token_loss(transformed_mh, decoder_vh, self.decoder_bias, labels_m)
 
+    def scores(self, hidden_mh: Tensor) -> Tensor:
+        """[m, v]: of each piece of the vocabulary at each position, before the softmax."""
+        transformed_mh = self.norm(F.gelu(self.dense(hidden_mh)))
+        return F.linear(transformed_mh, self.decoder_weight, self.decoder_bias)
+
 
 class BertForPreTraining(nn.Module):
     """Encoder with the masked-token and next-sentence heads; a call returns the sums of both losses."""

@@ -14,9 +14,17 @@ from torch import Tensor
 
 from preprocessing.compiled import compiled
 from pretraining.model.packing import PackedBatch
-from pretraining.splitmix import draw
+from pretraining.splitmix import draw, mix
 
 LANE = 1 << 16  # one draw decides for four elements, by 16 bits each
+
+
+def example_keys(seed: int, numbers: np.ndarray) -> Tensor:
+    """int64 [s]: keys of examples for ``PackedBatch.dropout_keys_s``, each a function of the seed and its number.
+
+    ``numbers``: int64 [s], which draw of the run each example is; no two are the same, and so no two have one key.
+    """
+    return torch.from_numpy(_draw_example_keys(np.uint64(seed & 0xFFFFFFFFFFFFFFFF), numbers))
 
 
 def token_keys(batch: PackedBatch) -> Tensor | None:
@@ -51,6 +59,14 @@ def fill_keep_mask(mask: Tensor, dropped: int, row_keys: Tensor) -> None:
     mask_rn = mask.view(-1, mask.shape[-1]).numpy()
     scale = mask_rn.dtype.type(LANE / (LANE - dropped))
     _fill(mask_rn, np.uint16(dropped), scale, row_keys.reshape(-1).numpy())
+
+
+@compiled
+def _draw_example_keys(seed: np.uint64, numbers: np.ndarray) -> np.ndarray:
+    keys_s = np.empty_like(numbers)
+    for place in range(len(numbers)):
+        keys_s[place] = draw(mix(seed), numbers[place])
+    return keys_s
 
 
 @compiled

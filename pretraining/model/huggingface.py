@@ -24,7 +24,8 @@ from pretraining.model.config import BertConfig
 logger = logging.getLogger(__name__)
 
 WEIGHTS_FILE = "model.safetensors"
-TOKENIZER_FILES = ("vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+TOKENIZER_SETTINGS = "tokenizer_config.json"
+TOKENIZER_FILES = ("vocab.txt", "tokenizer.json", TOKENIZER_SETTINGS, "special_tokens_map.json")
 
 # (our module, their module); a layer's own modules are relative to `layers.N` and `encoder.layer.N`.
 ENCODER_MODULES = (
@@ -66,6 +67,19 @@ def import_bert(folder: Path, *, new_heads: bool = False) -> BertForPreTraining:
     return model
 
 
+def import_masked_lm(folder: Path) -> BertForPreTraining:
+    """As `import_bert`, for its masked-token head alone: the next-sentence head and the pooler may be absent."""
+    config, weights = BertConfig.load(folder), read_weights(folder)
+    if not any(name.startswith("cls.predictions.") for name in weights):
+        raise PretrainingError(
+            f"{folder}: has no head for masked tokens (cls.predictions.…), as an encoder alone and a fine-tuned model "
+            "have none; give the export of a pretraining run"
+        )
+    model = BertForPreTraining(config)
+    _load(model, weights, to_huggingface_names(model), folder, optional=("cls.seq_relationship.", "bert.pooler."))
+    return model
+
+
 def load_encoder(folder: Path, *, new_pooler: bool = False, other_heads: tuple[str, ...] = ()) -> BertModel:
     """The encoder in `folder` (`BertModel` or `BertForPreTraining` layout); pretraining heads are left out.
 
@@ -83,7 +97,7 @@ def load_encoder(folder: Path, *, new_pooler: bool = False, other_heads: tuple[s
 def export_bert(model: BertForPreTraining | BertModel, folder: Path, tokenizer: Any = None) -> None:
     """Writes config.json, model.safetensors and the tokenizer, as `transformers.AutoModel` and its kin load them.
 
-    `tokenizer`: a folder that holds tokenizer files, or an object with `save(folder)`.
+    `tokenizer`: a folder that holds tokenizer files, or an object with `save(folder, maximum_length)`.
     """
     export_state(model.state_dict(), model, folder, tokenizer)
 
@@ -104,9 +118,9 @@ def export_state(state: dict[str, Tensor], model: nn.Module, folder: Path, token
             )
     folder.mkdir(parents=True, exist_ok=True)
     if isinstance(tokenizer, str | os.PathLike):
-        _copy_tokenizer(Path(tokenizer), folder)
+        _copy_tokenizer(Path(tokenizer), folder, model.config.max_position_embeddings)
     elif tokenizer is not None:
-        tokenizer.save(folder)
+        tokenizer.save(folder, model.config.max_position_embeddings)
     part_file = folder / f".{WEIGHTS_FILE}.part"
     save_file(weights, part_file, metadata={"format": "pt"})
     os.replace(part_file, folder / WEIGHTS_FILE)
@@ -207,10 +221,23 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
 
 
-def _copy_tokenizer(source: Path, folder: Path) -> None:
+def _copy_tokenizer(source: Path, folder: Path, positions: int) -> None:
     found = [name for name in TOKENIZER_FILES if (source / name).is_file()]
     if "vocab.txt" not in found and "tokenizer.json" not in found:
         raise PretrainingError(f"{source}: holds no vocab.txt and no tokenizer.json: give a tokenizer folder")
     for name in found:
-        shutil.copyfile(source / name, folder / f".{name}.part")
-        os.replace(folder / f".{name}.part", folder / name)
+        part_file = folder / f".{name}.part"
+        shutil.copyfile(source / name, part_file)
+        if name == TOKENIZER_SETTINGS:
+            _set_length(part_file, positions)
+        os.replace(part_file, folder / name)
+
+
+def _set_length(settings_file: Path, positions: int) -> None:
+    """`transformers` cuts texts at the tokenizer's own length when it is asked to cut: it must be that of the model."""
+    try:
+        settings = json.loads(settings_file.read_text(encoding="utf-8"))
+        settings["model_max_length"] = positions
+    except (ValueError, TypeError):
+        return  # not ours to mend, and the tokenizer needs none of it
+    settings_file.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")

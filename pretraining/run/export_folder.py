@@ -4,6 +4,8 @@ import glob
 import os
 import re
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,16 +13,18 @@ import torch.distributed as dist
 
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.huggingface import export_state
-from pretraining.run.checkpoint.reader import CheckpointReader
-from pretraining.run.saved.saved_run import SavedRun, require_whole
+from pretraining.run.saved.checkpoint_model import checkpoint_weights, model_without_weights
+from pretraining.run.saved.model_card import describe_export
+from pretraining.run.saved.saved_run import SavedRun
 
 
 def export_run(
-    weights: dict[str, torch.Tensor], model: BertForPreTraining, tokenizer_folder: Path, run_folder: Path
+    weights: dict[str, torch.Tensor], model: BertForPreTraining, tokenizer_folder: Path, run_folder: Path, step: int
 ) -> None:
-    """Writes ``run_folder/export`` on rank 0 from its full ``weights``; collective."""
+    """Writes ``run_folder/export`` on rank 0 from its full ``weights``, those after ``step``; collective."""
     if dist.get_rank() == 0:
-        write_export(weights, model, tokenizer_folder, run_folder / "export")
+        target = run_folder / "export"
+        write_export(weights, model, tokenizer_folder, target, _description(run_folder, model, step, target))
     dist.barrier()
 
 
@@ -29,35 +33,34 @@ def export_checkpoint(run: SavedRun, tokenizer_folder: Path, target: Path) -> No
 
     PretrainingError when the checkpoint is damaged.
     """
-    require_whole(run.checkpoint)
-    with torch.device("meta"):  # only its names are needed
-        model = BertForPreTraining(run.model)
-    weights = CheckpointReader(run.checkpoint).weights()
-    # Tensors that stand in the model twice are saved once.
-    weights |= {name: weights[first] for name, first in _shared_names(model).items() if name not in weights}
-    write_export(weights, model, tokenizer_folder, target)
+    model = model_without_weights(run)
+    step = int(run.checkpoint.name.removeprefix("step"))
+    description = _description(run.folder, model, step, target)
+    write_export(checkpoint_weights(run), model, tokenizer_folder, target, description)
+
+
+def _description(run: Path, model: BertForPreTraining, step: int, target: Path) -> Callable[[Path], None]:
+    return partial(describe_export, run=run, model=model.config, step=step, before=target)
 
 
 def write_export(
-    weights: dict[str, torch.Tensor], model: BertForPreTraining, tokenizer_folder: Path, target: Path
+    weights: dict[str, torch.Tensor],
+    model: BertForPreTraining,
+    tokenizer_folder: Path,
+    target: Path,
+    describe: Callable[[Path], None] = lambda folder: None,
 ) -> None:
-    """Writes the folder ``target`` from full ``weights``; what was there before goes when the new one is complete."""
+    """Writes the folder ``target`` from full ``weights``; what was there before goes when the new one is complete.
+
+    ``describe`` adds to the new folder, before it gets its name, what says whose weights they are.
+    """
     building, old = (target.with_name(f".{target.name}.{state}-{os.getpid()}") for state in ("building", "replaced"))
     for leftover in target.parent.glob(f".{glob.escape(target.name)}.*"):  # of an export that was killed
         if re.fullmatch(r"(building|replaced)-\d+", leftover.name.removeprefix(f".{target.name}.")):
             shutil.rmtree(leftover, ignore_errors=True)
     export_state(weights, model, building, tokenizer_folder)
+    describe(building)
     if target.exists():
         target.rename(old)
     building.rename(target)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _shared_names(model: BertForPreTraining) -> dict[str, str]:
-    """For every further name of a parameter its first one."""
-    first: dict[int, str] = {}
-    return {
-        name: first[id(parameter)]
-        for name, parameter in model.named_parameters(remove_duplicate=False)
-        if first.setdefault(id(parameter), name) != name
-    }

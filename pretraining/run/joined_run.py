@@ -106,7 +106,8 @@ class JoinedRun:
             finished = watcher.finish(state, self.schedule.is_over(state.step, state.agreed_seconds))
             if finished and recipe.output.export:
                 self.monitor.progress("the export", may_take_long=True)
-                export_run(full_weights(self.engine), self.model, Path(self.sets[0].tokenizer_path), recipe.run_folder)
+                tokenizer = Path(self.sets[0].tokenizer_path)
+                export_run(full_weights(self.engine), self.model, tokenizer, recipe.run_folder, state.step)
             status = watcher.conclude(finished, state)
         return INTERRUPTED if status == "interrupted" else 0
 

@@ -92,8 +92,58 @@ def test_figures_with_fixed_shapes_are_the_same(size: int, examples: Examples) -
     assert len(shapes) == sum(-(-plain[name].sequences // size) for name in SOURCES)
     assert max(sequences) <= size
     for name, figures in plain.items():
-        for key, value in vars(figures).items():
+        means = {key: value for key, value in vars(figures).items() if not key.endswith("_error")}
+        for key, value in means.items():
             assert getattr(fixed[name], key) == pytest.approx(value, abs=1e-6), (name, key)
+
+
+class Losses:
+    """An engine of made-up losses: `slope` times the length, and noise; one masked token is guessed right."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, slope: float, noise: float, seed: int) -> None:
+        self.slope, self.noise = slope, noise
+        self.generator = torch.Generator().manual_seed(seed)
+        self.seen: list[torch.Tensor] = []
+
+    def __call__(self, batch: PackedBatch) -> PreTrainingSums:
+        assert batch.masked_indices_m is not None
+        lengths_s = batch.cu_seqlens.diff().double()
+        loss_s = self.slope * lengths_s + self.noise * torch.randn(len(lengths_s), generator=self.generator).double()
+        masked_s = torch.bucketize(batch.masked_indices_m, batch.cu_seqlens[1:], right=True).bincount()
+        self.seen.append(torch.stack([loss_s, masked_s.double()]))
+        counts = (torch.tensor(1), torch.tensor(0), masked_s.sum(), torch.tensor(len(lengths_s)))
+        return PreTrainingSums((loss_s * masked_s).sum(), loss_s.sum(), *counts)
+
+    def eval(self) -> None: ...
+
+    def train(self) -> None: ...
+
+
+def test_errors_are_those_of_the_means(examples: Examples) -> None:
+    """Against the variance of the mean over many draws of the noise, and for losses that follow from the length alone
+    against the deviation of the examples: lengths are drawn with them.
+    """
+    held_out = HeldOut(examples, limit=1000, micro_batch_size=5)
+    draws = [held_out.evaluate(Losses(0.0, 1.0, seed))["all"] for seed in range(70)]
+    for key in ("mlm_loss", "nsp_loss"):
+        real = np.std([getattr(draw, key) for draw in draws])
+        said = np.sqrt(np.mean([getattr(draw, f"{key}_error") ** 2 for draw in draws]))
+        assert said == pytest.approx(real, rel=0.2), key
+    engine = Losses(0.5, 0.0, 0)
+    found = held_out.evaluate(engine)["all"]
+    loss_s, masked_s = torch.cat(engine.seen, 1)
+    assert found.nsp_loss_error == pytest.approx(float(loss_s.std()) / len(loss_s) ** 0.5, rel=0.05)
+    residual_s = (loss_s - found.mlm_loss) * masked_s
+    assert found.mlm_loss_error == pytest.approx(float((residual_s**2).sum().sqrt() / masked_s.sum()), rel=0.15)
+    both = (loss_s - found.nsp_loss) / len(loss_s) + residual_s / masked_s.sum()
+    assert found.loss_error == pytest.approx(float((both**2).sum().sqrt()), rel=0.15)
+
+
+def test_too_few_micro_batches_tell_no_error(examples: Examples) -> None:
+    found = HeldOut(examples, limit=1000, micro_batch_size=200).evaluate(Losses(0.0, 1.0, 0))
+    assert [figures.loss_error for figures in found.values()] == [None] * len(found)
 
 
 def test_limit_takes_a_fixed_sample(examples: Examples) -> None:

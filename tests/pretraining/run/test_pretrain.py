@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmarks.synthetic_shards import write_shards
-from pretraining import export, report
+from pretraining import export, fill_mask, report
 from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.data.loader import Loader
 from pretraining.data.sampler import Position, Sampler
@@ -274,6 +274,11 @@ def test_a_checkpoint_exports_what_the_run_exported(
         assert (tmp_path / "export" / name).read_bytes() == (run / "export" / name).read_bytes(), name
     assert export.main([str(run), "--output", str(tmp_path / "export")]) == 2
     assert "is there already" in capsys.readouterr().err
+    said = []
+    for options in ((), ("--step", "6")):
+        assert fill_mask.main(["--model", str(run), "--json", *options, "[MASK]"]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
 
 
 def test_an_earlier_step_is_exported_and_a_damaged_one_is_not(

@@ -44,7 +44,8 @@ def run(tmp_path: Path) -> Path:
         for source in ("all", "<books>"):
             figures = {"loss": 5.0, "mlm_loss": 4.5, "nsp_loss": 0.5, "mlm_accuracy": 0.3, "nsp_accuracy": 0.6}
             counts = {"masked_tokens": 10, "sequences": 20}
-            log.write({"event": "evaluation", "step": step, "source": source, **figures, **counts})
+            errors = {"loss_error": 0.0123, "mlm_loss_error": 0.0101} if source == "all" and step else {}
+            log.write({"event": "evaluation", "step": step, "source": source, **figures, **counts, **errors})
     for step in (10, 20, 30):
         log.write(line(step))
     log.close()
@@ -56,6 +57,8 @@ def test_report(run: Path) -> None:
     page = (run / "report.html").read_text()
     HTMLParser().feed(page)
     assert page.count("<svg") == 4
+    assert "5.0000 ± 0.0123</td>\n<td>4.5000 ± 0.0101</td>" in page
+    assert page.count(" ± ") == 2
     assert "&lt;books&gt;" in page
     assert "<books>" not in page
     assert "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
