@@ -48,7 +48,7 @@ def memory_shortage(error: BaseException) -> MemoryShortageError | None:
         return None
     return MemoryShortageError(
         f"out of memory ({text or type(error).__name__}): give the run a machine or device with more, or a smaller "
-        "--micro-batch-pieces, which changes no result"
+        "--micro-batch-pieces, which leaves the batch as it is"
     )
 
 

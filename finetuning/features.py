@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finetuning.errors import FinetuningError, ended_by, show_log
-from finetuning.run.specification import RunSpec, add_length
+from finetuning.run.specification import RunSpec, add_context, add_length
 from preprocessing.arguments import OptionParser, build_model
 
 
@@ -26,8 +26,8 @@ def option_parser() -> OptionParser:
     parser.add_argument(
         "--layers",
         default="last",
-        help="which hidden states: embeddings, second-to-last, last, sum-last-four, concat-last-four, sum-all, or "
-        "layer:N (0: embeddings)",
+        help="which hidden states: embeddings, second-to-last, last, sum-last-four, concat-last-four, sum-all, "
+        "concat-all, or layer:N (0: embeddings)",
     )
     parser.add_argument(
         "--level",
@@ -36,6 +36,7 @@ def option_parser() -> OptionParser:
         help="one vector for a text ([CLS] or the mean of its pieces), or one for each word",
     )
     add_length(parser, "the task's own")
+    add_context(parser)
     parser.add_argument("--output", type=Path, required=True, help="the Arrow file to write")
     parser.add_argument("--device", default="auto", help="where the encoder runs: auto, cpu, cuda, cuda:1, …")
     return parser
@@ -48,12 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = option_parser().parse_args(argv)
         spec = build_model(RunSpec, options, FinetuningError)
         # Late: the help and a wrong option need no torch.
-        from finetuning.kinds.loading import load_task
         from finetuning.run.features import read_rows, write_features
         from finetuning.run.ranks import start_ranks
+        from finetuning.run.splits import task_of
         from finetuning.run.start import load_start
 
-        task = load_task(options.task)
+        task = task_of(spec)
         split = read_rows(task, options.input, options.data, options.split)
         ranks = start_ranks(spec)
         start = load_start(spec, task)

@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return ended_by(shortage)
     print(
-        f"{result.task}: {result.metric} {result.score:.4f} (majority {result.majority_score:.4f}) "
+        f"{result.task}: {result.metric} {result.score:.4f} ({result.beside_constant}) "
         f"on {result.dev_rows} rows, {result.seconds_per_epoch:.1f} s an epoch, {result.seconds:.1f} s in all"
     )
     return 0

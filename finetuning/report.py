@@ -3,8 +3,8 @@
     python -m finetuning.report runs/sweep [runs/other …] [--output FOLDER] [--baseline LABEL] [--interval bootstrap]
 
 Scores are those of the dev split after the last epoch, or after the one where a run was stopped early. The best setting
-of a task is the one with the highest mean among those with the most seeds; it was chosen on the same dev split, so its
-figures are somewhat too good.
+of a task is the one with the highest mean among those with the most seeds; it was chosen on the same seeds, for which
+its interval allows. How each figure came to be stands in the report, and in docs/sweeps.md.
 """
 
 from __future__ import annotations

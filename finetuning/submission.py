@@ -41,6 +41,12 @@ def option_parser() -> OptionParser:
         else:
             benchmark.add_argument("--split", default="dev", help="the split whose files are copied")
             benchmark.add_argument(
+                "--null-threshold",
+                metavar="X",
+                help="SQuAD 2.0: answer none where that scores more than this above the best span; best: what is best "
+                "for F1 on the run's dev split, as the paper chose it (left out: as the run answered, above 0)",
+            )
+            benchmark.add_argument(
                 "--task", choices=("squad1", "squad2"), help="which of the two, where there are runs of both"
             )
     return parser
@@ -67,7 +73,8 @@ def _write(arguments: argparse.Namespace) -> Sequence[str]:
     if arguments.benchmark == "squad":
         names = [arguments.task] if arguments.task else ["squad1", "squad2"]
         spans = submission.one_task(runs, names, arguments.folders)
-        return [str(path) for path in submission.squad_files(best_run(spans), arguments.split, arguments.output)]
+        run, threshold = best_run(spans), arguments.null_threshold
+        return [str(path) for path in submission.squad_files(run, arguments.split, arguments.output, threshold)]
     constants = {}
     for item in arguments.constant:
         name, sign, answer = item.partition("=")

@@ -2,7 +2,7 @@
 
     python -m finetuning.sweep --config sweep.toml                   # as many runs at once as the machine bears
     python -m finetuning.sweep --models runs/export --tasks cola,rte --data glue --output runs/sweep
-    python -m finetuning.sweep --config sweep.toml --list            # the table of runs
+    python -m finetuning.sweep --config sweep.toml --dry-run         # what it would do, for how long, and the table
     python -m finetuning.sweep --config sweep.toml --slurm | bash    # submits what is missing as job arrays
     python -m finetuning.sweep --config sweep.toml --slurm-json      # the same arrays, as JSON
     python -m finetuning.sweep --plan PLAN.json --array-index 7      # one run of the table: what an array task calls
@@ -26,8 +26,9 @@ from rich.console import Console
 
 from finetuning.errors import EXIT_RETRY, INTERRUPTED, FinetuningError, ended_by
 from finetuning.sweeps import whole_sweep
-from finetuning.sweeps.arrays import AT_ONCE, as_content, as_script, job_arrays, slurm_logs
+from finetuning.sweeps.arrays import AT_ONCE, as_content, as_script, fitting, job_arrays, slurm_logs
 from finetuning.sweeps.config import SweepConfig, labelled_models
+from finetuning.sweeps.limits import array_limit, submit_room
 from finetuning.sweeps.plan import Plan, make_plan, read_plan
 from finetuning.sweeps.table import print_table, write_table
 from preprocessing.arguments import OptionParser, add_models, build_model
@@ -49,7 +50,7 @@ def option_parser() -> OptionParser:
         "--plan",
         type=Path,
         metavar="FILE",
-        help="a plan that --slurm left in OUTPUT/plans; it says all of the above",
+        help="a plan in OUTPUT/plans, where each sweep leaves one when it begins; it says all of the above",
     )
     parser.add_argument(
         "--jobs",
@@ -79,8 +80,16 @@ def option_parser() -> OptionParser:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="with --slurm-json: write nothing, so the plan that the arrays read is not there",
+        help="say how many runs are to do and for how long, print the table and stop; with --slurm-json: write "
+        "nothing, so the plan that the arrays read is not there",
     )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="make runs again that are finished without what is asked for since: save_model, predict_test, "
+        "evaluate_every_epoch; a result stays until the new one is there",
+    )
+    parser.add_argument("--quiet", action="store_true", help="say only what fails, and at the end how many runs did")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="print the table of runs and stop")
     what.add_argument("--count", action="store_true", help="print the number of runs and stop")
@@ -123,12 +132,30 @@ def _print_arrays(plan: Plan, arguments: argparse.Namespace) -> None:
     file = plan.place() if arguments.dry_run else plan.write()
     if not arguments.dry_run:
         write_table(plan.config)
-    arrays = job_arrays(plan, file, jobs=arguments.jobs, most=arguments.array_size, options=tuple(arguments.sbatch))
+    most, room = arguments.array_size, None
+    if arguments.slurm and (room := submit_room()):
+        most = min(most or array_limit(), room)
+    arrays = job_arrays(
+        plan, file, jobs=arguments.jobs, most=most, options=tuple(arguments.sbatch), again=arguments.again
+    )
     if not arguments.dry_run and arrays:
         slurm_logs(plan).mkdir(
             parents=True, exist_ok=True
         )  # Slurm makes no folder, and says nothing where it is missing
-    print(json.dumps(as_content(arrays), indent=2) if arguments.slurm_json else as_script(arrays, plan, file))
+    if arguments.slurm_json:  # for a program that submits all or none
+        print(json.dumps(as_content(arrays), indent=2))
+    else:
+        kept, left_out = fitting(arrays, plan, room)
+        print(as_script(kept, plan, file, left_out))
+
+
+def _preview(plan: Plan, arguments: argparse.Namespace, console: Console) -> None:
+    lines, remarks = whole_sweep.preview(plan, arguments.jobs, again=arguments.again)
+    print_table(plan, console, again=arguments.again)
+    for line in lines:
+        console.print(line, highlight=False, markup=False)
+    for remark in remarks:
+        print(remark, file=sys.stderr)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -145,15 +172,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         elif arguments.count:
             print(len(plan.runs))
         elif arguments.list:
-            print_table(plan, console)
+            print_table(plan, console, again=arguments.again)
+        elif arguments.dry_run and (arguments.slurm or arguments.array_index is not None):
+            raise FinetuningError("--dry-run goes with a whole sweep or with --slurm-json: leave out the other option")
         elif arguments.dry_run and not arguments.slurm_json:
-            raise FinetuningError("--dry-run goes with --slurm-json alone; --list shows the table of runs")
+            _preview(plan, arguments, console)
         elif arguments.slurm or arguments.slurm_json:
             _print_arrays(plan, arguments)
         elif arguments.array_index is not None:
-            return whole_sweep.run_one(plan, _index(arguments) or 0, console)
+            return whole_sweep.run_one(plan, _index(arguments) or 0, console, again=arguments.again)
         else:
-            return whole_sweep.conclude(whole_sweep.run_sweep(plan, arguments.jobs, console), console)
+            outcomes = whole_sweep.run_sweep(
+                plan, arguments.jobs, console, again=arguments.again, quiet=arguments.quiet
+            )
+            return whole_sweep.conclude(outcomes, console)
     except (FinetuningError, OSError) as error:
         return ended_by(error, "finetuning.sweep")
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from torch import Tensor
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.encoding.ragged import ragged, starts_of
 from pretraining.devices.transfer import sent
+from pretraining.model.dropout_keys import example_keys
 from pretraining.model.packing import PackedBatch
 
 
@@ -36,8 +37,7 @@ class Batch:
 
 def collate(split: EncodedSplit, items: NDArray[np.int64]) -> Batch:
     """Pack the sequences of `items`, in their order."""
-    group = split.group
-    sequences = (items[:, None] * group + np.arange(group)).reshape(-1) if group > 1 else items
+    sequences = _sequences(split, items)
     first = split.offsets_s[sequences]
     lengths = split.offsets_s[sequences + 1] - first
     offsets = starts_of(lengths)
@@ -60,23 +60,41 @@ def collate(split: EncodedSplit, items: NDArray[np.int64]) -> Batch:
     return Batch(packed, items, torch.from_numpy(split.labels[chosen]), torch.from_numpy(places))
 
 
+def keyed(batch: Batch, split: EncodedSplit, seed: int, epoch: int) -> Batch:
+    """The same batch with keys for its dropout: what is drawn for a sequence depends on the seed and the epoch, and not
+    on the sequences that it lies beside, nor on the rank or the pass that computes it.
+
+    Keys serve on the CPU only (`pretraining.model.dropout_keys`).
+    """
+    numbers = epoch * (len(split.offsets_s) - 1) + _sequences(split, batch.items)
+    return replace(batch, packed=replace(batch.packed, dropout_keys_s=example_keys(seed, numbers)))
+
+
 def training_batches(
     split: EncodedSplit, batch_size: int, seed: int, epoch: int, *, group_by_length: bool = False
 ) -> Iterator[NDArray[np.int64]]:
     """The items of each batch of one epoch. Depends on the seed and the epoch alone, not on the number of ranks.
 
-    `group_by_length`: shuffled items are sorted by length within runs of 50 batches, and the batches shuffled.
+    `group_by_length`: shuffled items are sorted by length within runs of 50 batches, or of a quarter of the split where
+    that is less, and the batches shuffled.
     """
     random = np.random.Generator(np.random.Philox(key=[seed, epoch]))
     order = random.permutation(split.items)
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     if group_by_length:
         lengths = split.lengths_i
-        run = 50 * batch_size
+        # Sorted as a whole, a small split would give nearly the same batches, one length each, in every epoch.
+        run = batch_size * max(1, min(50, split.items // (4 * batch_size)))
         order = np.concatenate([chunk[np.argsort(lengths[chunk], kind="stable")] for chunk in _cut(order, run)])
         batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
         batches = [batches[index] for index in random.permutation(len(batches))]
     yield from batches
+
+
+def _sequences(split: EncodedSplit, items: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The sequences of some items, in their order."""
+    group = split.group
+    return (items[:, None] * group + np.arange(group)).reshape(-1) if group > 1 else items
 
 
 def _cut(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:

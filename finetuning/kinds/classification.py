@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from finetuning.kinds.answers.predictions import Prediction, label_settings, sof
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit
 from finetuning.kinds.metrics.definitions import CLASS_METRICS
+from finetuning.kinds.metrics.resampling import WeightedScore
+from finetuning.kinds.metrics.weighted import weighted_class_metric
 from finetuning.kinds.one_answer import OneAnswer
 from finetuning.kinds.rows import TextRow
 from finetuning.kinds.text_kind import TextKind, second_text
@@ -64,7 +66,7 @@ class Classification(OneAnswer[TextRow], TextKind[TextRow]):
         return F.cross_entropy(logits.float(), batch.labels, ignore_index=UNLABELLED, reduction="sum")
 
     def huggingface_settings(self, labels: Sequence[str]) -> dict[str, Any]:
-        return label_settings(labels)
+        return {**label_settings(labels), "problem_type": "single_label_classification"}
 
     def decode(
         self,
@@ -85,6 +87,16 @@ class Classification(OneAnswer[TextRow], TextKind[TextRow]):
         positive = task.positive_label or task.labels[-1]
         names = dict.fromkeys((task.metric, *task.metrics))
         return {name: CLASS_METRICS[name](gold, predicted, positive) for name in names}
+
+    def constants(self, task: Task, dev: Sequence[TextRow]) -> Iterable[list[Prediction]]:
+        """The commonest class of `dev`, and the positive one, whose F1 no other answer has."""
+        yield from super().constants(task, dev)
+        positive = task.positive_label or task.labels[-1]
+        yield [Prediction(row.id, row.label, positive, None) for row in dev]
+
+    def weighted_score(self, task: Task, answers: Sequence[Prediction]) -> WeightedScore | None:
+        gold, predicted = [p.label for p in answers], [p.prediction for p in answers]
+        return weighted_class_metric(task.metric, gold, predicted, task.positive_label or task.labels[-1])
 
 
 def _bare(label: str) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from finetuning.errors import FinetuningError
 from finetuning.kinds.protocol import Kind
@@ -15,6 +18,11 @@ from finetuning.tasks.readers.plain import find_new
 from finetuning.tasks.readers.splits import Found, find_split
 from finetuning.tasks.records import Record
 from finetuning.tasks.task import Task, parse_table, read_task
+
+PART_ROWS = 2048
+"""Most rows that are answered at a time: enough to make batches of rows of like length."""
+PART_CHARACTERS = 1 << 22
+"""Characters of text after which such a part ends, however few rows it has."""
 
 
 def kind_of(task: Task) -> Kind[Any]:
@@ -76,7 +84,7 @@ def read_split(task: Task, name: str, data: Path | None, limit: int | None = Non
     if found is None:
         return None
     labelled = task.splits[name].labelled
-    rows = _rows(task, found, labelled, limit)
+    rows = tuple(_rows(task, found, labelled, limit))
     if not rows:
         raise FinetuningError(f"{found.source}: the {name} split of {task.name} is empty; it needs at least one row")
     return SplitRows(name, rows, labelled, found.notes + _same_ids(kind_of(task), rows, found.source))
@@ -88,18 +96,56 @@ def read_new(task: Task, path: Path) -> SplitRows:
     Raises:
         FinetuningError: the file is empty, does not fit the task's kind, or lacks a column that it needs.
     """
-    kind = kind_of(task)
-    found = find_new(task, path, kind.formats, kind.new_roles, kind.further_roles, kind.line_roles(task))
-    rows = _rows(task, found, labelled=False)
+    found = _new(task, path)
+    rows = tuple(_rows(task, found, labelled=False))
     if not rows:
         raise FinetuningError(f"{path}: holds no rows to answer")
-    return SplitRows(path.name, rows, labelled=False, notes=found.notes + _same_ids(kind, rows, found.source))
+    return SplitRows(path.name, rows, labelled=False, notes=found.notes + _same_ids(kind_of(task), rows, found.source))
 
 
-def _rows(task: Task, found: Found, labelled: bool, limit: int | None = None) -> tuple[Row, ...]:
+def new_in_parts(task: Task, path: Path, suffix: str | None = None) -> Iterator[SplitRows]:
+    """The rows of `read_new` in their order, some thousand at a time, so that memory does not grow with the file: but
+    for 16 bytes a row where rows have ids. The last part, maybe of no rows, has the notes. Equal ids are noted whatever
+    the kind: an answer stands where its row does.
+
+    Args:
+        task: what the rows are to be.
+        path: the file, or `lines.STANDARD_INPUT`.
+        suffix: how it is written, as `.csv`; None: as its name says.
+
+    Raises:
+        FinetuningError: as `read_new`, when a row is reached that is wrong.
+    """
+    kind, found = kind_of(task), _new(task, path, suffix)
+    ids = array("q")
+    part: list[Row] = []
+    rows = characters = 0
+    for row in _rows(task, found, labelled=False):
+        rows += 1
+        part.append(row)
+        read = kind.read_of(row)
+        characters += sum(map(len, read)) if isinstance(read, tuple) else len(str(read))
+        if "id" in found.columns:
+            ids.append(hash(row.id))
+        if len(part) == PART_ROWS or characters > PART_CHARACTERS:
+            yield SplitRows(path.name, tuple(part), labelled=False)
+            part, characters = [], 0
+    if not rows:
+        raise FinetuningError(f"{path}: holds no rows to answer")
+    twice = len(ids) - len(np.unique(np.frombuffer(ids, np.int64))) if ids else 0
+    same = (f"{path.name}: {twice} rows have the id of another",) if twice else ()
+    yield SplitRows(path.name, tuple(part), labelled=False, notes=found.notes + same)
+
+
+def _new(task: Task, path: Path, suffix: str | None = None) -> Found:
+    kind = kind_of(task)
+    return find_new(task, path, kind.formats, kind.new_roles, kind.further_roles, kind.line_roles(task), suffix)
+
+
+def _rows(task: Task, found: Found, labelled: bool, limit: int | None = None) -> Iterator[Row]:
     kind = kind_of(task)
     columns = found.columns or kind.default_columns
-    return tuple(
+    return (
         kind.row(task, Record(place, values, columns, number), labelled)
         for number, (place, values) in enumerate(islice(found.records, limit))
     )

@@ -10,6 +10,7 @@ from finetuning.kinds.batches import Batch
 from finetuning.kinds.protocol import Kind
 from pretraining.model.bert import BertModel, initialise
 from pretraining.model.dropout import Dropout
+from pretraining.model.dropout_keys import token_keys
 
 
 class TaskModel(nn.Module):
@@ -19,7 +20,8 @@ class TaskModel(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.kind = kind
-        self.dropout = Dropout(encoder.config.hidden_dropout_prob)
+        # A site of its own, behind those of the encoder.
+        self.dropout = Dropout(encoder.config.hidden_dropout_prob, site=1 + 3 * encoder.config.num_hidden_layers)
         self.head = nn.Linear(encoder.config.hidden_size, kind.outputs(classes))
         initialise(self.head, encoder.config.initializer_range)
         # A weight that no loss reaches would only decay.
@@ -27,4 +29,9 @@ class TaskModel(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, in the shape that the kind gives them."""
-        return self.kind.logits(self.encoder, self.dropout, self.head, batch)
+        keys_t = token_keys(batch.packed) if self.training else None
+
+        def dropout(input_nh: Tensor, token_n: Tensor) -> Tensor:
+            return self.dropout(input_nh, None, None if keys_t is None else keys_t.index_select(0, token_n))
+
+        return self.kind.logits(self.encoder, dropout, self.head, batch)

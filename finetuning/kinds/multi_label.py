@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from finetuning.errors import FinetuningError
 from finetuning.kinds.answers.predictions import Prediction, label_settings
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.metrics.resampling import WeightedScore
+from finetuning.kinds.metrics.weighted import weighted_f1, weighted_mean
 from finetuning.kinds.text_kind import TextKind, second_text
 from finetuning.tasks.records import Record
 from finetuning.tasks.task import Task
@@ -106,22 +109,34 @@ class MultiLabel(TextKind[LabelsRow]):
         return {name: METRICS[name](gold, given) for name in dict.fromkeys((task.metric, *task.metrics))}
 
     def constant(self, task: Task, train: Sequence[LabelsRow], dev: Sequence[LabelsRow]) -> list[Prediction]:
-        """The set of labels that scores best on `dev` itself by the main metric: nothing constant can beat it.
+        """The set of labels that scores best on `dev` itself by the main metric."""
+        return max(self.constants(task, dev), key=lambda answers: self.score(task, dev, answers)[task.metric])
 
-        For micro F1 it is among the k commonest labels for some k (of all sets of one size they have the most hits);
-        for macro F1 it is all that occur (a label's own F1 does not depend on the others); for subset accuracy it is
-        the commonest set.
+    def constants(self, task: Task, dev: Sequence[LabelsRow]) -> Iterable[list[Prediction]]:
+        """Sets of labels of which one scores best on `dev`: no other constant can beat it.
+
+        For micro F1 it is the k commonest labels for some k (of all sets of one size they have the most hits); for
+        macro F1 it is all that occur (a label's own F1 does not depend on the others); for subset accuracy it is the
+        commonest set.
         """
         counts = Counter(label for row in dev for label in row.labels or ())
         common = sorted(counts, key=lambda label: (-counts[label], task.labels.index(label)))
-        candidates = [common[:size] for size in range(len(common) + 1)]
-        candidates += [list(labels) for labels in dict.fromkeys(row.labels or () for row in dev)]
-
-        def answers(labels: Sequence[str]) -> list[Prediction]:
+        hits = list(accumulate(counts[label] for label in common))
+        # Twice the hits, by the decisions given and right.
+        size = max(range(len(common)), key=lambda k: hits[k] / ((k + 1) * len(dev) + hits[-1]), default=-1) + 1
+        whole = Counter(row.labels or () for row in dev).most_common(1)[0][0]
+        for labels in dict.fromkeys((tuple(common[:size]), tuple(common), whole)):
             given = [label for label in task.labels if label in labels]
-            return [Prediction(row.id, list(row.labels or ()), given, None) for row in dev]
+            yield [Prediction(row.id, list(row.labels or ()), given, None) for row in dev]
 
-        return max(map(answers, candidates), key=lambda constant: self.score(task, dev, constant)[task.metric])
+    def weighted_score(self, task: Task, answers: Sequence[Prediction]) -> WeightedScore | None:
+        gold, given = (
+            _indicators(rows, task.labels).astype(np.float64)
+            for rows in ([p.label for p in answers], [p.prediction for p in answers])
+        )
+        if task.metric == "subset_accuracy":
+            return weighted_mean((gold == given).all(1).astype(np.float64))
+        return weighted_f1(gold, given, "micro" if task.metric == "micro_f1" else "all classes")
 
     def cell(self, task: Task, prediction: Any) -> str:
         return ",".join(prediction)

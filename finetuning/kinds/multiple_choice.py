@@ -15,7 +15,10 @@ from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import UNLABELLED, EncodedSplit
 from finetuning.kinds.encoding.texts import encode_texts
 from finetuning.kinds.metrics.definitions import accuracy
+from finetuning.kinds.metrics.resampling import WeightedScore
+from finetuning.kinds.metrics.weighted import weighted_class_metric
 from finetuning.kinds.one_answer import OneAnswer
+from finetuning.kinds.protocol import HeadDropout
 from finetuning.kinds.rows import ChoiceRow
 from finetuning.kinds.text_kind import second_text
 from finetuning.tasks.records import Record
@@ -74,7 +77,7 @@ class MultipleChoice(OneAnswer[ChoiceRow]):
     def outputs(self, classes: int) -> int:
         return 1
 
-    def logits(self, encoder: BertModel, dropout: nn.Module, head: nn.Linear, batch: Batch) -> Tensor:
+    def logits(self, encoder: BertModel, dropout: HeadDropout, head: nn.Linear, batch: Batch) -> Tensor:
         return super().logits(encoder, dropout, head, batch).view(len(batch.items), -1)
 
     def loss_sum(self, logits: Tensor, batch: Batch) -> Tensor:
@@ -95,6 +98,9 @@ class MultipleChoice(OneAnswer[ChoiceRow]):
 
     def score(self, task: Task, rows: Sequence[ChoiceRow], predictions: Sequence[Prediction]) -> dict[str, float]:
         return {"accuracy": accuracy([p.label for p in predictions], [p.prediction for p in predictions])}
+
+    def weighted_score(self, task: Task, answers: Sequence[Prediction]) -> WeightedScore | None:
+        return weighted_class_metric("accuracy", [p.label for p in answers], [p.prediction for p in answers], None)
 
 
 def _endings(record: Record) -> tuple[str, ...]:

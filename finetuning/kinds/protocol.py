@@ -9,7 +9,7 @@ Shape letters: s sequences, i items, w words, t pieces, c classes, h width.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -21,6 +21,7 @@ from finetuning.kinds.answers.benchmark_files import SUBMISSION_FOLDER, write_gl
 from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.metrics.resampling import WeightedScore
 from finetuning.kinds.rows import Row
 from finetuning.tasks.records import Columns, Record
 from finetuning.tasks.task import Task
@@ -28,6 +29,10 @@ from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.model.bert import BertModel
 
 AnyRow = TypeVar("AnyRow", bound=Row)
+
+HeadDropout = Callable[[Tensor, Tensor], Tensor]
+"""Dropout before the head, of rows [n, h] with token_n: the piece of the batch that each row is of, whose draws it
+takes."""
 
 
 class Kind(ABC, Generic[AnyRow]):
@@ -75,6 +80,9 @@ class Kind(ABC, Generic[AnyRow]):
     def row(self, task: Task, record: Record, labelled: bool) -> AnyRow:
         """The row of a record; FinetuningError, naming its place, where a value is wrong."""
 
+    def check_rows(self, task: Task, rows: Sequence[AnyRow]) -> None:
+        """FinetuningError for what a task asks of all rows of a split, which is learnt or scored."""
+
     def line_roles(self, task: Task) -> tuple[str, ...]:
         """What a line of a `.txt` file of new text holds, separated by tabs; none: there are no such files."""
         return ()
@@ -110,10 +118,10 @@ class Kind(ABC, Generic[AnyRow]):
     def outputs(self, classes: int) -> int:
         """Width of the head for so many classes."""
 
-    def logits(self, encoder: BertModel, dropout: nn.Module, head: nn.Linear, batch: Batch) -> Tensor:
+    def logits(self, encoder: BertModel, dropout: HeadDropout, head: nn.Linear, batch: Batch) -> Tensor:
         """Forward: [s, outputs] from the pooled [CLS] of each sequence, unless overridden."""
         _, pooled_sh = encoder(batch.packed)
-        return head(dropout(pooled_sh))
+        return head(dropout(pooled_sh, batch.packed.cu_seqlens[:-1]))
 
     def logits_of_items(self, split: EncodedSplit) -> NDArray[np.int64]:
         """[i] rows of logits that belong to each item."""
@@ -148,7 +156,19 @@ class Kind(ABC, Generic[AnyRow]):
 
     @abstractmethod
     def constant(self, task: Task, train: Sequence[AnyRow], dev: Sequence[AnyRow]) -> list[Prediction]:
-        """The constant answer to each row of `dev`: what a model that learnt nothing would say."""
+        """The constant answer to each row of `dev` that is commonest in `train`."""
+
+    @abstractmethod
+    def constants(self, task: Task, dev: Sequence[AnyRow]) -> Iterable[list[Prediction]]:
+        """Constant answers to each row of `dev`, among them the one that scores best there by the main metric."""
+
+    def is_constant(self, task: Task, rows: Sequence[AnyRow], answers: Sequence[Prediction]) -> bool:
+        """Whether every row got the same answer."""
+        return all(answer.prediction == answers[0].prediction for answer in answers)
+
+    def weighted_score(self, task: Task, answers: Sequence[Prediction]) -> WeightedScore | None:
+        """The main metric of rows with weights, from labels and answers alone; None: no intervals over rows."""
+        return None
 
     def cell(self, task: Task, prediction: Any) -> str:
         """An answer as a submission writes it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,9 @@ from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.batches import Batch
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.metrics.definitions import NUMBER_METRICS
+from finetuning.kinds.metrics.resampling import WeightedScore
+from finetuning.kinds.metrics.weighted import weighted_number_metric
+from finetuning.kinds.protocol import HeadDropout
 from finetuning.kinds.rows import TextRow
 from finetuning.kinds.text_kind import TextKind, second_text
 from finetuning.tasks.records import Record
@@ -24,6 +27,8 @@ from pretraining.model.bert import BertModel
 
 _LARGEST = float(np.finfo(np.float32).max)
 """What is beyond it is infinite to the model."""
+SAME_ANSWER = 1e-3
+"""Of the range of the labels: 0.005 of STS-B's five points, while a run that learnt uses most of them."""
 
 
 class Regression(TextKind[TextRow]):
@@ -43,7 +48,7 @@ class Regression(TextKind[TextRow]):
     def outputs(self, classes: int) -> int:
         return 1
 
-    def logits(self, encoder: BertModel, dropout: nn.Module, head: nn.Linear, batch: Batch) -> Tensor:
+    def logits(self, encoder: BertModel, dropout: HeadDropout, head: nn.Linear, batch: Batch) -> Tensor:
         return super().logits(encoder, dropout, head, batch).squeeze(-1)
 
     def loss_sum(self, logits: Tensor, batch: Batch) -> Tensor:
@@ -72,6 +77,19 @@ class Regression(TextKind[TextRow]):
     def constant(self, task: Task, train: Sequence[TextRow], dev: Sequence[TextRow]) -> list[Prediction]:
         mean = float(np.mean([float(row.label) for row in train if row.label is not None]))
         return [Prediction(row.id, row.label, mean, None) for row in dev]
+
+    def constants(self, task: Task, dev: Sequence[TextRow]) -> Iterable[list[Prediction]]:
+        """The mean of `dev`; the correlation of any constant is 0."""
+        return [self.constant(task, dev, dev)]
+
+    def is_constant(self, task: Task, rows: Sequence[TextRow], answers: Sequence[Prediction]) -> bool:
+        """Whether all answers lie within a thousandth of the labels' range: a collapsed head still moves its last bits,
+        and by them a correlation has any value."""
+        given, right = [p.prediction for p in answers], [p.label for p in answers]
+        return max(given) - min(given) <= SAME_ANSWER * (max(right) - min(right))
+
+    def weighted_score(self, task: Task, answers: Sequence[Prediction]) -> WeightedScore | None:
+        return weighted_number_metric(task.metric, [p.label for p in answers], [p.prediction for p in answers])
 
     def cell(self, task: Task, prediction: Any) -> str:
         """Clipped to the task's range, with three decimals."""

@@ -49,6 +49,8 @@ class TokenRow:
     place: str
     words: tuple[str, ...]
     tags: tuple[str, ...] | None
+    document: str | None = None
+    """Names its document, of which the neighbouring rows of the same name are sentences too; None: not known."""
 
     @property
     def shown(self) -> str:

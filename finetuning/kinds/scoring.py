@@ -1,4 +1,4 @@
-"""From logits to answers and scores, and the score to be better than."""
+"""From logits to answers and scores."""
 
 from __future__ import annotations
 
@@ -75,9 +75,3 @@ def with_losses(answers: Sequence[Prediction], split: EncodedSplit) -> list[Pred
     """The answers to all rows of a split, each with the tokens that its row lost."""
     lost = split.cut.lost_r.tolist()
     return [replace(item, lost_tokens=count) if count else item for item, count in zip(answers, lost, strict=True)]
-
-
-def majority_score(task: Task, train: Sequence[Row], dev: Sequence[Row]) -> float:
-    """The main metric of the constant answer: the commonest class, choice or tag of training, no answer, …"""
-    kind = kind_of(task)
-    return kind.score(task, dev, kind.constant(task, train, dev))[task.metric]

@@ -10,14 +10,18 @@ trained model answers in `answers`; a frozen encoder gives `features`, and `bils
 __all__ = [
     "answers",
     "bilstm",
+    "checkpoint",
     "engine",
     "features",
     "finetune",
+    "identity",
     "loop",
+    "model_card",
     "ranks",
     "result",
     "resume",
     "schedule",
     "specification",
+    "splits",
     "start",
 ]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from finetuning.atomic_file import write_json
+from finetuning.atomic_file import replacing, write_json
 from finetuning.errors import FinetuningError
-from finetuning.kinds.answers.predictions import Prediction, write_predictions
+from finetuning.kinds.answers.predictions import Prediction, line_of, write_predictions
 from finetuning.kinds.encoding.truncation import Truncation
-from finetuning.kinds.loading import kind_of, load_task, read_new, read_split
-from finetuning.kinds.rows import SplitRows
+from finetuning.kinds.loading import kind_of, load_task, new_in_parts, read_split
+from finetuning.kinds.rows import Row
 from finetuning.kinds.scoring import decode
 from finetuning.run.checkpoint import FineTuned, load_fine_tuned
 from finetuning.run.length import log_truncation, max_length
@@ -23,45 +27,100 @@ from finetuning.run.specification import RunSpec
 logger = logging.getLogger(__name__)
 
 
+SAID_EVERY = 100_000
+"""Rows after which a long file's progress is said."""
+
+
 @dataclass(frozen=True)
 class Answers:
     """The answers to some rows, one for each, in order; and what of the rows the model has not seen."""
 
     predictions: list[Prediction]
     truncation: Truncation
-    notes: tuple[str, ...]
-    """What is remarkable, in words."""
 
 
-def answer(fine_tuned: FineTuned, split: SplitRows, ranks: Ranks, spec: RunSpec) -> Answers:
-    """Answers to rows of the model's task."""
-    task, labels = fine_tuned.task, fine_tuned.labels
-    positions = fine_tuned.model.encoder.config.max_position_embeddings
-    length, _ = max_length(spec.sequence_length, fine_tuned.sequence_length, positions, "training")
-    encoded = kind_of(task).encode(task, split.rows, fine_tuned.tokenizer, labels, length)
-    notes = split.notes + log_truncation({split.name: encoded.cut.counts})
-    logits = predict(fine_tuned.model.to(ranks.device), encoded, spec, ranks)
-    return Answers(decode(task, labels, split.rows, encoded, logits), encoded.cut.counts, notes)
+@dataclass(frozen=True)
+class Answering:
+    """A fine-tuned model on its device, and how long a sequence may be."""
+
+    fine_tuned: FineTuned
+    ranks: Ranks
+    spec: RunSpec
+    length: int
+
+    @classmethod
+    def start(cls, fine_tuned: FineTuned, spec: RunSpec) -> Answering:
+        """Moves the model to the device; FinetuningError where it or the length cannot be had."""
+        ranks = start_ranks(spec)
+        fine_tuned.model.to(ranks.device)
+        positions = fine_tuned.model.encoder.config.max_position_embeddings
+        length, _ = max_length(spec.sequence_length, fine_tuned.sequence_length, positions, "training")
+        return cls(fine_tuned, ranks, spec, length)
+
+    def answer(self, rows: Sequence[Row]) -> Answers:
+        """Answers to rows of the model's task."""
+        task, labels = self.fine_tuned.task, self.fine_tuned.labels
+        encoded = kind_of(task).encode(task, rows, self.fine_tuned.tokenizer, labels, self.length)
+        logits = predict(self.fine_tuned.model, encoded, self.spec, self.ranks)
+        return Answers(decode(task, labels, rows, encoded, logits), encoded.cut.counts)
 
 
-def answer_file(model: Path, source: Path, output: Path, spec: RunSpec | None = None) -> int:
+def answer_file(
+    model: Path, source: Path, output: Path | None, spec: RunSpec | None = None, suffix: str | None = None
+) -> int:
     """Answer every row of a file and write one JSON object per row; returns the number of rows.
 
     The file: the task's own format, JSONL, TSV or CSV with its column names (or `text_a`, `text_b`, `words`,
     `question`, `context`, …), or `.txt` with one text per line, the two texts of a pair separated by a tab. An answer
-    to a row that was cut says how many tokens it lost (`lost_tokens`).
+    to a row that was cut says how many tokens it lost (`lost_tokens`). Rows are read, answered and written some
+    thousand at a time (`loading.new_in_parts`).
 
-    `spec`: device, threads and length; left out, the length is that of training.
+    Args:
+        model: a run with a saved model, or the model's folder.
+        source: the file, or `lines.STANDARD_INPUT`.
+        output: the file of the answers, there when all are; None: standard output, as they come.
+        spec: device, threads and length; left out, the length is that of training.
+        suffix: how the file is written, as `.csv`; None: as its name says.
 
     Raises:
         FinetuningError: no fine-tuned model there, or the file does not fit its task.
     """
+    if output is not None and output.exists() and source.exists() and output.samefile(source):
+        raise FinetuningError(f"{output}: is the input too, which the answers would replace; choose another --output")
     fine_tuned = load_fine_tuned(model)
-    spec = spec or RunSpec(task="", model=str(model), output=output, precision="fp32")
-    answers = answer(fine_tuned, read_new(fine_tuned.task, source), start_ranks(spec), spec)
-    write_predictions(output, answers.predictions)
-    _say(answers)
-    return len(answers.predictions)
+    spec = spec or RunSpec(task="", model=str(model), output=output or Path("-"), precision="fp32")
+    answering = Answering.start(fine_tuned, spec)
+    rows, notes = 0, tuple[str, ...]()
+    truncation: Truncation | None = None
+    # Of several ranks one writes; what the others make goes nowhere.
+    with _lines_to(output if answering.ranks.is_first else Path(os.devnull)) as lines:
+        for part in new_in_parts(fine_tuned.task, source, suffix):
+            notes += part.notes
+            if not part.rows:
+                break
+            answers = answering.answer(part.rows)
+            lines.writelines(map(line_of, answers.predictions))
+            lines.flush()
+            truncation = answers.truncation if truncation is None else truncation + answers.truncation
+            before, rows = rows, rows + len(part.rows)
+            if rows // SAID_EVERY > before // SAID_EVERY:
+                logger.info("%s: %d rows answered", source.name, rows)
+    _say(notes + log_truncation({} if truncation is None else {source.name: truncation}))
+    return rows
+
+
+@contextmanager
+def _lines_to(output: Path | None) -> Iterator[TextIO]:
+    """A file for lines that is there when the block ends well; None: standard output, which stays open."""
+    if output is None:
+        yield sys.stdout
+        return
+    if output.is_char_device() or output.is_fifo():  # nothing to replace: /dev/null, a named pipe
+        with output.open("w", encoding="utf-8") as file:
+            yield file
+        return
+    with replacing(output) as temporary, temporary.open("w", encoding="utf-8") as file:
+        yield file
 
 
 def answer_task(
@@ -84,15 +143,16 @@ def answer_task(
             f"{model}: trained on {fine_tuned.task.name} ({fine_tuned.task.kind}: {', '.join(fine_tuned.labels)}) "
             f"and cannot answer {task.name} ({task.kind}: {', '.join(task.labels)})"
         )
+    answering = Answering.start(fine_tuned, spec)
     scores: dict[str, dict[str, float]] = {}
     truncation: dict[str, Any] = {}
     for split_name in (*task.dev, *task.test):
         split = read_split(task, split_name, data)
         if split is None:
             continue
-        answers = answer(fine_tuned, split, start_ranks(spec), spec)
+        answers = answering.answer(split.rows)
         predictions, truncation[split_name] = answers.predictions, asdict(answers.truncation)
-        _say(answers)
+        _say(split.notes + log_truncation({split_name: answers.truncation}))
         write_predictions(output / f"predictions-{split_name}.jsonl", predictions)
         kind.write_benchmark_files(output, task, split_name, predictions)
         if split.labelled:
@@ -104,6 +164,7 @@ def answer_task(
     return scores
 
 
-def _say(answers: Answers) -> None:
-    for note in answers.notes:
+def _say(notes: tuple[str, ...]) -> None:
+    """What is remarkable, in words."""
+    for note in notes:
         logger.warning("%s", note)

@@ -18,22 +18,26 @@ from torch.nn.utils.rnn import pack_sequence
 from finetuning.errors import FinetuningError
 from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.encoding.layout import UNLABELLED
-from finetuning.kinds.loading import kind_of, load_task
+from finetuning.kinds.loading import kind_of
 from finetuning.kinds.rows import SplitRows, TokenRow
 from finetuning.kinds.scoring import labels_of, with_losses
 from finetuning.run.features import extract
 from finetuning.run.length import log_truncation, max_length
 from finetuning.run.loop import Trained
-from finetuning.run.outcome import majority_of, result_of, score_splits
+from finetuning.run.outcome import constant_of, result_of, score_splits
 from finetuning.run.ranks import start_ranks
 from finetuning.run.remarks import data_remarks, training_remarks
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
-from finetuning.run.splits import read_splits
+from finetuning.run.splits import read_splits, task_of
 from finetuning.run.start import load_start
 from pretraining.devices.transfer import sent
 
 logger = logging.getLogger(__name__)
+
+
+WEIGHTED = {"weighted-sum-last-four": "concat-last-four", "weighted-sum-all": "concat-all"}
+"""Sums with learnt weights → the features that they are sums of."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class BiLstmOptions:
     """Of the tagger; the paper gives its two layers and its width only."""
 
     layers: str = "concat-last-four"
+    """Of `features.LAYERS`, or one of `WEIGHTED`."""
     width: int = 768
     """Of each direction."""
     dropout: float = 0.5
@@ -58,18 +63,38 @@ class BiLstmOptions:
         return f"{self.layers}, width {self.width}, dropout {self.dropout:g}"
 
 
-class BiLstmTagger(nn.Module):
-    """Two BiLSTM layers and a linear layer over the words of a sentence."""
+class WeightedSum(nn.Module):
+    """γ · Σ softmax(w)_j h_j over the states of a word that lie side by side (Peters et al. 2018, ELMo, equation 1).
 
-    def __init__(self, features: int, classes: int, options: BiLstmOptions) -> None:
+    The paper says "weighted sum" and not how; so are the weights of ELMo, with which its table compares. They begin
+    equal.
+    """
+
+    def __init__(self, states: int) -> None:
         super().__init__()
+        self.weights = nn.Parameter(torch.zeros(states))
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, words: Tensor) -> Tensor:
+        """[words, states · width] → [words, width]."""
+        states = words.unflatten(-1, (len(self.weights), -1))
+        return self.scale * torch.einsum("j,wjh->wh", self.weights.softmax(0), states)
+
+
+class BiLstmTagger(nn.Module):
+    """Two BiLSTM layers and a linear layer over the words of a sentence; `states`: of a weighted sum, 1 without one."""
+
+    def __init__(self, features: int, classes: int, options: BiLstmOptions, states: int = 1) -> None:
+        super().__init__()
+        self.mix = WeightedSum(states) if states > 1 else nn.Identity()
         self.dropout = nn.Dropout(options.dropout)
-        self.lstm = nn.LSTM(features, options.width, num_layers=2, bidirectional=True, dropout=options.dropout)
+        inputs = features // states
+        self.lstm = nn.LSTM(inputs, options.width, num_layers=2, bidirectional=True, dropout=options.dropout)
         self.head = nn.Linear(2 * options.width, classes)
 
     def forward(self, sentences: Sequence[Tensor]) -> list[Tensor]:
         """[words, features] of each sentence → logits [words, classes] of each."""
-        packed = pack_sequence([self.dropout(words) for words in sentences], enforce_sorted=False)
+        packed = pack_sequence([self.dropout(self.mix(words)) for words in sentences], enforce_sorted=False)
         hidden, _ = self.lstm(packed)
         padded, lengths = nn.utils.rnn.pad_packed_sequence(hidden, batch_first=True)
         logits = self.head(self.dropout(padded))
@@ -89,7 +114,7 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
     if not spec.epochs.is_integer():
         raise FinetuningError(f"--epochs {spec.epochs:g}: the BiLSTM trains whole epochs only")
     began = time.perf_counter()
-    task = load_task(spec.task)
+    task = task_of(spec)
     kind = kind_of(task)
     if not kind.has_words:
         raise FinetuningError(f"{task.name} is a {task.kind} task; the BiLSTM tags words, so it needs a token task")
@@ -102,11 +127,14 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
     length, shorter = max_length(spec.sequence_length, task.sequence_length, positions, task.name)
     encoded = {name: kind.encode(task, split.rows, start.tokenizer, labels, length) for name, split in splits.items()}
     cut = log_truncation({name: split.cut.counts for name, split in encoded.items()})
+    layers = WEIGHTED.get(options.layers, options.layers)
     sentences = {
-        name: extract(start.encoder, encoded[name], split.rows, options.layers, "word", ranks.device)
+        name: extract(start.encoder, encoded[name], split.rows, layers, "word", ranks.device, spec.output)
         for name, split in splits.items()
     }
-    tagger = BiLstmTagger(sentences["train"][0].shape[1], len(labels), options).to(ranks.device)
+    width = sentences["train"][0].shape[1]
+    states = width // start.encoder.config.hidden_size if options.layers in WEIGHTED else 1
+    tagger = BiLstmTagger(width, len(labels), options, states).to(ranks.device)
     trained = _train(tagger, sentences["train"], splits["train"], labels, spec, ranks.device)
 
     def predicted(name: str) -> list[Prediction]:
@@ -121,7 +149,7 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
         splits,
         score_splits(task, splits, spec, predicted, is_first=ranks.is_first),
         trained,
-        majority=majority_of(task, splits),
+        constant=constant_of(task, splits),
         model=tagger,
         encoded=encoded,
         seconds=time.perf_counter() - began,

@@ -50,7 +50,7 @@ def save_fine_tuned(folder: Path, fine_tuned: FineTuned) -> None:
     settings = encoder.config.to_huggingface(kind.architecture) | kind.huggingface_settings(fine_tuned.labels)
     with replacing(folder / "model.safetensors") as temporary:
         save_file(weights, temporary, metadata={"format": "pt"})
-    fine_tuned.tokenizer.save(folder)
+    fine_tuned.tokenizer.save(folder, encoder.config.max_position_embeddings)
     content = {
         "task": fine_tuned.task.model_dump(mode="json"),
         "labels": list(fine_tuned.labels),
@@ -68,16 +68,7 @@ def load_fine_tuned(folder: Path) -> FineTuned:
     """
     if not (folder / TASK_FILE).is_file() and (folder / "model" / TASK_FILE).is_file():
         folder = folder / "model"
-    try:
-        content: dict[str, Any] = json.loads((folder / TASK_FILE).read_bytes())
-        task = parse_task(content["task"], str(folder / TASK_FILE))
-        labels, sequence_length = tuple(content["labels"]), int(content["sequence_length"])
-    except FileNotFoundError:
-        raise FinetuningError(
-            f"{folder}: no {TASK_FILE} there, so it is no fine-tuned model; run finetuning.main with --save-model"
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise FinetuningError(f"{folder / TASK_FILE}: damaged ({error!r}); save the model again") from None
+    task, labels, sequence_length = read_description(folder)
     try:
         kind = kind_of(task)
         encoder = load_encoder(folder, new_pooler=not kind.uses_pooler, other_heads=HEADS)
@@ -96,3 +87,21 @@ def load_fine_tuned(folder: Path) -> FineTuned:
     model.head.load_state_dict(head)
     check_finite(model, folder)
     return FineTuned(model.eval(), tokenizer, task, labels, sequence_length)
+
+
+def read_description(folder: Path) -> tuple[Task, tuple[str, ...], int]:
+    """What a saved model's `task.json` says: the task, the classes in the order of the logits, the sequence length.
+
+    Raises:
+        FinetuningError: there is none, or it is damaged.
+    """
+    try:
+        content: dict[str, Any] = json.loads((folder / TASK_FILE).read_bytes())
+        task = parse_task(content["task"], str(folder / TASK_FILE))
+        return task, tuple(content["labels"]), int(content["sequence_length"])
+    except FileNotFoundError:
+        raise FinetuningError(
+            f"{folder}: no {TASK_FILE} there, so it is no fine-tuned model; run finetuning.main with --save-model"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise FinetuningError(f"{folder / TASK_FILE}: damaged ({error!r}); save the model again") from None

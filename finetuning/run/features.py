@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +20,9 @@ from torch import Tensor
 from finetuning.atomic_file import replacing
 from finetuning.errors import FinetuningError
 from finetuning.kinds.batches import collate, prediction_batches
+from finetuning.kinds.encoding.documents import document_bounds
 from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.encoding.ragged import ragged, starts_of
 from finetuning.kinds.encoding.truncation import Truncation, together
 from finetuning.kinds.loading import kind_of, read_new, read_split
 from finetuning.kinds.rows import Row, SplitRows, TokenRow
@@ -26,12 +30,19 @@ from finetuning.run.length import log_truncation, max_length
 from finetuning.run.start import Start
 from finetuning.tasks.task import Task
 from pretraining.model.bert import BertModel
+from pretraining.model.config import BertConfig
 
 logger = logging.getLogger(__name__)
 
 Level = Literal["cls", "mean", "word"]
-LAYERS = ("embeddings", "second-to-last", "last", "sum-last-four", "concat-last-four", "sum-all", "layer:N")
-"""The rows of table 7 of the paper, with plain sums for its weighted ones, and any single layer (0: embeddings)."""
+LAYERS = (
+    *("embeddings", "second-to-last", "last", "sum-last-four", "concat-last-four", "sum-all", "concat-all"),
+    "layer:N",
+)
+"""The rows of table 7 of the paper, with plain sums for its weighted ones, all layers side by side, and any single one
+(0: embeddings). Weights are learnt with what reads the features, so the BiLSTM has them: `finetuning.run.bilstm`."""
+IN_MEMORY = 2**31
+"""Bytes of features up to which they are kept in memory: those of all layers of CoNLL-2003 take 11 GB."""
 CHUNK_ROWS = 512
 
 
@@ -55,26 +66,40 @@ def layer_mix(layers: str, count: int) -> Callable[[Sequence[Tensor]], Tensor]:
         "sum-last-four": lambda states: torch.stack(list(states[-4:])).sum(0),
         "concat-last-four": lambda states: torch.cat(list(states[-4:]), -1),
         "sum-all": lambda states: torch.stack(list(states[1:])).sum(0),
+        "concat-all": lambda states: torch.cat(list(states[1:]), -1),
     }
     if layers not in mixes:
         raise FinetuningError(f"--layers {layers}: unknown; choose one of {', '.join(LAYERS)}")
     return mixes[layers]
 
 
+def width_of(layers: str, config: BertConfig) -> int:
+    """How many numbers a vector of these layers has."""
+    parts = {"concat-last-four": 4, "concat-all": config.num_hidden_layers}
+    return config.hidden_size * parts.get(layers, 1)
+
+
 @torch.no_grad()
 def extract(
-    encoder: BertModel, split: EncodedSplit, rows: Sequence[Row], layers: str, level: Level, device: torch.device
+    encoder: BertModel,
+    split: EncodedSplit,
+    rows: Sequence[Row],
+    layers: str,
+    level: Level,
+    device: torch.device,
+    folder: Path | None = None,
 ) -> list[NDArray[np.float32]]:
     """Features of each row in order: [width] for `cls` and `mean`, [words, width] for `word`.
 
     A row of several sequences (a long sentence) has the mean of their vectors, or all its words. A word without
-    pieces has zeros.
+    pieces has zeros. Where they are more than `IN_MEMORY` they lie in a file without a name in `folder`, if that is
+    given.
     """
     mix = layer_mix(layers, encoder.config.num_hidden_layers)
     encoder = encoder.to(device).eval()
-    width = encoder.config.hidden_size * (4 if layers == "concat-last-four" else 1)
     sizes = [len(row.words) if isinstance(row, TokenRow) and level == "word" else 1 for row in rows]
-    features = [np.zeros((size, width), np.float32) for size in sizes]
+    first_r = starts_of(np.array(sizes, np.int64))
+    features = _zeros((int(first_r[-1]), width_of(layers, encoder.config)), folder)
     weights = np.zeros(len(rows))
     for items in prediction_batches(split, 8192):
         on_host = collate(split, items)
@@ -83,21 +108,27 @@ def extract(
         if level == "word":
             assert split.words is not None
             assert batch.word_indices_w is not None
-            vectors = mixed_th.index_select(0, batch.word_indices_w).cpu().numpy()
-            low = 0
-            for item in items:
-                words = split.words.word_w[split.words.offsets_s[item] : split.words.offsets_s[item + 1]]
-                features[split.row_i[item]][words] = vectors[low : low + len(words)]
-                low += len(words)
+            first_w = split.words.offsets_s[items]
+            chosen = ragged(first_w, split.words.offsets_s[items + 1] - first_w)
+            places = first_r[split.words.row_w[chosen]] + split.words.word_w[chosen]
+            features[places] = mixed_th.index_select(0, batch.word_indices_w).cpu().numpy()
             continue
         array = mixed_th.cpu().numpy()
         for number, item in enumerate(items):
             piece_vectors = array[edges[number] : edges[number + 1]]
-            features[split.row_i[item]][0] += piece_vectors[0] if level == "cls" else piece_vectors.mean(0)
+            features[split.row_i[item]] += piece_vectors[0] if level == "cls" else piece_vectors.mean(0)
             weights[split.row_i[item]] += 1
     if level == "word":
-        return features
-    return [vector[0] / max(weight, 1) for vector, weight in zip(features, weights, strict=True)]
+        return [features[low:high] for low, high in pairwise(first_r.tolist())]
+    return [vector / max(weight, 1) for vector, weight in zip(features, weights, strict=True)]
+
+
+def _zeros(shape: tuple[int, int], folder: Path | None) -> NDArray[np.float32]:
+    if folder is None or 4 * shape[0] * shape[1] <= IN_MEMORY:
+        return np.zeros(shape, np.float32)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:  # the map keeps it until nobody uses it
+        return np.memmap(file, np.float32, "w+", shape=shape)
 
 
 @dataclass(frozen=True)
@@ -128,10 +159,12 @@ def write_features(
     kind, rows = kind_of(task), split.rows
     if level == "word" and not kind.has_words:
         raise FinetuningError(f"--level word needs a token task, {task.name} is a {task.kind} task; use cls or mean")
+    if level != "word":
+        task = task.model_copy(update={"context": "sentence"})  # a row is one text, and has a vector of its own
     config = start.encoder.config
     layer_mix(layers, config.num_hidden_layers)
     length, notes = max_length(length, task.sequence_length, config.max_position_embeddings, task.name)
-    width = config.hidden_size * (4 if layers == "concat-last-four" else 1)
+    width = width_of(layers, config)
     vector = pa.list_(pa.float32(), width)
     fields = [pa.field("id", pa.string()), pa.field("features", pa.list_(vector) if level == "word" else vector)]
     if level == "word":
@@ -144,8 +177,7 @@ def write_features(
         pa.OSFile(str(temporary), "wb") as sink,
         pa.ipc.new_stream(sink, schema) as writer,
     ):
-        for low in range(0, len(rows), CHUNK_ROWS):
-            chunk = rows[low : low + CHUNK_ROWS]
+        for chunk in _chunks(task, rows):
             # Labels play no part in features: any one class lets unlabelled rows through.
             encoded = kind.encode(task, chunk, start.tokenizer, task.labels, length)
             truncations.append(encoded.cut.counts)
@@ -161,6 +193,18 @@ def write_features(
     for note in (*split.notes, *notes, *log_truncation({split.name: truncation})):
         logger.warning("%s", note)
     return Features(len(rows), width, truncation)
+
+
+def _chunks(task: Task, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Runs of about `CHUNK_ROWS` rows; where a document is read as a whole, it is not cut."""
+    low = 0
+    if task.context == "document":
+        for _, high in document_bounds([row for row in rows if isinstance(row, TokenRow)]):
+            if high - low >= CHUNK_ROWS:
+                yield rows[low:high]
+                low = high
+    for start in range(low, len(rows), CHUNK_ROWS):
+        yield rows[start : start + CHUNK_ROWS]
 
 
 def _vectors(features: Sequence[NDArray[np.float32]], width: int, level: Level) -> pa.Array:

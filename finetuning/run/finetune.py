@@ -9,20 +9,22 @@ import torch
 
 from finetuning.errors import FinetuningError
 from finetuning.kinds.answers.predictions import Prediction
-from finetuning.kinds.loading import kind_of, load_task
+from finetuning.kinds.loading import kind_of
 from finetuning.kinds.model import TaskModel
 from finetuning.kinds.scoring import check_metrics, decode, labels_of
 from finetuning.run.checkpoint import FineTuned, save_fine_tuned
+from finetuning.run.identity.inputs import inputs_of
 from finetuning.run.length import log_truncation, max_length
 from finetuning.run.loop import predict, train
-from finetuning.run.outcome import majority_of, result_of, score_splits
+from finetuning.run.model_card import describe_model
+from finetuning.run.outcome import constant_of, result_of, score_splits
 from finetuning.run.precision import precision_on, use_precision
 from finetuning.run.ranks import start_ranks
 from finetuning.run.remarks import data_remarks, training_remarks
 from finetuning.run.result import Result
 from finetuning.run.resume.saved_training import SavedTraining
 from finetuning.run.specification import RunSpec
-from finetuning.run.splits import read_splits
+from finetuning.run.splits import read_splits, task_of
 from finetuning.run.start import load_start, set_dropout
 
 logger = logging.getLogger(__name__)
@@ -39,9 +41,8 @@ def run(spec: RunSpec) -> Result:
         FinetuningError: wrong input or options.
     """
     began = time.perf_counter()
-    task = load_task(spec.task)
-    if spec.skip_malformed:
-        task = task.model_copy(update={"malformed": "skip"})
+    task = task_of(spec)
+    inputs = inputs_of(spec)
     check_metrics(task)
     if task.trained_by is not None:
         raise FinetuningError(
@@ -75,11 +76,11 @@ def run(spec: RunSpec) -> Result:
         name = task.dev[0]
         return kind.score(task, splits[name].rows, predicted(name))[task.metric]
 
-    majority = majority_of(task, splits)
+    constant = constant_of(task, splits)
     saved = SavedTraining(spec, start.fingerprint, encoded["train"])
     try:
-        trained = train(model, encoded["train"], spec, ranks, dev_score, majority, saved)
-        metrics = score_splits(task, splits, spec, predicted, is_first=ranks.is_first)
+        trained = train(model, encoded["train"], spec, ranks, dev_score, constant.score, saved)
+        scored = score_splits(task, splits, spec, predicted, is_first=ranks.is_first)
     except KeyboardInterrupt:
         saved.save()
         raise
@@ -90,15 +91,18 @@ def run(spec: RunSpec) -> Result:
         task,
         start,
         splits,
-        metrics,
+        scored,
         trained,
-        majority=majority,
+        constant=constant,
         model=model,
         encoded=encoded,
         seconds=time.perf_counter() - began,
         precision=precision,
+        inputs=inputs,
         notes=notes + data_remarks(task, splits) + shorter + cut + training_remarks(spec, trained),
     )
+    if spec.save_model and ranks.is_first:
+        describe_model(spec.output / "model", task, labels, result)
     if ranks.is_first:
         logger.info("computed in %s on %s", precision, ranks.device)
         for note in result.notes:

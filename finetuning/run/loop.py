@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from finetuning.kinds.batches import collate, micro_batches, prediction_batches, training_batches
+from finetuning.kinds.batches import collate, keyed, micro_batches, prediction_batches, training_batches
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.model import TaskModel
 from finetuning.run.engine import Engine, engine_for, merge_by_item
@@ -61,7 +61,7 @@ def train(
     per_epoch = math.ceil(split.items / spec.batch_size)
     steps = max(1, math.ceil(per_epoch * spec.epochs))
     engine = engine_for(model, spec, steps, ranks)
-    # Ranks draw different dropout, from states that depend on the seed alone.
+    # For dropout on a GPU, which has no keys: ranks draw different masks, from states that depend on the seed alone.
     torch.manual_seed(spec.seed * 1009 + ranks.rank)
     at = Position() if saved is None else saved.restore(engine)
     trained = Trained(epoch_scores=at.epoch_scores)
@@ -101,7 +101,7 @@ def _epoch(
             break
         at.step += 1
         at.epoch_steps += 1
-        epoch_loss += _step(engine, model, split, items, spec, ranks)
+        epoch_loss += _step(engine, model, split, items, spec, ranks, at.epoch)
         engine.step(at.step)
     # One look per epoch: a loss that is once not finite stays so. It waits for the device, so it is timed too.
     at.epoch_loss = float(epoch_loss)
@@ -110,7 +110,13 @@ def _epoch(
 
 
 def _step(
-    engine: Engine, model: TaskModel, split: EncodedSplit, items: NDArray[np.int64], spec: RunSpec, ranks: Ranks
+    engine: Engine,
+    model: TaskModel,
+    split: EncodedSplit,
+    items: NDArray[np.int64],
+    spec: RunSpec,
+    ranks: Ranks,
+    epoch: int,
 ) -> torch.Tensor:
     """Forward and backward over one batch; returns its loss, this rank's share."""
     # The count of the whole batch: gradients do not depend on how it is cut into ranks and forward passes.
@@ -122,7 +128,8 @@ def _step(
         if not len(share):
             # Every rank takes part in every reduction; this one adds nothing to it.
             share, weight = items[:1], 0.0
-        batch = collate(split, share).to(ranks.device)
+        batch = collate(split, share)
+        batch = keyed(batch, split, spec.seed, epoch) if ranks.device.type == "cpu" else batch.to(ranks.device)
         with autocast(spec, ranks.device):
             logits = model(batch)
         loss = model.kind.loss_sum(logits, batch) * (weight / count)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
 from torch import nn
 
 from finetuning.kinds.answers.predictions import Prediction, write_predictions
+from finetuning.kinds.constant import BestConstant, above_constant, best_constant, why_failed
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.loading import kind_of
 from finetuning.kinds.rows import SplitRows
-from finetuning.kinds.scoring import majority_score
+from finetuning.run.identity.inputs import Inputs
 from finetuning.run.loop import Trained
 from finetuning.run.result import Result
 from finetuning.run.specification import Precision, RunSpec
@@ -28,13 +29,15 @@ def score_splits(
     predicted: Callable[[str], list[Prediction]],
     *,
     is_first: bool,
-) -> dict[str, float]:
-    """Answer every split but `train`; the metrics of the dev splits, as `Result.metrics` names them.
+) -> tuple[dict[str, float], list[Prediction]]:
+    """Answer every split but `train`; the metrics of the dev splits, as `Result.metrics` names them, and the answers
+    to the main one.
 
     The first rank writes `predictions-SPLIT.jsonl`, and the benchmark's own files where a split was read whole.
     """
     kind = kind_of(task)
     metrics: dict[str, float] = {}
+    of_main: list[Prediction] = []
     for name in (name for name in splits if name != "train"):
         answers = predicted(name)
         if is_first:
@@ -42,15 +45,17 @@ def score_splits(
             if spec.limit_dev is None:
                 kind.write_benchmark_files(spec.output, task, name, answers)
         if name in task.dev:
-            prefix = "" if name == task.dev[0] else f"{name}/"
+            prefix = f"{name}/"
+            if name == task.dev[0]:
+                prefix, of_main = "", answers
             scores = kind.score(task, splits[name].rows, answers)
             metrics |= {f"{prefix}{key}": value for key, value in scores.items()}
-    return metrics
+    return metrics, of_main
 
 
-def majority_of(task: Task, splits: Mapping[str, SplitRows]) -> float:
-    """The score of the constant answer on the main dev split."""
-    return majority_score(task, splits["train"].rows, splits[task.dev[0]].rows)
+def constant_of(task: Task, splits: Mapping[str, SplitRows]) -> BestConstant:
+    """The best constant answer to the main dev split."""
+    return best_constant(task, splits["train"].rows, splits[task.dev[0]].rows)
 
 
 def result_of(
@@ -58,18 +63,25 @@ def result_of(
     task: Task,
     start: Start,
     splits: Mapping[str, SplitRows],
-    metrics: Mapping[str, float],
+    scored: tuple[Mapping[str, float], Sequence[Prediction]],
     trained: Trained,
     *,
-    majority: float,
+    constant: BestConstant,
     model: nn.Module,
     encoded: Mapping[str, EncodedSplit],
     seconds: float,
     notes: tuple[str, ...],
     precision: Precision = "fp32",
+    inputs: Inputs | None = None,
     name: str | None = None,
 ) -> Result:
-    """The result of a run that trained `model`; `name`: what the result calls the task, if not by its own name."""
+    """The result of a run that trained `model`.
+
+    `scored`: of `score_splits`; `name`: what the result calls the task, if not by its own name.
+    """
+    metrics, answers = scored
+    score, rows = metrics[task.metric], splits[task.dev[0]].rows
+    failure = why_failed(task, rows, answers, score, constant, diverged=trained.diverged)
     return Result(
         task=name or task.name,
         model=spec.model,
@@ -79,10 +91,13 @@ def result_of(
         epochs=spec.epochs,
         seed=spec.seed,
         metric=task.metric,
-        score=metrics[task.metric],
+        score=score,
         metrics=dict(metrics),
-        majority_score=majority,
-        failed_run=trained.diverged or metrics[task.metric] <= majority,
+        majority_score=constant.majority_score,
+        constant_score=constant.score,
+        failed_run=failure is not None,
+        failure=failure,
+        above_constant=above_constant(task, answers, constant),
         diverged=trained.diverged,
         stopped_early=trained.stopped_early,
         epoch_scores=tuple(trained.epoch_scores),
@@ -98,6 +113,7 @@ def result_of(
         notes=tuple(note for split in splits.values() for note in split.notes) + notes + start.notes,
         versions=package_versions(),
         precision=precision,
+        inputs=inputs,
         spec=spec,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from finetuning.atomic_file import write_json
 from finetuning.errors import FinetuningError
 from finetuning.kinds.encoding.truncation import Truncation
+from finetuning.kinds.failure import Failure
+from finetuning.run.identity.inputs import Inputs
 from finetuning.run.specification import RunSpec
 
 RESULT_FILE = "result.json"
@@ -37,8 +40,15 @@ class Result(BaseModel):
     """Every metric of every dev split; those of a second dev split are named `SPLIT/METRIC`."""
     majority_score: float
     """The main metric of the constant answer that is commonest in training."""
+    constant_score: float | None = None
+    """The main metric of the constant answer that is best on the dev split itself; None in results of earlier versions,
+    which were judged by `majority_score`."""
     failed_run: bool
-    """The score is at or below the majority score, or the loss stopped being finite."""
+    """Whether there is a `failure`."""
+    failure: Failure | None = None
+    """Why it counts as failed."""
+    above_constant: tuple[float, float] | None = None
+    """The 95 % interval of score minus `constant_score` over samples of dev rows like this one; None: not known."""
     diverged: bool = False
     """The loss stopped being finite; training ended there."""
     stopped_early: bool = False
@@ -61,16 +71,40 @@ class Result(BaseModel):
     versions: dict[str, str]
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     """That the run computed in: of `spec.precision` what the device made of it."""
+    inputs: Inputs | None = None
+    """What was read, by which a change of it is noticed; None in results of earlier versions."""
     spec: RunSpec
 
     @model_validator(mode="before")
     @classmethod
-    def _earlier_versions_say_it_in_their_options(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "precision" not in data:
+    def _earlier_versions_say_it_otherwise(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        if "precision" not in data:
             spec = data.get("spec")
             asked = spec.get("precision") if isinstance(spec, dict) else getattr(spec, "precision", None)
-            return {**data, "precision": "bf16" if asked == "bf16" else "fp32"}
+            data = {**data, "precision": "bf16" if asked == "bf16" else "fp32"}
+        if data.get("failed_run") and "failure" not in data:
+            data = {**data, "failure": "diverged" if data.get("diverged") else "not above the best constant"}
         return data
+
+    @property
+    def to_beat(self) -> float:
+        """The score of the constant answer that the run was judged by."""
+        return self.majority_score if self.constant_score is None else self.constant_score
+
+    @property
+    def beside_constant(self) -> str:
+        """In words, what was to beat, and whether it was."""
+        text = f"best constant answer {self.to_beat:.4f}"
+        if self.failure:
+            return f"{text}; failed: {self.failure}"
+        return f"{text}, from which these rows do not tell it" if self.is_near_constant else text
+
+    @property
+    def is_near_constant(self) -> bool:
+        """Whether the run did not fail, but its dev rows are too few to tell it from a constant answer."""
+        return not self.failed_run and self.above_constant is not None and self.above_constant[0] <= 0
 
     def write(self, folder: Path) -> Path:
         """Write `result.json` into `folder` under a temporary name and rename it: present means complete."""
@@ -85,7 +119,8 @@ class Result(BaseModel):
         """
         path = folder / RESULT_FILE
         try:
-            return cls.model_validate_json(path.read_bytes())
+            stat = path.stat()
+            return _parsed(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
         except FileNotFoundError:
             raise FinetuningError(f"{path}: no such file; the run is not finished, run it again") from None
         except ValidationError as error:
@@ -105,3 +140,9 @@ class Result(BaseModel):
         """FinetuningError when the run of this folder is complete: nothing is overwritten."""
         if Result.exists(folder):
             raise FinetuningError(f"{folder}: holds a finished run; choose another --output or delete it")
+
+
+@lru_cache(maxsize=4096)
+def _parsed(path: Path, *identity: int) -> Result:
+    """The result in a file. Who looks at a sweep reads it many times; `identity` changes when it is written again."""
+    return Result.model_validate_json(path.read_bytes())

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from finetuning.tasks.task import SHORTEST_LENGTH
+from finetuning.tasks.task import SHORTEST_LENGTH, Context
 
 Precision = Literal["auto", "fp32", "tf32", "bf16"]
 
@@ -43,6 +43,8 @@ class RunSpec(BaseModel):
     sequence_length: int | None = Field(default=None, ge=SHORTEST_LENGTH, json_schema_extra={"also": "max_length"})
     """Most pieces per sequence, special pieces included; left out: the task's own, or the model's positions where
     these are fewer. What does not fit is cut, and counted in the result."""
+    context: Context | None = None
+    """Token tasks: `sentence` or `document`, what the model reads around a word; left out: the task's own."""
     warmup_share: float = Field(default=0.1, ge=0, le=1)
     """Share of all steps in which the learning rate rises linearly to its peak; then linear decay to zero."""
     weight_decay: float = Field(default=0.01, ge=0)
@@ -60,7 +62,8 @@ class RunSpec(BaseModel):
     dropout: float | None = Field(default=None, ge=0, lt=1)
     """Dropout of the encoder and of the head; left out: as the model's configuration says."""
     micro_batch_pieces: int = Field(default=16384, ge=1)
-    """Most pieces in one forward pass: a larger batch is accumulated. Bounds memory, not the result."""
+    """Most pieces in one forward pass: a larger batch is accumulated. Bounds memory, not the result (on a GPU dropout
+    draws other numbers)."""
     group_by_length: bool = False
     """Make batches of sequences of similar length. The packed encoder does not pad, so it gains little."""
     precision: Precision = "auto"
@@ -80,7 +83,7 @@ class RunSpec(BaseModel):
     evaluate_every_epoch: bool = False
     """Score the dev split after each epoch too (kept in `epoch_scores`)."""
     stop_failed_after: int | None = Field(default=None, ge=1)
-    """End the run after this many epochs when its dev score is then at or below the majority score."""
+    """End the run after this many epochs when its dev score is then not above the best constant answer's."""
     predict_test: bool = True
     """Predict the test splits too, where the data has them."""
     save_model: bool = False
@@ -101,4 +104,15 @@ def add_length(parser: argparse.ArgumentParser, usual: str) -> None:
         default=argparse.SUPPRESS,
         metavar="N",
         help=f"most pieces per sequence, special ones too; what does not fit is cut and counted (left out: {usual})",
+    )
+
+
+def add_context(parser: argparse.ArgumentParser) -> None:
+    """The option `--context` of such a command."""
+    parser.add_argument(
+        "--context",
+        choices=("sentence", "document"),
+        default=argparse.SUPPRESS,
+        help="token tasks: what the encoder reads around a word, its sentence or as much of its document as fits (left "
+        "out: the task's own)",
     )

@@ -12,6 +12,7 @@ from torch import nn
 from finetuning.errors import FinetuningError
 from finetuning.kinds.loading import kind_of
 from finetuning.kinds.registry import KINDS, kind_named
+from finetuning.run.identity.inputs import RANDOM, is_random
 from finetuning.run.specification import RunSpec
 from finetuning.tasks.task import Task
 from preprocessing.errors import PreprocessingError
@@ -22,7 +23,6 @@ from pretraining.model.config import BertConfig
 from pretraining.model.dropout import Dropout
 from pretraining.model.huggingface import load_encoder, read_weights
 
-RANDOM = "random:"
 PADDING = 128
 """Rows of embeddings beyond the vocabulary that are hardly padding: it goes up to a multiple of 64 or 128."""
 CASED_SHARE = 0.01
@@ -48,14 +48,14 @@ def load_start(spec: RunSpec, task: Task) -> Start:
     Raises:
         FinetuningError: no model there, weights missing or unexpected (all listed), or no tokenizer.
     """
-    random = spec.random_weights or spec.model.startswith(RANDOM)
+    random = is_random(spec)
     folder = Path(spec.model.removeprefix(RANDOM))
     notes: list[str] = []
     try:
         if random:
             config = BertConfig.load(folder)
             encoder = BertModel(config)
-            fingerprint = hashlib.sha256(("random " + config.model_dump_json()).encode()).hexdigest()
+            fingerprint = _configuration_fingerprint(config)
             folder = folder if folder.is_dir() else folder.parent
         else:
             _check_folder(folder)
@@ -74,8 +74,32 @@ def load_start(spec: RunSpec, task: Task) -> Start:
             f"{spec.tokenizer or folder}: the tokenizer has {tokenizer.vocabulary_size} pieces, the model "
             f"{encoder.config.vocab_size}; give the tokenizer that the model was trained with"
         )
+    if task.case_matters and tokenizer.lowercase:
+        notes.append(
+            f"{spec.tokenizer or folder}: the tokenizer makes small letters of capitals, by which names are known; "
+            f"{task.title or task.name} wants a case-preserving (cased) model, as the published figures have it"
+        )
     notes += _vocabulary_remarks(tokenizer, encoder.config.vocab_size, spec.tokenizer or folder)
     return Start(encoder, tokenizer, fingerprint, tuple(notes))
+
+
+def model_fingerprint(spec: RunSpec) -> str:
+    """What `load_start` would say is the fingerprint of the run's model; FinetuningError where it cannot be read."""
+    folder = Path(spec.model.removeprefix(RANDOM))
+    try:
+        if is_random(spec):
+            return _configuration_fingerprint(BertConfig.load(folder))
+        _check_folder(folder)
+        has_pooler = "bert.pooler.dense.weight" in read_weights(folder)
+        return weights_fingerprint(
+            load_encoder(folder, new_pooler=not has_pooler, other_heads=HEADS), with_pooler=has_pooler
+        )
+    except (PretrainingError, PreprocessingError) as error:
+        raise FinetuningError(str(error)) from None
+
+
+def _configuration_fingerprint(config: BertConfig) -> str:
+    return hashlib.sha256(("random " + config.model_dump_json()).encode()).hexdigest()
 
 
 def weights_fingerprint(encoder: BertModel, *, with_pooler: bool = True) -> str:

@@ -19,6 +19,7 @@ from finetuning.tasks.records import Column
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
 Format = Literal["tsv", "csv", "jsonl", "parquet", "conll", "squad", "swag"]
+Context = Literal["sentence", "document"]
 SUFFIXES: dict[str, Format] = {
     **{".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"},
     **{".parquet": "parquet", ".conll": "conll"},
@@ -117,6 +118,10 @@ class Task(_Frozen):
     unanswerable: bool = False
     """Span tasks: questions without an answer exist (SQuAD 2.0)."""
     choices: int = Field(default=4, ge=2)
+    context: Context = "sentence"
+    """Token tasks: what the model reads around a word. `document`: neighbouring sentences too, up to the length."""
+    case_matters: bool = False
+    """A tokenizer that makes small letters of capitals is noted, as where names are to be found."""
     splits: dict[str, Split]
     dev: tuple[str, ...] = ("dev",)
     """Splits to score; the first is the main one."""

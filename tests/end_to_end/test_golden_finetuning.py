@@ -1,4 +1,4 @@
-"""One run of every fine-tuning recipe on made-up rows, pinned.
+"""One run of every fine-tuning recipe on made-up rows, pinned, and the curves of a shorter one.
 
 Each run takes all defaults: about 20 steps of 32 rows in three epochs, with dropout, from a small checkpoint of fixed
 numbers. No file holds the loss of every step, so what is pinned is what a run leaves: the mean loss of the last epoch,
@@ -7,6 +7,10 @@ every step has moved. A recipe that has no training split answers by the model t
 
 Tolerances are for other processors, whose sums end in other digits: they hold on one with AVX-512 that is held to AVX2
 (`ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2`).
+
+The curves are those of a hundred rows: learning rate, loss and norm of the gradient, before it is clipped, at each of
+twelve steps. They are compared with golden ones, and with those of `reference_finetuning.py`, which shares no code
+with ours, so that what is pinned is right as well.
 """
 
 import csv
@@ -14,12 +18,25 @@ import json
 import random
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
+
+from finetuning.kinds.encoding.layout import EncodedSplit
+from finetuning.kinds.model import TaskModel
+from finetuning.run import finetune, loop
+from finetuning.run.engine import LocalEngine
+from finetuning.run.finetune import run
+from finetuning.run.ranks import Ranks
+from finetuning.run.specification import RunSpec
+from tests.end_to_end.reference_finetuning import Step, curve, masked_model
 
 RECIPES = sorted((Path(__file__).resolve().parents[2] / "finetuning" / "recipes").glob("*.toml"))
+TRAINED = [recipe for recipe in RECIPES if "trained_by" not in tomllib.loads(recipe.read_text(encoding="utf-8"))]
 TOLERANCES = {
     **dict.fromkeys(("train_loss", "value", "null_odds", *(f"score{number}" for number in range(20))), 1e-4),
     "matrices": 1e-6,
@@ -27,6 +44,9 @@ TOLERANCES = {
 }
 # A tag's probability, about 1/10, is written with four digits: the last may be rounded either way.
 TOKEN_TOLERANCES = TOLERANCES | {f"score{number}": 2e-3 for number in range(20)}
+CURVES = 1e-5
+"""How far a curve may be off, as a share. Measured: 4e-7, of float32 from float64, which is what another order of sums
+changes too."""
 
 TRAINING, DEV, TEST = 213, 24, 5  # seven batches an epoch, the last one smaller
 INFERENCE = ("entailment", "neutral", "contradiction")
@@ -94,6 +114,70 @@ def answers(folder: Path) -> Iterator[dict[str, Any]]:
             named = {f"score{number}": score for number, score in enumerate(scores)}
             record = {file.stem: row["id"], **shown, **named}
             yield {name: value.replace(" ", "_") if isinstance(value, str) else value for name, value in record.items()}
+
+
+@pytest.mark.parametrize("recipe", TRAINED, ids=lambda recipe: recipe.stem)
+def test_curves_are_golden_and_right(
+    recipe: Path, data: Path, checkpoint: Path, golden, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kind = tomllib.loads(recipe.read_text(encoding="utf-8"))["kind"]
+    watched = Watched(monkeypatch)
+    rows = {"limit_train": 24 if kind == "span" else 100, "limit_dev": TEST, "predict_test": False}
+    places = {"model": str(checkpoint), "data": data, "output": tmp_path / "run"}
+    run(RunSpec(task=recipe.stem, **places, **rows, save_model=True, device="cpu", threads=1))
+    reference = masked_model(kind, checkpoint, watched.head, monkeypatch)
+    start = {name: value.detach().clone() for name, value in reference.named_parameters()}
+    for found, expected in zip(watched.steps, curve(reference, kind, watched.split), strict=True):
+        assert asdict(found) == pytest.approx(asdict(expected), rel=CURVES)
+    weights = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    for name, expected in reference.named_parameters():
+        moved = expected.detach() - start[name]
+        error = weights[name].double() - expected.detach()
+        # Where it hardly moves its gradient is 0, as of what a softmax does not see, and rounding noise moves ours.
+        if moved.abs().max() > 1e-9:
+            # Not each number: Adam makes large steps of tiny gradients, too.
+            assert error.norm() < 0.02 * moved.norm(), name
+            if not name.endswith("bias"):
+                # Rounding goes either way, but weight decay shrinks all of a tensor: here by 2e-6 of it.
+                assert abs((error * start[name]).sum()) <= 3e-7 * start[name].square().sum(), name
+    records = [{"step": number, **asdict(step)} for number, step in enumerate(watched.steps, start=1)]
+    golden.check(f"curves/{recipe.stem}", records, dict.fromkeys(("rate", "loss", "norm"), CURVES))
+
+
+class Watched:
+    """What training begins with, and what it does at each step."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.steps: list[Step] = []
+        monkeypatch.setattr(finetune, "train", self._train)
+
+        def engine_for(*arguments: Any) -> LocalEngine:
+            return WatchedEngine(self.steps, *arguments)
+
+        monkeypatch.setattr(loop, "engine_for", engine_for)
+
+    def _train(self, model: TaskModel, split: EncodedSplit, *others: Any) -> loop.Trained:
+        self.split = split
+        self.head = {name: value.clone() for name, value in model.head.state_dict().items()}
+        return loop.train(model, split, *others)
+
+
+class WatchedEngine(LocalEngine):
+    def __init__(self, steps: list[Step], model: TaskModel, spec: RunSpec, count: int, ranks: Ranks) -> None:
+        super().__init__(model, spec, count, ranks.device)
+        self.found, self.loss = steps, 0.0
+
+    def backward(self, loss: torch.Tensor, *, is_last: bool) -> None:
+        self.loss += loss.item()
+        super().backward(loss, is_last=is_last)
+
+    def step(self, step: int) -> None:
+        squares = [parameter.grad.double().square().sum() for parameter in self.parameters]
+        norm = torch.stack(squares).sum().sqrt().item()
+        super().step(step)
+        (rate,) = {group["lr"] for group in self.optimiser.param_groups}
+        self.found.append(Step(rate, self.loss, norm))
+        self.loss = 0.0
 
 
 @pytest.fixture(scope="module")

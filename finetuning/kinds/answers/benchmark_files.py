@@ -21,7 +21,9 @@ def write_squad_files(output: Path, split: str, predictions: Sequence[Prediction
     """Write what SQuAD's official scripts read; returns the files.
 
     `squad-SPLIT-predictions.json` (id → text), `squad-SPLIT-nbest.json` (id → texts with probabilities) and, where
-    questions may be unanswerable, `squad-SPLIT-null-odds.json` (id → score of no answer minus best answer).
+    questions may be unanswerable, `squad-SPLIT-null-odds.json` (id → score of no answer minus best answer) and
+    `squad-SPLIT-best-spans.json` (id → best text that is not empty): with these two the script finds the best threshold
+    wherever it lies; with the predictions, which are empty where the odds are above 0, none above 0.
     """
     files = [
         write_json(output / f"squad-{split}-predictions.json", {item.id: item.prediction for item in predictions}),
@@ -37,4 +39,6 @@ def write_squad_files(output: Path, split: str, predictions: Sequence[Prediction
     if unanswerable:
         odds = {item.id: item.null_odds for item in predictions}
         files.append(write_json(output / f"squad-{split}-null-odds.json", odds))
+        spans = {item.id: item.best_span or "" for item in predictions}
+        files.append(write_json(output / f"squad-{split}-best-spans.json", spans))
     return files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,16 +33,33 @@ class Prediction:
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> Path:
-    """Write one JSON object per row: id, label, prediction, scores (null_odds, lost_tokens); renamed when complete."""
+    """Write one JSON object per row, see `line_of`; renamed when complete."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for item in predictions:
-            record = {"id": item.id, "label": item.label, "prediction": item.prediction, "scores": item.scores}
-            if item.null_odds is not None:
-                record["null_odds"] = item.null_odds
-            if item.lost_tokens:
-                record["lost_tokens"] = item.lost_tokens
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        file.writelines(map(line_of, predictions))
     return path
+
+
+def line_of(item: Prediction) -> str:
+    """An answer as a line of JSON: id, label, prediction, scores (null_odds, lost_tokens)."""
+    record = {"id": item.id, "label": item.label, "prediction": item.prediction, "scores": item.scores}
+    if item.null_odds is not None:
+        record["null_odds"] = item.null_odds
+    if item.lost_tokens:
+        record["lost_tokens"] = item.lost_tokens
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def answers_at(threshold: float, spans: Mapping[str, str], null_odds: Mapping[str, float]) -> dict[str, str]:
+    """The answers with a null threshold: the best span, or the empty text where the odds are above it."""
+    return {name: "" if null_odds[name] > threshold else span for name, span in spans.items()}
+
+
+def read_prediction(record: Mapping[str, Any]) -> Prediction:
+    """What one line of a prediction file says; the best span is the first of `scores` that is not empty."""
+    odds, scores = record.get("null_odds"), record["scores"]
+    best_span = None if odds is None else next(filter(None, scores), "")
+    lost = record.get("lost_tokens", 0)
+    return Prediction(record["id"], record["label"], record["prediction"], scores, odds, best_span, lost)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

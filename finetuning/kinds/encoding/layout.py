@@ -26,7 +26,7 @@ class EncodedSplit:
     segment_b_start_s: NDArray[np.int32]
     """Index within the sequence of text B's first piece; its length where there is only text A."""
     row_i: NDArray[np.int64]
-    """The row that an item belongs to."""
+    """The row that an item belongs to; with document context that of the first word that it answers."""
     labels: NDArray[np.int64] | NDArray[np.float32]
     """[i, …] what is right for each item, as the kind's loss takes it; [w] for each word where there are `words`."""
     cut: Cut
@@ -58,6 +58,8 @@ class WordMap:
     """Index of the word's first piece within its sequence."""
     word_w: NDArray[np.int32]
     """Index of the word within its row."""
+    row_w: NDArray[np.int64]
+    """The row of the word: a window over a document answers words of several."""
 
 
 @dataclass(frozen=True)

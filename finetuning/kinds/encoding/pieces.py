@@ -52,8 +52,7 @@ def truncate_pairs(
     both_long = shorter > budget - shorter
     keep_a = np.where(both_long, half_a, np.minimum(length_a, long_side))
     keep_b = np.where(both_long, half_b, np.minimum(length_b, long_side))
-    fits = length_a + length_b <= budget
-    return np.where(fits, length_a, keep_a), np.where(fits, length_b, keep_b)
+    return keep_a, keep_b
 
 
 def assemble(

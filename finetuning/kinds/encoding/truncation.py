@@ -37,6 +37,8 @@ class Truncation:
     """Rows with a text of no tokens: white space, or characters that the tokenizer drops."""
     words_without_tokens: int = 0
     """Words with a tag but no token: they are answered as outside every entity, and scored so."""
+    rows_without_document: int = 0
+    """Token tasks with document context: sentences of which no document is known; they are read alone."""
     unreached_answers: int = 0
     """Span tasks: rows whose answer lies whole in no window; they train as if there were none."""
     too_long_answers: int = 0
@@ -64,6 +66,7 @@ class Truncation:
             (self.rows_in_parts, "rows are read in several sequences"),
             (self.empty_rows, "rows have a text without tokens"),
             (self.words_without_tokens, "words have no token and count as outside every entity"),
+            (self.rows_without_document, "rows are of no known document and are read alone"),
             (self.unreached_answers, "answers lie whole in no window"),
             (self.too_long_answers, "answers are longer than max_answer_length"),
             (self.closer_windows, "rows have windows closer together than document_stride, so that they overlap"),
@@ -78,6 +81,11 @@ class Truncation:
         if self.truncated_share > SMALL_SHARE:
             raise_it = "pass a larger --max-length" if self.limit_name == "max_length" else f"raise {self.limit_name}"
             said.append(f"{name}: {self._cut()}; {raise_it} to keep more")
+        if self.rows_without_document:
+            said.append(
+                f"{name}: {self.rows_without_document} of {self.rows} rows are of no known document, so they are read "
+                "without context; mark where documents begin (-DOCSTART-, or a column document)"
+            )
         if self.unreached_answers > SMALL_SHARE * self.rows:
             said.append(
                 f"{name}: {self.unreached_answers} of {self.rows} answers lie whole in no window, to be neither learnt "

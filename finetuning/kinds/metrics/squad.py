@@ -9,6 +9,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from finetuning.kinds.rows import SpanRow
 
@@ -42,19 +43,23 @@ def token_f1(gold: str, predicted: str) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
-def score_answers(
-    rows: Sequence[SpanRow], texts: Mapping[str, str]
-) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """Mean exact match and F1, and both for each question; the best over a question's gold answers counts.
+def answer_scores(answers: Sequence[str], text: str) -> tuple[float, float]:
+    """Exact match and F1 of an answer; the best over the gold answers counts.
 
     As the official script does, gold answers without words are left out, and a question without gold answers is
     answered by the empty text.
     """
+    golds = [answer for answer in answers if normalise_answer(answer)] or [""]
+    return max(exact_match(gold, text) for gold in golds), max(token_f1(gold, text) for gold in golds)
+
+
+def score_answers(
+    rows: Sequence[SpanRow], texts: Mapping[str, str]
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Mean exact match and F1, and both for each question, as `answer_scores` has them."""
     each: dict[str, tuple[float, float]] = {}
     for row in rows:
-        golds = [text for text, _ in row.answers if normalise_answer(text)] or [""]
-        text = texts[row.id]
-        each[row.id] = (max(exact_match(gold, text) for gold in golds), max(token_f1(gold, text) for gold in golds))
+        each[row.id] = answer_scores([text for text, _ in row.answers], texts[row.id])
     count = max(len(rows), 1)
     means = {
         "exact_match": sum(pair[0] for pair in each.values()) / count,
@@ -63,18 +68,47 @@ def score_answers(
     return means, each
 
 
+def split_scores(rows: Sequence[SpanRow], each: Mapping[str, tuple[float, float]]) -> dict[str, float]:
+    """The official script's `HasAns` and `NoAns` scores: those of the questions with an answer, and of the others.
+
+    A part without questions has no scores. Of the questions without an answer exact match and F1 are the same.
+    """
+    with_answer = [each[row.id] for row in rows if _has_answer(row)]
+    without = [each[row.id] for row in rows if not _has_answer(row)]
+    scores = {}
+    if with_answer:
+        scores["answerable_exact_match"] = sum(pair[0] for pair in with_answer) / len(with_answer)
+        scores["answerable_f1"] = sum(pair[1] for pair in with_answer) / len(with_answer)
+    if without:
+        scores["unanswerable_f1"] = sum(pair[1] for pair in without) / len(without)
+    return scores
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best mean score that a null threshold gives, and that threshold."""
+
+    score: float
+    threshold: float
+    """A question is answered by its best span unless its `null_odds` are above it."""
+
+
 def best_threshold(
     rows: Sequence[SpanRow],
     each: Mapping[str, tuple[float, float]],
     spans: Mapping[str, str],
     null_odds: Mapping[str, float],
     which: int,
-) -> tuple[float, float]:
-    """The best mean score over all null thresholds, and the threshold (official script, `find_best_thresh`).
+) -> Best:
+    """The best mean score over all null thresholds (official script, `find_best_thresh`).
+
+    It starts from "no answer" to everything and answers one question more at a time, that of the lowest odds first.
+    Questions of equal odds are counted one by one, as the script does: where some have the same odds, its score can be
+    one that no threshold gives.
 
     `spans`: the best answers that are not empty; `each`: their scores; `which`: 0 exact match, 1 F1.
     """
-    answerable = {row.id: bool(row.answers) for row in rows}
+    answerable = {row.id: _has_answer(row) for row in rows}
     total = float(sum(not has for has in answerable.values()))
     best, threshold = total, -NEVER
     for identifier in sorted(null_odds, key=lambda name: null_odds[name]):
@@ -84,4 +118,9 @@ def best_threshold(
             total -= 1.0
         if total > best:
             best, threshold = total, null_odds[identifier]
-    return best / max(len(rows), 1), threshold
+    return Best(best / max(len(rows), 1), threshold)
+
+
+def _has_answer(row: SpanRow) -> bool:
+    """Whether a gold answer stands there; the script asks for it before it normalises."""
+    return bool(row.answers)

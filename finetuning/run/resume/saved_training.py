@@ -20,6 +20,7 @@ from torch import Tensor
 from finetuning.atomic_file import replacing
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.run.engine import Engine, LocalEngine
+from finetuning.run.identity.effects import fields_with
 from finetuning.run.precision import precision_on
 from finetuning.run.resume.training_file import METADATA, TRAINING_FILE
 from finetuning.run.specification import RunSpec
@@ -27,7 +28,10 @@ from finetuning.run.specification import RunSpec
 logger = logging.getLogger(__name__)
 
 MODEL, OPTIMISER, RANDOM, RANDOM_CUDA = "model.", "optimiser.", "random", "random_cuda"
-WHERE_IT_RUNS = {"output", "device", "threads"}
+_MAY_CHANGE = fields_with("none", "kept") - {"evaluate_every_epoch"}
+"""Fields under which training goes on; epochs that are over cannot be scored any more."""
+_READ = {"model", "data", "tokenizer"}
+"""Known by what was read, wherever it lies now."""
 
 
 @dataclass
@@ -110,7 +114,7 @@ class SavedTraining:
     def _identity(self, engine: LocalEngine) -> str:
         precision = precision_on(self._spec.precision, engine.device)  # what another device makes of "auto" is another
         spec = self._spec.model_copy(update={"precision": precision})
-        digest = hashlib.sha256(spec.model_dump_json(exclude=WHERE_IT_RUNS).encode())
+        digest = hashlib.sha256(spec.model_dump_json(exclude={*_MAY_CHANGE, *_READ}).encode())
         digest.update(self._fingerprint.encode())
         split = self._split
         for array in (split.input_ids_t, split.offsets_s, split.segment_b_start_s, split.labels):

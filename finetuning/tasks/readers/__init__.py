@@ -4,4 +4,4 @@ In: a path and the task's columns. Out: (place, values) pairs, streamed. `splits
 task's split, `plain.find_new` that of a file with new text. Open first: `splits.py`.
 """
 
-__all__ = ["plain", "splits"]
+__all__ = ["lines", "plain", "splits"]

@@ -10,7 +10,7 @@ from finetuning.errors import FinetuningError
 from finetuning.tasks.readers.lines import lines
 from finetuning.tasks.records import Columns
 
-CONLL_COLUMNS: Columns = {"words": "words", "tags": "tags"}
+CONLL_COLUMNS: Columns = {"words": "words", "tags": "tags", "document": "document"}
 
 
 def to_iob2(tags: Sequence[str]) -> list[str]:
@@ -31,12 +31,12 @@ def to_iob2(tags: Sequence[str]) -> list[str]:
 
 
 def conll_records(path: Path, columns: Columns, labelled: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Sentences of a CoNLL file: `words`, and `tags` where it is labelled.
+    """Sentences of a CoNLL file: `words`, `tags` where it is labelled, and `document`.
 
     `columns` are numbers, negative ones from the end; by default 0 and -1.
 
-    `-DOCSTART-` lines are passed over. Every line of a labelled file must have as many columns as its first: where a
-    tag is missing, the last column is another one.
+    `-DOCSTART-` lines are passed over; `document` is how many there were, as a text, None before the first. Every line
+    of a labelled file must have as many columns as its first: where a tag is missing, the last column is another one.
 
     Raises:
         FinetuningError: a column is not there, a line has another number of them, or `columns` are no numbers.
@@ -47,9 +47,10 @@ def conll_records(path: Path, columns: Columns, labelled: bool) -> Iterator[tupl
     words: list[str] = []
     tags: list[str] = []
     first_line = 1
+    documents = 0
 
     def sentence() -> tuple[str, dict[str, Any]]:
-        values: dict[str, Any] = {"words": words}
+        values: dict[str, Any] = {"words": words, "document": str(documents) if documents else None}
         return f"{path}: line {first_line}", values | ({"tags": to_iob2(tags)} if labelled else {})
 
     for number, line in lines(path):
@@ -59,6 +60,7 @@ def conll_records(path: Path, columns: Columns, labelled: bool) -> Iterator[tupl
             if words:
                 yield sentence()
                 words, tags = [], []
+            documents += bool(fields)
             continue
         if not words:
             first_line = number

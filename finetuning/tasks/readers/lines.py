@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from finetuning.errors import FinetuningError, from_system
 
 LONGEST = 1 << 26
 """Most bytes of a line, and most characters of a quoted record: what bounds the memory of a reader."""
+
+STANDARD_INPUT = Path("<stdin>")
+"""This very object stands for standard input wherever a file of lines may; its name is for messages."""
+
+
+def opened(path: Path) -> AbstractContextManager[BinaryIO]:
+    """A file for reading bytes; standard input stays open afterwards."""
+    return nullcontext(sys.stdin.buffer) if path is STANDARD_INPUT else path.open("rb")
 
 
 def raw_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -20,7 +31,7 @@ def raw_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     number = 0
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             for number, raw in enumerate(iter(partial(file.readline, LONGEST + 1), b""), 1):
                 if len(raw) > LONGEST:
                     raise FinetuningError(f"{path}: line {number} is longer than {LONGEST >> 20} MiB; break it up")

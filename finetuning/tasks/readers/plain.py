@@ -11,7 +11,7 @@ from typing import Any
 from finetuning.errors import FinetuningError
 from finetuning.tasks.readers.conll import CONLL_COLUMNS, conll_records
 from finetuning.tasks.readers.jsonl import jsonl_records
-from finetuning.tasks.readers.lines import lines
+from finetuning.tasks.readers.lines import STANDARD_INPUT, lines
 from finetuning.tasks.readers.parquet import parquet_records
 from finetuning.tasks.readers.remarks import Remarks
 from finetuning.tasks.readers.splits import Found, layout_of
@@ -21,6 +21,9 @@ from finetuning.tasks.readers.tables import Layout, table_records
 from finetuning.tasks.records import Column, names_in
 from finetuning.tasks.task import Task
 
+MAY_BE_LEFT_OUT = ("id", "document")
+"""Roles of a task's columns that a file with new text need not have."""
+
 
 def find_new(
     task: Task,
@@ -29,6 +32,7 @@ def find_new(
     roles: Sequence[str],
     further: Sequence[str],
     line_roles: Sequence[str],
+    suffix: str | None = None,
 ) -> Found:
     """The records of a `.txt`, `.jsonl`, `.parquet`, `.tsv`, `.csv` or `.json` (SQuAD) file, else CoNLL.
 
@@ -42,11 +46,14 @@ def find_new(
         roles: what a row must have.
         further: what a row may have.
         line_roles: what stands in a line of a `.txt` file, separated by tabs (`words`: by blanks); none: no such file.
+        suffix: how it is written, as `.csv`; None: as its name says.
 
     Raises:
         FinetuningError: the kind has no such file.
     """
-    suffix, remarks = path.suffix.lower(), Remarks()
+    suffix, remarks = path.suffix.lower() if suffix is None else suffix, Remarks()
+    if suffix == ".parquet" and path is STANDARD_INPUT:
+        raise FinetuningError(f"{path}: Parquet is read from its end, which a stream has not; give a file")
     if suffix == ".json" and "squad" in formats:
         return Found(squad_records(path, labelled=False, remarks=remarks), SQUAD_COLUMNS, str(path), remarks)
     if suffix == ".csv" and task.format == "swag":
@@ -100,7 +107,7 @@ def _named(
         if any(isinstance(name, int) for name in names_in(own)):
             own = role
         is_there = all(name in first[1] for name in names_in(own))
-        if role in first[1] or is_there or (role != "id" and role in task.columns):
+        if role in first[1] or is_there or (role not in MAY_BE_LEFT_OUT and role in task.columns):
             columns[role] = role if role in first[1] else own
         elif role in roles:
             columns[role] = role

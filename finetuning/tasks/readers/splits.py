@@ -19,9 +19,21 @@ from finetuning.tasks.readers.tables import Layout, table_records
 from finetuning.tasks.records import Columns
 from finetuning.tasks.task import Split, Task
 
-LABEL_ROLES = ("label", "labels")
+LABEL_ROLES = ("label", "labels", "tags", "answers")
 """What a table without labels need not have."""
-OWN_NAMES = ("id", "text_a", "text_b", "endings", "label", "words", "tags", "question", "context", "answers")
+OWN_NAMES = (
+    "id",
+    "text_a",
+    "text_b",
+    "endings",
+    "label",
+    "words",
+    "tags",
+    "document",
+    "question",
+    "context",
+    "answers",
+)
 """What a column may be called that the task file need not name."""
 
 

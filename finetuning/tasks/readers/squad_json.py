@@ -8,6 +8,7 @@ from typing import Any
 
 from finetuning.errors import FinetuningError, from_system
 from finetuning.tasks.readers.json_text import parse_json
+from finetuning.tasks.readers.lines import opened
 from finetuning.tasks.readers.remarks import Remarks
 from finetuning.tasks.records import Columns
 
@@ -23,7 +24,8 @@ def squad_records(
         FinetuningError: no such file, it is not UTF-8 or not JSON, or a key is missing or of the wrong kind.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with opened(path) as file:
+            text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FinetuningError(f"{path}: not UTF-8 at byte {error.start}; convert the file") from None
     except OSError as error:

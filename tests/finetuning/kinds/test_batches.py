@@ -1,5 +1,8 @@
 """Batches: packed as a plain loop would, the same on any number of ranks, nothing lost."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +28,12 @@ def random_split(items: int = 37, group: int = 1, has_words: bool = False) -> En
         positions = np.concatenate(
             [np.sort(draw.permutation(n - 2)[:c]) + 1 for n, c in zip(lengths, counts, strict=True)]
         )
-        word_map = WordMap(starts_of(counts), positions.astype(np.int32), positions.astype(np.int32))
+        word_map = WordMap(
+            starts_of(counts),
+            positions.astype(np.int32),
+            positions.astype(np.int32),
+            np.repeat(np.arange(len(counts)), counts),
+        )
         labels = draw.integers(0, 3, counts.sum())
         labels[::4] = -100
     return EncodedSplit(
@@ -88,6 +96,11 @@ def test_an_epoch_visits_every_item_once(grouped: bool) -> None:
     assert not np.array_equal(epochs[0], epochs[3])
 
 
+def test_the_last_batch_of_an_epoch_has_the_rows_that_are_left() -> None:
+    assert [len(items) for items in training_batches(random_split(37), 8, 1, 0)] == [8, 8, 8, 8, 5]
+    assert [len(items) for items in training_batches(random_split(32), 8, 1, 0)] == [8, 8, 8, 8]
+
+
 def test_grouping_saves_padding() -> None:
     split = random_split(4000)
 
@@ -96,6 +109,16 @@ def test_grouping_saves_padding() -> None:
         return sum(int(split.lengths_i[items].max()) * len(items) for items in batches)
 
     assert padded(True) < 0.7 * padded(False)
+
+
+def test_grouped_batches_of_a_small_split_differ_between_epochs() -> None:
+    split = random_split(160)
+
+    def pairs(epoch: int) -> set[tuple[int, int]]:
+        batches = training_batches(split, 8, 1, epoch, group_by_length=True)
+        return {pair for items in batches for pair in itertools.combinations(sorted(items.tolist()), 2)}
+
+    assert len(pairs(0) & pairs(1)) < 0.3 * len(pairs(0))
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
@@ -120,3 +143,72 @@ def test_prediction_batches_cover_all() -> None:
     batches = list(prediction_batches(split, 64))
     assert sorted(np.concatenate(batches)) == list(range(37))
     assert all(split.lengths_i[batch].sum() <= 64 for batch in batches)
+
+
+def test_an_epochs_order_is_that_of_its_key() -> None:
+    """Without grouping a permutation cut up; with it, runs of 50 batches sorted by length, and the batches shuffled."""
+    split = random_split(137)
+    random = np.random.Generator(np.random.Philox(key=[3, 2]))
+    order = random.permutation(137)
+    plain = list(training_batches(split, 2, 3, 2))
+    assert [batch.tolist() for batch in plain] == [order[low : low + 2].tolist() for low in range(0, 137, 2)]
+    runs = [sorted(order[low : low + 100].tolist(), key=lambda item: split.lengths_i[item]) for low in (0, 100)]
+    batches = [(runs[0] + runs[1])[low : low + 2] for low in range(0, 137, 2)]
+    grouped = list(training_batches(split, 2, 3, 2, group_by_length=True))
+    assert [batch.tolist() for batch in grouped] == [batches[place] for place in random.permutation(69)]
+
+
+def of_lengths(*lengths: int, group: int = 1) -> EncodedSplit:
+    split = random_split(len(lengths) // group, group)
+    return replace(
+        split, offsets_s=starts_of(np.array(lengths)), input_ids_t=np.arange(sum(lengths), dtype=np.int32) + 5
+    )
+
+
+def test_micro_batches_by_hand() -> None:
+    split = of_lengths(3, 9, 4, 7, 5, 4, 8)
+    items = np.arange(7)
+    # By length: 9 8 7 5 4 4 3, of which items 2 and 5 have 4.
+    dealt = micro_batches(split, items, 16, 2)
+    assert [[share.tolist() for share in shares] for shares in dealt] == [[[1, 3], [6, 4]], [[2, 0], [5]]]
+    assert [[share.tolist() for share in shares] for shares in micro_batches(split, items, 17)] == [
+        [[1, 6]],
+        [[3, 4, 2]],
+        [[5, 0]],
+    ]
+    assert [len(shares) for shares in micro_batches(split, items[:1], 1, 3)] == [3]
+    assert [[share.tolist() for share in shares] for shares in micro_batches(split, items[:1], 1, 3)] == [[[0], [], []]]
+
+
+def test_prediction_batches_by_hand() -> None:
+    split = of_lengths(3, 9, 4, 7, 5, 4, 8)
+    assert [batch.tolist() for batch in prediction_batches(split, 16)] == [[1], [6, 3], [4, 2, 5, 0]]
+    assert [batch.tolist() for batch in prediction_batches(split, 1)] == [[1], [6], [3], [4], [2], [5], [0]]
+    assert list(prediction_batches(of_lengths(), 8)) == []
+
+
+def test_items_of_several_sequences_count_with_all_of_them() -> None:
+    split = of_lengths(3, 9, 4, 7, 5, 4, group=2)
+    assert split.lengths_i.tolist() == [12, 11, 9]
+    assert [batch.tolist() for batch in prediction_batches(split, 20)] == [[0], [1, 2]]
+    batch = collate(split, np.array([2, 0]))
+    assert batch.packed.cu_seqlens.tolist() == [0, 5, 9, 12, 21]
+    assert (batch.packed.max_length, batch.items.tolist()) == (9, [2, 0])
+    assert batch.packed.input_ids_t.tolist() == [*range(28, 37), *range(5, 17)]
+
+
+def test_a_batch_moves_as_a_whole(device: torch.device) -> None:
+    for has_words in (False, True):
+        batch = collate(random_split(has_words=has_words), np.array([4, 2]))
+        moved = batch.to(device)
+        assert moved.packed.input_ids_t.device.type == moved.labels.device.type == device.type
+        assert moved.packed.input_ids_t.tolist() == batch.packed.input_ids_t.tolist()
+        assert moved.labels.tolist() == batch.labels.tolist()
+        assert moved.items is batch.items
+        assert batch.items.tolist() == [4, 2]
+        assert (moved.word_indices_w is None) == (batch.word_indices_w is None) == (not has_words)
+        if has_words:
+            assert moved.word_indices_w is not None
+            assert batch.word_indices_w is not None
+            assert (moved.word_indices_w.device.type, moved.word_indices_w.dtype) == (device.type, torch.int64)
+            assert moved.word_indices_w.tolist() == batch.word_indices_w.tolist()

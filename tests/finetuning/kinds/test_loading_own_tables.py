@@ -1,5 +1,6 @@
 """Tasks of one's own in CSV and TSV: every kind that has rows in columns, and what a task file may say of them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from finetuning.errors import FinetuningError
 from finetuning.kinds.loading import load_task, parse_task, read_new, read_split
-from finetuning.kinds.rows import ChoiceRow, TextRow
+from finetuning.kinds.rows import ChoiceRow, SpanRow, TextRow, TokenRow
 from finetuning.tasks.task import Task
 
 Write = Callable[..., Path]
@@ -208,3 +209,65 @@ def test_an_id_must_name_something(write_lines: Write, value: str, shown: str) -
     path = write_lines("t.jsonl", f'{{"id": {value}, "text": "a", "answer": "no"}}')
     with pytest.raises(FinetuningError, match=f"line 1: id is {shown}, neither a text nor a number"):
         train(own, path)
+
+
+def words(**changes: Any) -> Task:
+    columns = {"words": "sentence", "tags": "tags", "document": "part"}
+    return task(**{"kind": "token", "metric": "entity_f1", "labels": [], "columns": columns, **changes})
+
+
+def test_words_and_tags_of_a_table_are_separated_by_blanks(write_lines: Write, tmp_path: Path) -> None:
+    path = write_lines("train.csv", "part,sentence,tags", "1,he  ran .,O O O", "1,,", ',"Ann, ran",B-PER O')
+    rows = train(words(), path)
+    assert [(row.words, row.tags, row.document) for row in rows] == [
+        (("he", "ran", "."), ("O", "O", "O"), "1"),
+        ((), (), "1"),
+        (("Ann,", "ran"), ("B-PER", "O"), None),
+    ]
+    write_lines("train.csv", "part,sentence,tags", "1,he ran,O")
+    with pytest.raises(FinetuningError, match=r"line 2: 2 words but 1 tags"):
+        train(words(), path)
+    new = read_new(words(), write_lines("new.csv", "sentence", "it ran"))
+    assert [(row.words, row.tags, row.document) for row in new.rows if isinstance(row, TokenRow)] == [
+        (("it", "ran"), None, None)
+    ]
+    unlabelled = words(splits={"train": {"file": "bare.csv", "labelled": False}, "dev": "dev.csv"})
+    assert train(unlabelled, write_lines("bare.csv", "part,sentence", "7,it ran"))[0].document == "7"
+
+
+@pytest.mark.parametrize(("value", "says"), [(True, "document is True"), (1.5, "document is 1.5"), ([], r"is \[\]")])
+def test_what_names_no_document(write_lines: Write, value: Any, says: str) -> None:
+    row = json.dumps({"sentence": ["he"], "tags": ["O"], "part": value})
+    path = write_lines("train.jsonl", row)
+    with pytest.raises(FinetuningError, match=f"line 1: .*{says}.*neither a text nor a number"):
+        train(words(splits={"train": "train.jsonl", "dev": "dev.jsonl"}), path)
+
+
+def spans(answers: Any = ("answer", "start"), **changes: Any) -> Task:
+    columns = {"question": "question", "context": "text", "answers": answers}
+    return task(**{"kind": "span", "metric": "f1", "labels": [], "columns": columns, "unanswerable": True, **changes})
+
+
+def test_the_answer_of_a_table(write_lines: Write) -> None:
+    header = "question,text,answer,start"
+    path = write_lines("train.csv", header, "who?,Ann and Ann,Ann,8", "what?,Ann and Ann,,", "who?,Ann and Ann,Ann,7")
+    assert [row.answers for row in train(spans(), path)] == [(("Ann", 8),), (), (("Ann", 8),)]
+    assert [row.answers for row in train(spans("answer"), path)] == [(("Ann", 0),), (), (("Ann", 0),)]
+    new = read_new(spans(), write_lines("new.csv", "question,text", "who?,Ann ran"))
+    assert [row.answers for row in new.rows if isinstance(row, SpanRow)] == [()]
+
+
+@pytest.mark.parametrize(
+    ("answers", "row", "says"),
+    [
+        (("answer", "start"), "who?,Ann ran,Ann,", "the answer begins at '', which is no whole number"),
+        (("answer", "start"), "who?,Ann ran,Ann,-1", "the answer begins at '-1', which is no whole number"),
+        (("answer", "start"), "who?,Ann ran,Ann,0.0", "the answer begins at '0.0', which is no whole number"),
+        (("answer", "start"), "who?,Ann ran,Ann,99", "is empty or outside the context"),
+        ("answer", "who?,Ann ran,Eve,", "the answer 'Eve' does not stand in the context"),
+        (("answer", "begin"), "who?,Ann ran,Ann,0", r"column 'begin' \(answers\) is missing"),
+    ],
+)
+def test_answers_of_a_table_that_are_refused(write_lines: Write, answers: Any, row: str, says: str) -> None:
+    with pytest.raises(FinetuningError, match=says):
+        train(spans(answers), write_lines("train.csv", "question,text,answer,start", row))

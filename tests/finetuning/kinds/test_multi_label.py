@@ -14,10 +14,11 @@ import torch
 from finetuning.errors import FinetuningError
 from finetuning.kinds import multi_label
 from finetuning.kinds.batches import collate
+from finetuning.kinds.constant import best_constant
 from finetuning.kinds.loading import load_task, parse_task, read_split
 from finetuning.kinds.model import TaskModel
 from finetuning.kinds.multi_label import KIND, LabelsRow
-from finetuning.kinds.scoring import check_metrics, majority_score
+from finetuning.kinds.scoring import check_metrics
 from finetuning.predict import main as predict_main
 from finetuning.reporting.content import build
 from finetuning.run.checkpoint import FineTuned, load_fine_tuned, save_fine_tuned
@@ -164,7 +165,7 @@ def test_metrics_by_their_definitions(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("metric", KIND.metrics)
-def test_no_constant_answer_beats_the_majority_score(seed: int, metric: str) -> None:
+def test_no_constant_answer_beats_the_best_one(seed: int, metric: str) -> None:
     draw = random.Random(seed)
     labels = ("a", "b", "c", "d")
     task = own_task(labels=list(labels), metric=metric, metrics=[])
@@ -178,7 +179,7 @@ def test_no_constant_answer_beats_the_majority_score(seed: int, metric: str) -> 
         multi_label.METRICS[metric](gold, np.tile(answer, (len(rows), 1)))
         for answer in itertools.product([False, True], repeat=len(labels))
     ]
-    assert majority_score(task, [], rows) == pytest.approx(max(every))
+    assert best_constant(task, [], rows).score == pytest.approx(max(every))
 
 
 def test_logits_of_a_model_that_diverged_give_no_label() -> None:

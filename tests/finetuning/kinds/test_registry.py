@@ -32,7 +32,7 @@ def test_an_unknown_kind_names_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("kind", "format", "message"),
     [
-        ("span", "tsv", "format 'tsv' holds classification and regression"),
+        ("span", "conll", "format 'conll' holds token tasks, not span"),
         ("classification", "conll", "format 'conll' holds token tasks, not classification"),
     ],
 )

@@ -19,7 +19,9 @@ from finetuning.errors import FinetuningError
 from finetuning.kinds.loading import load_task
 from finetuning.main import main
 from finetuning.run import loop as training
+from finetuning.run.answers import answer_file
 from finetuning.run.finetune import run
+from finetuning.run.identity.inputs import inputs_of
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 
@@ -58,11 +60,15 @@ RUN += ("squad1", "squad2", "swag", "conll2003", "conll2000")
 def test_every_task_runs(name: str, spec: Callable[..., RunSpec], tmp_path: Path) -> None:
     result = run(spec(name))
     task = load_task(name)
+    assert result.inputs == inputs_of(spec(name))
     assert Result.read(tmp_path / "run") == result
     assert (result.task, result.metric) == (name, task.metric)
     assert set(result.metrics) >= {task.metric, *task.metrics, *(f"{split}/{task.metric}" for split in task.dev[1:])}
     assert result.score == result.metrics[task.metric]
-    assert result.failed_run == (result.score <= result.majority_score)
+    assert result.failed_run == (result.failure is not None)
+    assert result.constant_score >= result.majority_score
+    assert result.failed_run or result.score > result.constant_score
+    assert result.above_constant is not None
     assert result.train_loss > 0
     assert len(result.model_fingerprint) == 64
     for split in (*task.dev, *task.test):
@@ -124,8 +130,7 @@ def test_it_learns(spec: Callable[..., RunSpec], write_lines: Callable[..., Path
 
 def test_micro_batches_do_not_change_the_result(spec: Callable[..., RunSpec], tmp_path: Path) -> None:
     whole, cut = (
-        run(spec("rte", dropout=0.0, epochs=2, micro_batch_pieces=pieces, output=tmp_path / str(pieces)))
-        for pieces in (10_000, 50)
+        run(spec("rte", epochs=2, micro_batch_pieces=pieces, output=tmp_path / str(pieces))) for pieces in (10_000, 50)
     )
     assert cut.train_loss == pytest.approx(whole.train_loss, abs=1e-5)
 
@@ -299,7 +304,74 @@ def test_a_damaged_result_is_named(tmp_path: Path) -> None:
         Result.read(tmp_path)
 
 
+def test_a_result_is_parsed_once_and_again_when_it_was_written_again(
+    tmp_path: Path, write_result: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_result(tmp_path, score=0.5)
+    first = Result.read(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Result, "model_validate_json", lambda _: pytest.fail("it was parsed again"))
+        assert Result.read(tmp_path) == first
+    write_result(tmp_path, score=0.7)
+    assert Result.read(tmp_path).score == 0.7
+
+
 def test_training_leaves_torch_threads_alone(spec: Callable[..., RunSpec]) -> None:
     before = torch.get_num_threads()
     run(spec("cola"))
     assert torch.get_num_threads() == before
+
+
+def documents(path: Path, colours: list[str]) -> Path:
+    """Documents of two sentences: the second is the name of a person where the first says red."""
+    lines = []
+    for colour in colours:
+        tag = {"red": "B-PER", "blue": "B-LOC"}[colour]
+        lines += ["-DOCSTART- O", "", f"{colour} O", "", f"house {tag}", ""]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_what_another_sentence_says_is_learnt_with_document_context(
+    spec: Callable[..., RunSpec], tmp_path: Path
+) -> None:
+    """Alone, the second sentences of all documents are the same; the saved model reads documents too."""
+    draw = ["red", "blue", "blue", "red", "red", "blue"]
+    documents(tmp_path / "data" / "eng.train", draw * 6)
+    for name in ("eng.testa", "eng.testb"):
+        documents(tmp_path / "data" / name, draw[:5])
+    common = {"data": tmp_path / "data", "epochs": 5, "learning_rate": 5e-3, "dropout": 0.0, "save_model": True}
+    run_of = {
+        context: run(spec("conll2003", context=context, output=tmp_path / context, **common))
+        for context in ("document", "sentence")
+    }
+    assert run_of["document"].score == 1.0
+    assert run_of["sentence"].score < 0.7
+    assert (run_of["document"].train_rows, run_of["document"].train_sequences) == (72, 36)
+    records = [json.loads(line) for line in (tmp_path / "document" / "predictions-dev.jsonl").read_text().splitlines()]
+    assert [len(record["prediction"]) for record in records] == [1, 1] * 5, "an answer for each sentence"
+
+    answers = tmp_path / "answers.jsonl"
+    assert answer_file(tmp_path / "document", tmp_path / "data" / "eng.testa", answers) == 10
+    again = [json.loads(line) for line in answers.read_text().splitlines()]
+    assert [record["prediction"] for record in again] == [record["prediction"] for record in records]
+
+
+def test_document_context_needs_documents(
+    spec: Callable[..., RunSpec], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(
+        FinetuningError, match=r"train\.txt: line 1: where documents begin is not marked, and context is"
+    ):
+        run(spec("conll2000", context="document"))
+    with pytest.raises(FinetuningError, match="--context document: cola is a classification task; only token tasks"):
+        run(spec("cola", context="document"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_uncased_model_is_noted_where_names_are_wanted(spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+    noted = [note for note in run(spec("conll2003")).notes if "makes small letters of capitals, by which names" in note]
+    assert len(noted) == 1
+    other = run(spec("conll2000", output=tmp_path / "other"))
+    assert not any("small letters" in note for note in other.notes)

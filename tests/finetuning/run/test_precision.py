@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from finetuning.errors import FinetuningError
-from finetuning.run.precision import chosen_precision, precision_on
+from finetuning.run.precision import chosen_precision, precision_on, use_precision
 from finetuning.run.specification import Precision, RunSpec
 from pretraining.devices.abilities import Abilities, gpu_abilities
 
@@ -40,3 +40,13 @@ def test_what_a_device_has_not_is_refused(device: Abilities, asked: Precision) -
 
 def test_on_this_machine() -> None:
     assert precision_on("auto", torch.device("cpu")) == "fp32"
+
+
+@pytest.mark.parametrize(("precision", "allowed"), [("tf32", True), ("fp32", False), ("bf16", False)])
+def test_tf32_is_used_where_it_was_chosen(precision: Precision, allowed: bool) -> None:
+    before = torch.backends.cuda.matmul.allow_tf32
+    try:
+        use_precision(precision)
+        assert torch.backends.cuda.matmul.allow_tf32 is allowed
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before

@@ -69,3 +69,8 @@ def test_training_that_ended_in_no_number_and_a_rate_that_is_hardly_meant() -> N
     (note,) = training_remarks(spec, Trained(diverged=True))
     assert note.startswith("training diverged: its loss is no finite number any more")
     assert note.endswith("lower --learning-rate (it is 3e-05)")
+
+
+def test_the_largest_rate_that_may_be_meant() -> None:
+    spec = RunSpec(task="cola", model="m", output=Path("o"), learning_rate=0.01)
+    assert training_remarks(spec, Trained()) == ()

@@ -1,6 +1,7 @@
 """A run that is interrupted, wherever that is, and goes on to the result of one that was left in peace."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +124,23 @@ def test_what_another_run_saved_is_passed_over(
     found = run(spec("hurt", **change))
     assert "is of other options, weights or data: training starts anew" in caplog.text
     assert found.model_dump(exclude=TIMES) == expected.model_dump(exclude=TIMES)
+
+
+def test_options_without_effect_and_a_moved_model_leave_it_standing(
+    spec: Callable[..., RunSpec],
+    interrupt: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    caplog.set_level("INFO")
+    interrupt("_step", 4)
+    with pytest.raises(KeyboardInterrupt):
+        run(spec("hurt"))
+    left_in_peace(monkeypatch)
+    moved = shutil.copytree(spec("hurt").model, tmp_path / "moved")
+    run(spec("hurt", model=str(moved), save_model=True, predict_test=False, micro_batch_pieces=1000, device="cpu"))
+    assert "goes on after step 4" in caplog.text
 
 
 def test_a_damaged_file_is_passed_over(

@@ -16,14 +16,21 @@ def read(path: Path, text: str, columns: dict | None = None, labelled: bool = Tr
 @pytest.mark.parametrize("end", ["", "\n", "\n\n", "\n\n\n"])
 def test_the_end_of_the_file(tmp_path: Path, end: str) -> None:
     assert read(tmp_path / "f", "he O\n\nAnn B-PER" + end) == [
-        {"words": ["he"], "tags": ["O"]},
-        {"words": ["Ann"], "tags": ["B-PER"]},
+        {"words": ["he"], "document": None, "tags": ["O"]},
+        {"words": ["Ann"], "document": None, "tags": ["B-PER"]},
     ]
 
 
 def test_document_lines_end_a_sentence(tmp_path: Path) -> None:
     text = "-DOCSTART- -X- -X- O\nhe PRP B-NP O\n-DOCSTART- -X-\nit PRP B-NP O\n"
-    assert [row["words"] for row in read(tmp_path / "f", text)] == [["he"], ["it"]]
+    rows = read(tmp_path / "f", text)
+    assert [(row["words"], row["document"]) for row in rows] == [(["he"], "1"), (["it"], "2")]
+
+
+def test_sentences_of_one_document_have_its_name(tmp_path: Path) -> None:
+    text = "no O\n\n-DOCSTART- O\n\nhe O\n\nit O\n\n-DOCSTART- O\n\n-DOCSTART- O\n\nAnn B-PER\n"
+    found = [row["document"] for row in read(tmp_path / "f", text, labelled=False)]
+    assert found == [None, "1", "1", "3"], "before the first mark nothing is known"
 
 
 def test_a_mixture_of_schemes_is_read_as_iob2(tmp_path: Path) -> None:
@@ -54,7 +61,9 @@ def test_a_training_split_without_tags_is_refused(tmp_path: Path) -> None:
 
 
 def test_columns_are_numbers(tmp_path: Path) -> None:
-    assert read(tmp_path / "f", "B-PER Ann\n", {"words": 1, "tags": 0}) == [{"words": ["Ann"], "tags": ["B-PER"]}]
+    assert read(tmp_path / "f", "B-PER Ann\n", {"words": 1, "tags": 0}) == [
+        {"words": ["Ann"], "document": None, "tags": ["B-PER"]}
+    ]
     with pytest.raises(FinetuningError, match=r"column 'word' \(words\) has no name in a CoNLL file"):
         read(tmp_path / "f", "Ann B-PER\n", {"words": "word"})
     with pytest.raises(FinetuningError, match="too few for word and tag"):
