@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,16 +13,14 @@ from finetuning.errors import FinetuningError
 from finetuning.run.result import Result
 from finetuning.sweeps.attempts import LOGS
 from finetuning.sweeps.grid import PlannedRun
+from finetuning.sweeps.limits import SCRIPT, array_limit
 from finetuning.sweeps.plan import PLANS, Plan
+from finetuning.sweeps.reuse import lacking
 from finetuning.sweeps.stages import first_runs, is_later_seed, kept_settings, split_stages, stage_name
 
-SCRIPT = "cluster/slurm/finetune.sbatch"
 SLURM_LOGS = "slurm"
-MOST_TASKS = 1000
-"""Tasks of an array where no cluster is asked; Slurm's own default is one more."""
 AT_ONCE = 8
 """Tasks that run at once where `--jobs` does not say: a usual node's GPUs, so that others get on as well."""
-ASK_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +35,21 @@ class JobArray:
     script: str
     arguments: tuple[str, ...]
 
+    @property
+    def tasks(self) -> int:
+        """How many runs it has."""
+        parts = [part.split("-") for part in self.array.partition("%")[0].split(",")]
+        return sum(int(part[-1]) - int(part[0]) + 1 for part in parts)
+
 
 def job_arrays(
-    plan: Plan, file: Path, *, jobs: int | None = None, most: int | None = None, options: Sequence[str] = ()
+    plan: Plan,
+    file: Path,
+    *,
+    jobs: int | None = None,
+    most: int | None = None,
+    options: Sequence[str] = (),
+    again: bool = False,
 ) -> list[JobArray]:
     """The arrays for the runs of `plan` that have no result yet.
 
@@ -54,6 +62,7 @@ def job_arrays(
         jobs: how many tasks run at once.
         most: most tasks of one array; None: what the cluster says.
         options: further ones for sbatch.
+        again: runs too that were told to leave out what is asked for now.
 
     Raises:
         FinetuningError: `jobs` or `most` is not positive, or the cluster takes no arrays.
@@ -65,7 +74,7 @@ def job_arrays(
     settings = (f"--output={str(slurm_logs(plan)).replace('%', '%%')}/%A_%a.log", *options)
     places = {run: index for index, run in enumerate(plan.runs)}
     arrays: list[JobArray] = []
-    due, size = _due(plan), most or array_limit()
+    due, size = _due(plan, again), most or array_limit()
     for stage in split_stages(plan.runs, plan.config):
         indices = [places[run] for run in stage if run in due]
         for first, numbers in _pieces(indices, size):
@@ -77,7 +86,7 @@ def job_arrays(
                     "afterany",
                     settings,
                     SCRIPT,
-                    ("--plan", str(file), "--array-offset", str(first)),
+                    ("--plan", str(file), *(("--again",) if again else ()), "--array-offset", str(first)),
                 )
             )
     return arrays
@@ -93,9 +102,9 @@ def slurm_logs(plan: Plan) -> Path:
     return plan.output / LOGS / SLURM_LOGS
 
 
-def _due(plan: Plan) -> set[PlannedRun]:
+def _due(plan: Plan, again: bool) -> set[PlannedRun]:
     """The runs to submit. Further seeds of every setting are until all first runs of a task have their scores."""
-    due = {run for run in plan.runs if not Result.exists(plan.output / run.folder)}
+    due = {run for run in plan.runs if not Result.exists(plan.output / run.folder) or (again and lacking(run, plan))}
     kept: dict[tuple[str, str], list[tuple[str, str, float, int, float]] | None] = {}
     for run in [run for run in due if is_later_seed(run, plan.config)]:
         group = (run.model_label, run.task_name)
@@ -113,8 +122,8 @@ def as_content(arrays: Sequence[JobArray]) -> list[dict[str, object]]:
     return [asdict(array) for array in arrays]
 
 
-def as_script(arrays: Sequence[JobArray], plan: Plan, file: Path) -> str:
-    """A bash script that submits the arrays and says their numbers.
+def as_script(arrays: Sequence[JobArray], plan: Plan, file: Path, left_out: int = 0) -> str:
+    """A bash script that submits the arrays and says their numbers, and of how many further runs there was no room.
 
     It copies the code before, unless CODE_FOLDER names a copy.
     """
@@ -124,7 +133,9 @@ def as_script(arrays: Sequence[JobArray], plan: Plan, file: Path) -> str:
     asked = shlex.join(("squeue", "--me", "--noheader", "--format=%F", f"--name={name}"))
     again = f"{plan.output}: this sweep is in the queue already: wait for it, or end it by scancel --name={name}; job "
     failed = "not everything was submitted, as is said above. What was stands in the queue; when it is over, the same"
-    failed += " command again submits what is then missing"
+    failed += (
+        " command again submits what is then missing. Where jobs of a user are limited, --array-size N makes pieces"
+    )
     copy = (sys.executable, "-m", "cluster.snapshot", str(plan.output / PLANS))
     lines = [
         # With quotes and escapes: a line break in the name would end the comment.
@@ -146,29 +157,34 @@ def as_script(arrays: Sequence[JobArray], plan: Plan, file: Path) -> str:
             wait = f" --dependency={array.dependency}{wait}"
         lines.append(f"job{number}=$({shlex.join(words)}{wait} {shlex.join((array.script, *array.arguments))})")
         lines.append(f'echo "job ${{job{number}%%;*}}, {array.stage}: tasks {array.array}"')
+    if left_out:
+        rest = f"{left_out} runs have no room in the queue: when these are over, the same command again submits them"
+        lines.append(f"echo {shlex.quote(rest)}")
     return "\n".join(lines)
 
 
-def array_limit() -> int:
-    """Most tasks of an array on this cluster, by its scheduler's word; MOST_TASKS where none answers.
+def fitting(arrays: Sequence[JobArray], plan: Plan, room: int | None) -> tuple[list[JobArray], int]:
+    """The first arrays that the queue has room for, and how many runs are left out; None: it has no limit.
 
-    Raises FinetuningError where the cluster takes no arrays.
+    An array goes as a whole: what is left out is submitted by the same command when these are over.
+
+    Raises:
+        FinetuningError: not even the first fits.
     """
-    try:
-        answer = subprocess.run(
-            ["scontrol", "show", "config"], capture_output=True, text=True, timeout=ASK_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return MOST_TASKS
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", answer.stdout, flags=re.MULTILINE)
-    if found is None:
-        return MOST_TASKS
-    if not int(found[1]):
+    kept: list[JobArray] = []
+    free = room
+    for array in arrays:
+        if free is None or array.tasks <= free:
+            kept.append(array)
+            free = None if free is None else free - array.tasks
+        else:
+            break
+    if arrays and not kept:
         raise FinetuningError(
-            "this cluster takes no job arrays (MaxArraySize is 0): run the sweep as one job, "
-            f"sbatch {SCRIPT} --config …, or one job for each --array-index"
+            f"{plan.output}: the queue takes {room} more jobs of yours, the first array has {arrays[0].tasks} runs and "
+            f"each is one: wait until others are over{f', or give --array-size {room}' if room else ''}"
         )
-    return int(found[1])
+    return kept, sum(array.tasks for array in arrays[len(kept) :])
 
 
 def _pieces(due: Sequence[int], most: int) -> Iterator[tuple[int, list[int]]]:

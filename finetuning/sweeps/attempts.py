@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from finetuning.atomic_file import write_json
 from finetuning.errors import FinetuningError
-from finetuning.run.result import Result
+from finetuning.run.result import RESULT_FILE, Result
 from finetuning.sweeps.grid import PlannedRun
 
 LOGS = "logs"
@@ -24,6 +24,8 @@ ATTEMPTS = "attempts.jsonl"
 OUTPUT = "output.txt"
 FAILED = "failed.json"
 """In a run's logs: it failed for good. Nothing waits for such a run; it goes when the run is started again."""
+REPLACED = f"{RESULT_FILE}.replaced"
+"""In a run's folder: its result, while the run is made again."""
 HOST = socket.gethostname()
 Reason = Literal["wrong input", "out of memory", "crashed", "left out"]
 """`left out`: what the run was to start from, or be chosen by, is not there."""
@@ -46,6 +48,23 @@ def mark_failed(output: Path, run: PlannedRun, reason: Reason, attempts: int, me
 def gave_up(output: Path, run: PlannedRun) -> bool:
     """Whether a run of the sweep in `output` failed for good and was not started again since."""
     return not Result.exists(output / run.folder) and (output / LOGS / run.folder / FAILED).is_file()
+
+
+def set_aside(folder: Path) -> None:
+    """The result of a run that is to be made again, under a name that counts for nothing until `put_back`."""
+    if Result.exists(folder):
+        (folder / RESULT_FILE).replace(folder / REPLACED)
+
+
+def put_back(folder: Path) -> None:
+    """What `set_aside` took, where no new result came."""
+    if (folder / REPLACED).is_file() and not Result.exists(folder):
+        (folder / REPLACED).replace(folder / RESULT_FILE)
+
+
+def forget(folder: Path) -> None:
+    """What `set_aside` took, when the new result is there."""
+    (folder / REPLACED).unlink(missing_ok=True)
 
 
 def failure(output: Path, run: PlannedRun) -> dict[str, Any]:

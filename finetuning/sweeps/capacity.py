@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetuning.errors import FinetuningError
+from finetuning.run.identity.inputs import weight_files
 
 PROGRAM_BYTES = 1 << 30
 """Python, torch and the data of a run, without weights."""
@@ -27,12 +28,6 @@ class Slot:
     def device(self) -> str | None:
         """The GPU as `CUDA_VISIBLE_DEVICES` names it; None: no particular one."""
         return self.environment.get("CUDA_VISIBLE_DEVICES")
-
-
-def weight_files(model: str) -> list[Path]:
-    """The weight files in a model's folder; none where it is not a folder (`random:CONFIG.json`)."""
-    folder = Path(model)
-    return sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]) if folder.is_dir() else []
 
 
 def weight_bytes(model: str) -> int:

@@ -11,10 +11,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import FrameType
 from typing import IO, Literal
 
 from finetuning.errors import EXIT_MEMORY, EXIT_RETRY, EXIT_USER_ERROR
@@ -29,10 +32,13 @@ from finetuning.sweeps.attempts import (
     OUTPUT,
     Reason,
     append_line,
+    forget,
     last_attempt,
     last_lines,
     mark_failed,
     memory_kills,
+    put_back,
+    set_aside,
     slurm_job,
     take_lock,
 )
@@ -40,6 +46,7 @@ from finetuning.sweeps.capacity import Slot
 from finetuning.sweeps.grid import PlannedRun
 
 POLL_SECONDS = 0.2
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 GRACE_SECONDS = 60.0
 """That a run gets to save its training when the sweep is ended."""
 
@@ -70,6 +77,7 @@ class _Due:
 @dataclass(slots=True)
 class _Child:
     due: _Due
+    began: float
     process: subprocess.Popen[bytes]
     lock: int
     slot: Slot
@@ -89,6 +97,10 @@ class Executor:
     retries: int
     command: Callable[[RunSpec], list[str]]
     report: Callable[[Outcome], None]
+    watch: Callable[[Mapping[PlannedRun, float]], None] = lambda running: None
+    """Called all the time, with the seconds since each run began."""
+    stands: Callable[[PlannedRun, RunSpec], bool] = lambda run, spec: Result.exists(spec.output)
+    """Whether a run's result is there and is enough."""
     _waiting: list[_Due] = field(default_factory=list)
     _children: list[_Child] = field(default_factory=list)
     _elsewhere: list[_Due] = field(default_factory=list)
@@ -100,16 +112,20 @@ class Executor:
         self._waiting = [_Due(run, spec, 1) for run, spec in runs]
         self._outcomes = []
         self._elsewhere = []
-        try:
-            self._find_elsewhere()
-            while self._waiting or self._children or self._elsewhere:
-                self._fill_slots()
-                if self._children or self._elsewhere:
-                    time.sleep(POLL_SECONDS)
-                self._look_elsewhere()
-                self._reap()
-        finally:
-            self._end_children()
+        with noted_signals() as signals:  # no exception between the start of a process and its place in the list
+            try:
+                self._find_elsewhere()
+                while (self._waiting or self._children or self._elsewhere) and not signals.asked.is_set():
+                    self._fill_slots()
+                    if self._children or self._elsewhere:
+                        signals.asked.wait(POLL_SECONDS)
+                    self._look_elsewhere()
+                    self._reap()
+                    self.watch(self._running())
+            finally:
+                self._end_children(signals.at_once)
+            if signals.asked.is_set():
+                raise KeyboardInterrupt
         return self._outcomes
 
     def _settle(self, outcome: Outcome) -> None:
@@ -120,7 +136,7 @@ class Executor:
         """Before anything is started: who comes later in the table may already hold a device."""
         for due in list(self._waiting):
             # No attempt, no lock: a new sweep makes no files for runs that are far from their turn.
-            if (self._logs(due) / LOCK).exists() and not Result.exists(due.spec.output) and self._is_held(due):
+            if (self._logs(due) / LOCK).exists() and not self.stands(due.run, due.spec) and self._is_held(due):
                 self._waiting.remove(due)
                 self._elsewhere.append(due)
                 self._say_who_runs(due)
@@ -135,7 +151,7 @@ class Executor:
         free = self._free_slots()
         while self._waiting and free:
             due = self._waiting.pop(0)
-            if Result.exists(due.spec.output):
+            if self.stands(due.run, due.spec):
                 self._settle(Outcome(due.run, "present", due.attempt - 1))
                 continue
             child = self._start(due, free[0])
@@ -175,6 +191,10 @@ class Executor:
             else:
                 self._settle(outcome)
 
+    def _running(self) -> dict[PlannedRun, float]:
+        now = time.monotonic()
+        return {child.due.run: now - child.began for child in self._children}
+
     def _logs(self, due: _Due) -> Path:
         return self.output / LOGS / due.run.folder
 
@@ -191,9 +211,10 @@ class Executor:
         if lock is None:
             return None
         try:
-            if Result.exists(due.spec.output):  # finished between the first look and the lock
+            if self.stands(due.run, due.spec):  # finished between the first look and the lock
                 os.close(lock)
                 return "present"
+            set_aside(due.spec.output)
             (logs / FAILED).unlink(missing_ok=True)
             command = self.command(due.spec)
             # Before the process: where the disk is full, nothing may be running that nobody watches.
@@ -203,9 +224,10 @@ class Executor:
             with (logs / OUTPUT).open("ab") as log:
                 process = self._spawn(command, log, lock, slot)
         except OSError:
+            put_back(due.spec.output)
             os.close(lock)
             raise
-        return _Child(due, process, lock, slot, kills)
+        return _Child(due, time.monotonic(), process, lock, slot, kills)
 
     def _spawn(self, command: list[str], log: IO[bytes], lock: int, slot: Slot) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -221,7 +243,9 @@ class Executor:
         """The outcome of an ended process, or None to start it again."""
         due, log = child.due, self._logs(child.due) / OUTPUT
         if Result.exists(due.spec.output):
+            forget(due.spec.output)
             return Outcome(due.run, "finished", due.attempt)
+        put_back(due.spec.output)
         code = child.process.returncode
         ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         message = f"{ended}: {(last_lines(log) or ['no output'])[0]} ({log})"
@@ -241,18 +265,60 @@ class Executor:
         mark_failed(self.output, due.run, reason, due.attempt, message)
         return Outcome(due.run, "failed", due.attempt, f"{reason}: {message}")
 
-    def _end_children(self) -> None:
+    def _end_children(self, at_once: threading.Event) -> None:
+        if not self._children:
+            return
         for child in self._children:
             child.process.terminate()
+        print(
+            f"ending {len(self._children)} runs, which save their training: up to {GRACE_SECONDS:.0f} s; "
+            "Ctrl-C again ends them at once",
+            file=sys.stderr,
+        )
         deadline = time.monotonic() + GRACE_SECONDS
+        while any(child.process.poll() is None for child in self._children):
+            if at_once.is_set() or time.monotonic() > deadline:
+                for child in self._children:
+                    child.process.kill()
+                    child.process.wait()
+            else:
+                at_once.wait(POLL_SECONDS)
         for child in self._children:
-            try:
-                child.process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.process.kill()
-                child.process.wait()
+            put_back(child.due.spec.output)
             os.close(child.lock)
         self._children.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class NotedSignals:
+    """Signals that came. `asked`: to end. `at_once`: Ctrl-C, when that had been asked for already.
+
+    Slurm and whoever stops a sweep send several signals and mean one end; a second Ctrl-C is a person's.
+    """
+
+    asked: threading.Event
+    at_once: threading.Event
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        """The handler."""
+        if self.asked.is_set() and number == signal.SIGINT:
+            self.at_once.set()
+        self.asked.set()
+
+
+@contextmanager
+def noted_signals() -> Iterator[NotedSignals]:
+    """In the block signals that ask this process to end are noted, and raise nothing."""
+    signals = NotedSignals(threading.Event(), threading.Event())
+    if threading.current_thread() is not threading.main_thread():  # another one may not set handlers
+        yield signals
+        return
+    before = {number: signal.signal(number, signals.take) for number in SIGNALS}
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_command(spec: RunSpec) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -23,6 +23,24 @@ Epochs = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0)]
 Option = bool | int | Annotated[float, Field(allow_inf_nan=True)] | str
 """What an option may be is said by `RunSpec`, of its own field."""
+
+GRIDS: Mapping[str, Mapping[str, tuple[float, ...]]] = {
+    "one": {"learning_rates": (3e-5,), "batch_sizes": (32,), "epochs": (3.0,), "seeds": (1, 2, 3)},
+    "paper": {
+        "learning_rates": (5e-5, 4e-5, 3e-5, 2e-5),
+        "batch_sizes": (32,),
+        "epochs": (3.0,),
+        "seeds": (1, 2, 3, 4, 5),
+    },
+    "appendix": {
+        "learning_rates": (5e-5, 3e-5, 2e-5),
+        "batch_sizes": (16, 32),
+        "epochs": (2.0, 3.0, 4.0),
+        "seeds": (1, 2, 3, 4, 5),
+    },
+}
+"""What is tried where a sweep's keys do not say. `one`: the settings of a single run. `paper`: Devlin et al. 2019, 4.1,
+for GLUE. `appendix`: the ranges of its appendix A.3. The paper does not number its seeds: five are this project's."""
 
 GRID_FIELDS = ("task", "model", "output", "data", "learning_rate", "batch_size", "epochs", "seed")
 """Fields of a RunSpec that the grid sets; every other one may be an option."""
@@ -68,7 +86,7 @@ class TaskOverride(_Frozen):
 
 
 class SweepConfig(_Frozen):
-    """A sweep. The default grid is the one of the BERT paper (Devlin et al. 2019, appendix A.3) with five seeds."""
+    """A sweep. Without a word on its grid it is one setting of each task with three seeds."""
 
     models: dict[str, str]
     """Label → folder of weights. Labels name folders and rows of the report."""
@@ -79,16 +97,22 @@ class SweepConfig(_Frozen):
     data: str | None = None
     """Root of the benchmark's local files; `[task.NAME] data` names another one. Left out: the
     Hugging Face hub."""
-    learning_rates: tuple[Rate, ...] = Field(default=(5e-5, 4e-5, 3e-5, 2e-5), min_length=1)
+    grid: Literal["one", "paper", "appendix"] = "one"
+    """What the next four keys are where they are left out. one: a single setting, three seeds. paper: the BERT paper's
+    for GLUE, four learning rates and five seeds. appendix: its ranges, 18 settings and five seeds."""
+    learning_rates: tuple[Rate, ...] = Field(default=(3e-5,), min_length=1)
     """Each of these peaks of the learning rate is tried …"""
     batch_sizes: tuple[Positive, ...] = Field(default=(32,), min_length=1)
     """… with each of these numbers of examples per step …"""
     epochs: tuple[Epochs, ...] = Field(default=(3.0,), min_length=1)
     """… for each of these numbers of passes over the rows …"""
-    seeds: tuple[Seed, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
+    seeds: tuple[Seed, ...] = Field(default=(1, 2, 3), min_length=1)
     """… and with each of these seeds."""
     start_from_mnli: tuple[str, ...] = Field(default=(), json_schema_extra={"separator": ","})
     """Tasks that start from the best MNLI run of the same model (usual for RTE, MRPC and STS-B)."""
+    mnli_run: Literal["best", "same seed"] = "best"
+    """Which MNLI run `start_from_mnli` means: the best of all, so that one start is shared by all seeds, or the best of
+    the same seed, so that the starts differ as the seeds do."""
     sequence_length: Length | None = Field(default=None, json_schema_extra={"also": "max_length"})
     """Most pieces per sequence in all tasks; left out: each task's own. An option of a run goes before it."""
     retries: Annotated[int, Field(ge=0)] = 1
@@ -101,6 +125,13 @@ class SweepConfig(_Frozen):
     """Further options of a run, as `--options.dropout 0.2`: those of `finetuning.main`."""
     task: dict[str, TaskOverride] = Field(default_factory=dict)
     """What differs for one task, as `--task.rte.epochs 10`: data, options and the lists above."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _grid_fills_in(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(grid := given.get("grid"), str) or grid not in GRIDS:
+            return given
+        return {**GRIDS[grid], **given}
 
     @field_validator("models")
     @classmethod
@@ -124,9 +155,18 @@ class SweepConfig(_Frozen):
             raise ValueError("start_from_mnli needs the task mnli in the same sweep")
         if TRANSFER_SOURCE in self.start_from_mnli:
             raise ValueError("mnli cannot start from itself")
+        if self.mnli_run == "same seed":
+            self._check_seeds_of_mnli()
         if (self.first_seeds is None) != (self.keep_settings is None):
             raise ValueError("first_seeds and keep_settings go together")
         return self
+
+    def _check_seeds_of_mnli(self) -> None:
+        have = set(self.task.get(TRANSFER_SOURCE, TaskOverride()).seeds or self.seeds)
+        for name in self.start_from_mnli:
+            seeds = self.task.get(name, TaskOverride()).seeds or self.seeds
+            if absent := [seed for seed in seeds if seed not in have]:
+                raise ValueError(f'mnli_run "same seed": {name} has the seed {absent[0]}, which mnli has not')
 
 
 def task_name(task: str) -> str:

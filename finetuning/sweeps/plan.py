@@ -1,14 +1,15 @@
-"""A plan: the table of runs as it was when it was made, in a file, so that what waits in a queue cannot change.
+"""A plan: the table of runs as it was when it was made, in a file, so that what has begun cannot change.
 
-A job array may start hours after it was submitted. Its tasks read the plan, not the sweep's file, and the copies of the
-user's task files that lie beside it. What they train on and start from, the data and the models, are looked up when
-a run starts; results that were made with other ones are refused by `reuse`.
+A job array may start hours after it was submitted, and a sweep of days may be started many times. They read the plan,
+not the sweep's file, and the copies of the user's task files that lie beside it. What they train on and start from, the
+data and the models, are looked up when a run starts; results that were made with other ones are refused by `reuse`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from finetuning.atomic_file import write_json, write_text
 from finetuning.errors import FinetuningError
 from finetuning.sweeps.config import SweepConfig
 from finetuning.sweeps.grid import PlannedRun, plan_runs
-from finetuning.tasks.task import read_task
+from finetuning.tasks.task import Task, parse_table, read_task
 
 PLANS = "plans"
 FORMAT = 1
@@ -40,6 +41,12 @@ class Plan:
     def output(self) -> Path:
         """The folder of the sweep."""
         return Path(self.config.output)
+
+    def copied_tasks(self) -> dict[str, Task]:
+        """The tasks of the copies by the paths that runs have for them, whether they are written yet or not."""
+        return {
+            str(path): parse_table({"name": path.stem} | tomllib.loads(text), str(path)) for path, text in self.tasks
+        }
 
     def write_tasks(self) -> None:
         """The copies of task files that its runs name. What is there is the same: the name holds a hash."""
@@ -110,12 +117,14 @@ def read_plan(path: Path) -> Plan:
         runs = tuple(_run(row) for row in content["runs"])
         plan = Plan(SweepConfig.model_validate(content["config"]), runs, file=path)
     except FileNotFoundError:
-        raise FinetuningError(f"{path}: no such plan; make it with finetuning.sweep … --slurm") from None
+        raise FinetuningError(
+            f"{path}: no such plan; finetuning.sweep leaves one in OUTPUT/plans when it starts, and with --slurm"
+        ) from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         problem = " ".join(str(error).split())
         raise FinetuningError(
             f"{path} is damaged, or a plan of another version of this program ({problem}): run the command that made "
-            "it again (finetuning.sweep … --slurm) and submit what it prints"
+            "it again (for job arrays with --slurm, and submit what it prints)"
         ) from None
     _check_copies(plan.runs)
     return plan
@@ -139,7 +148,7 @@ def _check_copies(runs: Sequence[PlannedRun]) -> None:
         if not is_same:
             raise FinetuningError(
                 f"{path}, the plan's copy of a task file, is missing or was changed: run the command that made the "
-                "plan again (finetuning.sweep … --slurm), which writes it"
+                "plan again, which writes it"
             )
 
 

@@ -72,28 +72,46 @@ def kept_settings(
     return ranked[: config.keep_settings], unfinished
 
 
+def best_source(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> PlannedRun | None:
+    """The best finished MNLI run of this run's model, of equal ones the first; None where none is finished.
+
+    With `mnli_run = "same seed"` the best of the run's own seed.
+    """
+    output = Path(config.output)
+    found = [
+        other
+        for other in runs
+        if other.model_label == run.model_label
+        and other.task_name == TRANSFER_SOURCE
+        and (config.mnli_run == "best" or other.seed == run.seed)
+        and Result.exists(output / other.folder)
+    ]
+    return max(found, key=lambda other: Result.read(output / other.folder).score, default=None)
+
+
 def starting_model(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> str:
     """The folder that the run starts from: its model, or for wave 1 that model's best finished MNLI run.
 
-    Raises FinetuningError when no MNLI run of that model is finished with its weights kept.
+    With `mnli_run = "same seed"` it is the best of the run's own seed. Raises FinetuningError when no such run of that
+    model is finished, or the best one did not keep its weights.
     """
     if run.wave == 0:
         return run.model
     output = Path(config.output)
-    best: tuple[float, Path] | None = None
-    for other in runs:
-        folder = output / other.folder
-        if other.model_label != run.model_label or other.task_name != TRANSFER_SOURCE or not Result.exists(folder):
-            continue
-        score = Result.read(folder).score
-        if (folder / MODEL_FOLDER).is_dir() and (best is None or score > best[0]):
-            best = (score, folder / MODEL_FOLDER)
+    best = best_source(run, runs, config)
     if best is None:
+        seed = f" with seed {run.seed}" if config.mnli_run == "same seed" else ""
         raise FinetuningError(
-            f"{run.task_name} starts from MNLI, but no MNLI run of {run.model_label} in {output} is finished with its "
-            "model kept: run the MNLI part of the sweep first"
+            f"{run.task_name} starts from MNLI, but no MNLI run of {run.model_label}{seed} in {output} is finished: "
+            "run the MNLI part of the sweep first"
         )
-    return str(best[1])
+    folder = output / best.folder / MODEL_FOLDER
+    if not folder.is_dir():
+        raise FinetuningError(
+            f"{run.task_name} starts from the best MNLI run, {output / best.folder}, which has no model in it: --again "
+            "makes this run again where it was told to keep none; where its model was deleted, delete its folder too"
+        )
+    return str(folder)
 
 
 def unfinished_sources(run: PlannedRun, runs: Sequence[PlannedRun], config: SweepConfig) -> list[PlannedRun]:

@@ -11,7 +11,7 @@ import pytest
 
 from finetuning.errors import FinetuningError
 from finetuning.sweep import main
-from finetuning.sweeps.arrays import MOST_TASKS, JobArray, array_limit, as_script, job_arrays
+from finetuning.sweeps.arrays import JobArray, as_script, fitting, job_arrays
 from finetuning.sweeps.config import SweepConfig
 from finetuning.sweeps.plan import Plan, make_plan
 
@@ -32,7 +32,8 @@ def runs_of(arrays: list[JobArray]) -> list[list[int]]:
 
 
 def test_stages_follow_each_other_and_no_array_is_longer_than_the_cluster_takes(tmp_path: Path) -> None:
-    sweep = plan(tmp_path, tasks=("mnli", "rte"), start_from_mnli=("rte",), first_seeds=2, keep_settings=1)
+    options = {"start_from_mnli": ("rte",), "first_seeds": 2, "keep_settings": 1, "seeds": (1, 2, 3, 4, 5)}
+    sweep = plan(tmp_path, tasks=("mnli", "rte"), **options)
     arrays = job_arrays(sweep, Path("p.json"), most=3)
     assert runs_of(arrays) == [[0, 1, 2], [3], [4, 5, 6], [7, 8, 9], [10, 11, 12], [13], [14, 15, 16], [17, 18, 19]]
     assert [array.stage for array in arrays] == [
@@ -91,32 +92,23 @@ def test_settings_that_are_out_are_not_submitted_until_a_first_run_may_still_cha
     assert runs_of(job_arrays(sweep, Path("p"))) == [[3]]
 
 
-@pytest.mark.parametrize(
-    ("answer", "limit"),
-    [
-        ("echo 'MaxArraySize            = 4001'", 4001),
-        ("echo 'slurm_load_ctl_conf error: Unable to contact slurm controller' >&2; exit 1", MOST_TASKS),
-        ("exit 0", MOST_TASKS),
-    ],
-)
-def test_the_cluster_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, limit: int) -> None:
-    scontrol = tmp_path / "scontrol"
-    scontrol.write_text(f'#!/bin/sh\n[ "$*" = "show config" ] || exit 3\n{answer}\n')
-    scontrol.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert array_limit() == limit
-
-
-def test_where_there_is_no_slurm_its_default_is_taken_and_where_it_has_no_arrays_that_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert array_limit() == MOST_TASKS
-    scontrol = tmp_path / "scontrol"
-    scontrol.write_text("#!/bin/sh\necho 'MaxArraySize = 0'\n")
-    scontrol.chmod(0o755)
-    with pytest.raises(FinetuningError, match="takes no job arrays"):
-        array_limit()
+def test_no_more_is_submitted_than_the_queue_has_room_for(tmp_path: Path) -> None:
+    sweep = plan(tmp_path, learning_rates=(5e-5,), seeds=tuple(range(10)))
+    arrays = job_arrays(sweep, Path("p"), most=4)
+    assert [array.tasks for array in arrays] == [4, 4, 2]
+    assert fitting(arrays, sweep, None) == (arrays, 0)
+    assert fitting(arrays, sweep, 10) == (arrays, 0)
+    assert fitting(arrays, sweep, 9) == (arrays[:2], 2)
+    assert fitting(arrays, sweep, 4) == (arrays[:1], 6)
+    assert fitting([], sweep, 0) == ([], 0)
+    for room, says in (
+        (3, "takes 3 more jobs of yours, the first array has 4 runs.* --array-size 3"),
+        (0, "until others are over$"),
+    ):
+        with pytest.raises(FinetuningError, match=says):
+            fitting(arrays, sweep, room)
+    assert "6 runs have no room in the queue" in as_script(arrays[:1], sweep, Path("p"), 6)
+    assert "no room" not in as_script(arrays, sweep, Path("p"))
 
 
 @pytest.mark.parametrize("options", [["--jobs", "0"], ["--array-size", "-1"]])
@@ -149,6 +141,10 @@ def submit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         'printf "%s\\n" ${QUEUED:-}\n'
     )
     squeue.chmod(0o755)
+    sacctmgr = sbatch.with_name("sacctmgr")
+    sacctmgr.write_text('#!/bin/bash\n[[ -n "${MAX_SUBMIT:-}" ]] && echo "$MAX_SUBMIT"\n')
+    sacctmgr.chmod(0o755)
+    monkeypatch.setenv("PATH", str(sbatch.parent), prepend=os.pathsep)
 
     def run(*options: str, **variables: str):
         common = ["--models", "a=x", "--tasks", "mnli,rte", "--start-from-mnli", "rte", "--seeds", "1"]
@@ -197,6 +193,14 @@ def test_a_sweep_that_is_in_the_queue_is_not_submitted_again(submit) -> None:
     assert ended.stderr.endswith("; job 12 7\n")
 
 
+def test_what_has_no_room_in_the_queue_waits_for_the_next_call(submit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_SUBMIT", "3")
+    ended, calls = submit("--seeds", "1,2,3,4")
+    assert ended.returncode == 0, ended.stderr
+    assert [call[1] for call in calls] == ["--array=0-2%8"]
+    assert "5 runs have no room in the queue: when these are over, the same command again" in ended.stdout
+
+
 def test_without_a_copy_of_the_code_nothing_is_submitted(submit, tmp_path: Path) -> None:
     ended, calls = submit(PYTHONHOME="/none")  # with which no Python starts
     assert ended.returncode != 0
@@ -208,7 +212,7 @@ def test_without_a_copy_of_the_code_nothing_is_submitted(submit, tmp_path: Path)
 
 def test_the_json_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     common = ["--models", "a=x", "--tasks", "mnli,rte", "--start-from-mnli", "rte", "--output", str(tmp_path)]
-    assert main([*common, "--slurm-json", "--array-size", "15"]) == 0
+    assert main([*common, "--grid", "paper", "--slurm-json", "--array-size", "15"]) == 0
     arrays = json.loads(capsys.readouterr().out)
     assert [(entry["stage"], entry["array"], entry["after"]) for entry in arrays] == [
         ("runs", "0-14%8", []),

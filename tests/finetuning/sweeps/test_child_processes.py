@@ -11,13 +11,14 @@ import pytest
 
 from finetuning.errors import FinetuningError
 from finetuning.main import parse_spec
+from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 from finetuning.sweeps import child_processes
 from finetuning.sweeps.attempts import HOST, memory_kills
 from finetuning.sweeps.capacity import Slot
 from finetuning.sweeps.child_processes import Executor, Outcome, run_command
 from finetuning.sweeps.config import SweepConfig
-from finetuning.sweeps.grid import plan_runs
+from finetuning.sweeps.grid import PlannedRun, plan_runs
 
 
 def config(output: Path, **changes: object) -> SweepConfig:
@@ -239,3 +240,43 @@ def test_the_command_line_of_a_run_says_the_same_as_its_specification(tmp_path: 
     for run in plan_runs(config(tmp_path, options=options, data="d d")):
         spec = run.spec(tmp_path)
         assert parse_spec(run_command(spec)[3:]) == spec
+
+
+@pytest.mark.parametrize(("behaviour", "state", "score"), [("good", "finished", 0.7), ("user error", "failed", 0.5)])
+def test_a_run_that_is_made_again_keeps_its_result_until_the_new_one_is_there(
+    tmp_path: Path, write_result: Callable[..., Path], behaviour: str, state: str, score: float
+):
+    sweep = config(tmp_path / "sweep", tasks=("cola",), learning_rates=(1e-5,), seeds=(1,))
+    (run,) = plan_runs(sweep)
+    spec = run.spec(tmp_path / "sweep")
+    write_result(spec.output, score=0.5)
+    new = write_result(tmp_path / "new", score=0.7) / "result.json"
+    program = (
+        "import pathlib, shutil, sys; old, new, what = sys.argv[1:]; old = pathlib.Path(old);"
+        "assert not (old / 'result.json').exists();"
+        "what == 'good' and shutil.copy(new, old); sys.exit(what != 'good' and 2)"
+    )
+    command = [sys.executable, "-c", program, str(spec.output), str(new), behaviour]
+    executor = Executor(
+        tmp_path / "sweep",
+        [Slot({})],
+        1,
+        lambda _: command,
+        lambda _: None,
+        stands=lambda run, spec: Result.exists(spec.output) and Result.read(spec.output).score > 0.6,
+    )
+    (outcome,) = executor.execute([(run, spec)])
+    assert outcome.state == state
+    assert Result.read(spec.output).score == score
+    assert not (spec.output / "result.json.replaced").exists()
+
+
+def test_it_is_told_what_runs_and_for_how_long(tmp_path: Path, write_result: Callable[..., Path]):
+    (run,) = plan_runs(config(tmp_path / "sweep", tasks=("cola",), learning_rates=(1e-5,), seeds=(1,)))
+    seen: list[dict[PlannedRun, float]] = []
+    command = [sys.executable, "-c", "import time; time.sleep(0.7)"]
+    executor = Executor(tmp_path / "sweep", [Slot({})], 0, lambda _: command, lambda _: None, seen.append)
+    executor.execute([(run, run.spec(tmp_path / "sweep"))])
+    times = [running[run] for running in seen if run in running]
+    assert times == sorted(times)
+    assert times[-1] > times[0] >= 0

@@ -19,6 +19,15 @@ BAD = {
     "a label that is no folder name": ({"models": {"a/b": "x"}}, "label 'a/b'"),
     "a task twice": ({"tasks": ("cola", "cola")}, "listed twice"),
     "a task that is not swept": ({"task": {"mnli": {}}}, "'mnli' is configured but not among"),
+    "a seed that MNLI has not": (
+        {
+            "tasks": ("mnli", "rte"),
+            "start_from_mnli": ("rte",),
+            "mnli_run": "same seed",
+            "task": {"rte": {"seeds": [1, 9]}},
+        },
+        "rte has the seed 9, which mnli has not",
+    ),
     "from MNLI without MNLI": ({"start_from_mnli": ("rte",)}, "needs the task mnli"),
     "half of a rule": ({"first_seeds": 2}, "go together"),
     "no seeds": ({"seeds": ()}, "seeds"),
@@ -115,3 +124,31 @@ def test_a_number_without_end_is_refused() -> None:
     sweep, _ = parse_sweep([*words, "--options.dropout", "nan"])
     with pytest.raises(FinetuningError, match="bad value for the option 'dropout' of cola"):
         plan_runs(sweep)[0].spec(Path("o"))
+
+
+@pytest.mark.parametrize(
+    ("words", "rates", "sizes", "epochs", "seeds"),
+    [
+        # Without a word: small.
+        ((), (3e-5,), (32,), (3,), 3),
+        # Devlin et al. 2019, 4.1: "a batch size of 32 and fine-tune for 3 epochs […] 5e-5, 4e-5, 3e-5, and 2e-5".
+        (("--grid", "paper"), (5e-5, 4e-5, 3e-5, 2e-5), (32,), (3,), 5),
+        # A.3: "Batch size: 16, 32. Learning rate (Adam): 5e-5, 3e-5, 2e-5. Number of epochs: 2, 3, 4".
+        (("--grid", "appendix"), (5e-5, 3e-5, 2e-5), (16, 32), (2, 3, 4), 5),
+        (("--grid", "paper", "--seeds", "7", "--epochs", "2"), (5e-5, 4e-5, 3e-5, 2e-5), (32,), (2,), 1),
+        (("--batch-sizes", "8"), (3e-5,), (8,), (3,), 3),
+    ],
+)
+def test_a_grid_is_what_is_left_out(
+    words: tuple[str, ...], rates: tuple[float, ...], sizes: tuple[int, ...], epochs: tuple[float, ...], seeds: int
+) -> None:
+    sweep, _ = parse_sweep(["--models", "a=m", "--tasks", "cola", "--output", "o", *words])
+    assert (sweep.learning_rates, sweep.batch_sizes, sweep.epochs) == (rates, sizes, epochs)
+    assert len(sweep.seeds) == seeds
+    assert len(plan_runs(sweep)) == len(rates) * len(sizes) * len(epochs) * seeds
+    assert SweepConfig.model_validate(sweep.model_dump()) == sweep
+
+
+def test_a_grid_of_another_name_is_refused() -> None:
+    with pytest.raises(FinetuningError, match=r"--grid.*huge.*one.*paper.*appendix"):
+        parse_sweep(["--models", "a=m", "--tasks", "cola", "--output", "o", "--grid", "huge"])

@@ -12,7 +12,7 @@ from finetuning.run.specification import RunSpec
 from finetuning.sweep import main
 from finetuning.sweeps.config import SweepConfig
 from finetuning.sweeps.plan import make_plan, read_plan
-from finetuning.sweeps.reuse import check_present
+from finetuning.sweeps.reuse import FinishedRuns
 
 OWN = """
 kind = "classification"
@@ -117,18 +117,18 @@ def test_a_plan_is_all_that_a_sweep_is(tmp_path: Path, capsys: pytest.CaptureFix
     assert "--array-index 2 is not in this sweep: it has runs 0 to 1" in capsys.readouterr().err
 
 
-def test_a_result_stands_for_the_copy_of_its_task_and_not_for_another(
+def test_a_result_without_notes_stands_for_the_copy_of_its_task_and_not_for_another(
     tmp_path: Path, own: Path, write_result: Callable[..., Path]
 ) -> None:
-    (run, _) = make_plan(config(tmp_path, str(own))).runs
     plan = make_plan(config(tmp_path, str(own)))
-    plan.write_tasks()
-    spec = run.spec(plan.output)
+    spec = plan.runs[0].spec(plan.output)
     write_result(spec.output, spec=RunSpec(**{**spec.model_dump(), "task": str(own), "data": None}).model_dump())
-    assert check_present(spec) is None
-    own.write_text(OWN.replace("text_a", "words"))
+    FinishedRuns(plan).check(spec)  # before the copy is written
+    plan.write_tasks()
+    FinishedRuns(plan).check(spec)
+    own.write_text(OWN.replace("text_a", "id"))
     with pytest.raises(FinetuningError, match=r"holds a run with task .*polite.toml, this sweep asks for"):
-        check_present(spec)
+        FinishedRuns(plan).check(spec)
 
 
 def test_an_older_plan_does_not_become_the_latest_table(
