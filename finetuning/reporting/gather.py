@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from finetuning.errors import FinetuningError
+from finetuning.run.identity.effects import fields_with
 from finetuning.run.result import RESULT_FILE, Result
 from finetuning.run.specification import RunSpec
 from finetuning.sweeps.table import SWEEP_FILE
@@ -19,12 +20,7 @@ NAMED_APART = frozenset(
     {"task", "model", "tokenizer", "output", "data", "learning_rate", "batch_size", "epochs", "seed"}
 )
 """Fields of a specification that a setting does not list among its options: it, the label or the task says them."""
-WITHOUT_EFFECT = frozenset(
-    {
-        *("device", "threads", "micro_batch_pieces", "zero_stage", "join_seconds"),
-        *("evaluate_every_epoch", "predict_test", "save_model"),
-    }
-)
+WITHOUT_EFFECT = fields_with("none", "kept")
 """Fields that change how a run is made or what it keeps, but not its score."""
 
 

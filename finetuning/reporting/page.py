@@ -11,6 +11,7 @@ import jinja2
 
 from finetuning.atomic_file import write_json, write_text
 from finetuning.reporting import plots
+from finetuning.reporting.explanations import explanations
 
 
 def render(report: Mapping[str, Any], template: str) -> str:
@@ -18,7 +19,14 @@ def render(report: Mapping[str, Any], template: str) -> str:
     environment = jinja2.Environment(
         autoescape=template.endswith(".html"), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"percent": _percent, "summary": _summary_text, "cell": _cell, "cut": _cut}
+    environment.filters |= {
+        "percent": _percent,
+        "summary": _summary_text,
+        "cell": _cell,
+        "cut": _cut,
+        "metric": _metric,
+    }
+    environment.filters |= {"interval": _interval_text, "widths": _widths, "expected": _expected, "spread": _spread}
     drawn: dict[str, Any] = {}
     if template.endswith(".html"):
         for task in report["tasks"]:
@@ -31,7 +39,7 @@ def render(report: Mapping[str, Any], template: str) -> str:
                 },
             }
     source = files("finetuning.reporting").joinpath("templates", template).read_text(encoding="utf-8")
-    return environment.from_string(source).render(report=report, plots=drawn)
+    return environment.from_string(source).render(report=report, plots=drawn, explanations=explanations(report))
 
 
 def _scores_plot(task: Mapping[str, Any]) -> str:
@@ -39,9 +47,9 @@ def _scores_plot(task: Mapping[str, Any]) -> str:
     paper = {
         f"BERT-{figure['size']} in the paper ({figure['split']})": figure["percent"]
         for figure in task["published"]
-        if figure["metric"] == task["metric"]
+        if figure["ours"] == task["metric"]
     }
-    return plots.scores_by_setting(scores, task["majority_score"], paper, task["metric"])
+    return plots.scores_by_setting(scores, task["constant_score"], paper, task["metric"])
 
 
 def _percent(value: float | None, digits: int = 1) -> str:
@@ -49,9 +57,28 @@ def _percent(value: float | None, digits: int = 1) -> str:
 
 
 def _summary_text(summary: Mapping[str, Any]) -> str:
-    text = f"{_percent(summary['mean'])} ± {_percent(summary['standard_deviation'])}"
     interval = summary["interval"]
-    return f"{text} [{_percent(interval['low'])}, {_percent(interval['high'])}]" if interval else text
+    return f"{_spread(summary)} {_interval_text(interval)}" if interval else _spread(summary)
+
+
+def _spread(summary: Mapping[str, Any]) -> str:
+    return f"{_percent(summary['mean'])} ± {_percent(summary['standard_deviation'])}"
+
+
+def _interval_text(interval: Mapping[str, Any] | None, digits: int = 1) -> str:
+    return "–" if interval is None else f"[{_percent(interval['low'], digits)}, {_percent(interval['high'], digits)}]"
+
+
+def _widths(sampling: Mapping[str, Any] | None) -> str:
+    """Half the widths of the intervals over seeds, over dev rows and over both."""
+    if sampling is None:
+        return "–"
+    return " / ".join(_percent(sampling[f"half_width_of_{what}"]) for what in ("seeds", "examples", "both"))
+
+
+def _expected(expected_best: Mapping[str, float]) -> str:
+    """Of each number of runs but one, whose best is the mean."""
+    return ", ".join(f"{tries}: {_percent(score)}" for tries, score in expected_best.items() if tries != "1") or "–"
 
 
 def _cut(setting: Mapping[str, Any]) -> str:
@@ -61,6 +88,13 @@ def _cut(setting: Mapping[str, Any]) -> str:
         return "–"
     cut = {name: counts["truncated_share"] for name, counts in truncation.items() if counts["truncated_rows"]}
     return ", ".join(f"{name} {100 * share:.2g} %" for name, share in cut.items()) or "none"
+
+
+def _metric(row: Mapping[str, Any]) -> str:
+    """A score in percent; a threshold or an error of its own unit as it is."""
+    if row["metric"].endswith(("_threshold", "_error")):
+        return f"{row['score']:.4g}"
+    return _percent(row["score"])
 
 
 def _cell(text: str) -> str:

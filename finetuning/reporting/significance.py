@@ -1,4 +1,4 @@
-"""Statistics over seeds: what a set of scores says, and whether two checkpoints differ.
+"""Statistics over seeds: what a set of scores says.
 
 Fine-tuning BERT on small sets varies by several points from seed to seed (Dodge et al. 2020, arXiv:2002.06305), so a
 single score says little. Everything here works on plain floats and is deterministic.
@@ -7,9 +7,9 @@ single score says little. Everything here works on plain floats and is determini
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -17,7 +17,6 @@ from scipy import stats
 from finetuning.errors import FinetuningError
 
 IntervalMethod = Literal["t", "bootstrap"]
-Setting = TypeVar("Setting", bound=Hashable)
 
 LEVEL = 0.95
 RESAMPLES = 9999
@@ -48,21 +47,11 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Paired comparison: differences are `second` minus `first`, one for each seed that both have."""
+class StandardError:
+    """Of a mean; `degrees` of freedom of Student's t that goes with it."""
 
-    seeds: int
-    """Differences that were tested; `wins`, `ties` and `losses` add up to it."""
-    pairs: int
-    """Runs of `first` with a partner in `second`: for each seed, one for each setting."""
-    unpaired: int
-    mean_difference: float
-    interval: Interval | None
-    wins: int
-    ties: int
-    losses: int
-    p_value: float | None
-    """Two-sided sign-flip permutation test of a mean difference of zero; None for fewer than two seeds."""
+    value: float
+    degrees: float
 
 
 def _finite(scores: Sequence[float]) -> np.ndarray:
@@ -75,13 +64,18 @@ def _finite(scores: Sequence[float]) -> np.ndarray:
 
 
 def confidence_interval(
-    scores: Sequence[float], *, method: IntervalMethod = "t", level: float = LEVEL
+    scores: Sequence[float],
+    *,
+    method: IntervalMethod = "t",
+    level: float = LEVEL,
+    starts: Sequence[Hashable] | None = None,
 ) -> Interval | None:
     """Two-sided interval of the mean of `scores`; None for fewer than two.
 
     `t`: mean ± t(n-1) · s/√n (Student 1908, "The probable error of a mean", Biometrika 6), right for about normal
-    scores and any number of seeds. `bootstrap`: bias-corrected and accelerated (Efron 1987, "Better bootstrap
-    confidence intervals", JASA 82), for skewed scores and about ten seeds or more; below that it is too narrow.
+    scores and any number of seeds; `starts` as `seed_error` takes them. `bootstrap`: bias-corrected and accelerated
+    (Efron 1987, "Better bootstrap confidence intervals", JASA 82), for skewed scores and about ten seeds or more; below
+    that it is too narrow.
     """
     values = _finite(scores)
     if values.size < 2:
@@ -90,8 +84,9 @@ def confidence_interval(
     spread = float(values.std(ddof=1))
     if spread <= 1e-12 * max(1.0, abs(mean)):  # equal scores but for rounding: both methods would divide by zero
         return Interval(mean, mean, level, method)
-    if method == "t":
-        half = float(stats.t.ppf(0.5 + level / 2, df=values.size - 1)) * spread / math.sqrt(values.size)
+    error = seed_error(scores, starts)
+    if method == "t" and error is not None:
+        half = float(stats.t.ppf(0.5 + level / 2, df=error.degrees)) * error.value
         return Interval(mean - half, mean + half, level, method)
     result = stats.bootstrap(
         (values,),
@@ -104,7 +99,33 @@ def confidence_interval(
     return Interval(float(result.confidence_interval.low), float(result.confidence_interval.high), level, method)
 
 
-def summarise(scores: Sequence[float], *, method: IntervalMethod = "t", level: float = LEVEL) -> Summary:
+def seed_error(scores: Sequence[float], starts: Sequence[Hashable] | None = None) -> StandardError | None:
+    """The standard error of the mean of `scores` over seeds; None for fewer than two.
+
+    `starts`: what each run started from. Runs from one start are alike, so where there are several starts, each counts
+    as one (cluster-robust error with g/(g-1), g-1 degrees of freedom; Cameron and Miller 2015, "A practitioner's guide
+    to cluster-robust inference", section VI). Where all share one, nothing is known of others: the error is that of
+    further seeds from this start.
+    """
+    values = _finite(scores)
+    if values.size < 2:
+        return None
+    groups = list(dict.fromkeys(starts or ()))
+    if len(groups) < 2:
+        return StandardError(float(values.std(ddof=1)) / math.sqrt(values.size), values.size - 1)
+    off = values - values.mean()
+    sums = [sum(off[place] for place, start in enumerate(starts or ()) if start == group) for group in groups]
+    variance = len(groups) / (len(groups) - 1) * sum(step**2 for step in sums) / values.size**2
+    return StandardError(math.sqrt(variance), len(groups) - 1)
+
+
+def summarise(
+    scores: Sequence[float],
+    *,
+    method: IntervalMethod = "t",
+    level: float = LEVEL,
+    starts: Sequence[Hashable] | None = None,
+) -> Summary:
     """Best, worst, median, mean, sample standard deviation (n-1) and interval of the mean. Higher is better."""
     values = _finite(scores)
     return Summary(
@@ -114,7 +135,7 @@ def summarise(scores: Sequence[float], *, method: IntervalMethod = "t", level: f
         median=float(np.median(values)),
         mean=float(values.mean()),
         standard_deviation=float(values.std(ddof=1)) if values.size > 1 else None,
-        interval=confidence_interval(scores, method=method, level=level),
+        interval=confidence_interval(scores, method=method, level=level, starts=starts),
     )
 
 
@@ -128,70 +149,3 @@ def expected_best(scores: Sequence[float], tries: int) -> float:
         raise FinetuningError(f"the number of tries must be at least 1, not {tries}")
     ranks = np.arange(values.size + 1, dtype=np.float64) / values.size
     return float((values * np.diff(ranks**tries)).sum())
-
-
-def compare_paired(
-    first: Mapping[tuple[Setting, int], float],
-    second: Mapping[tuple[Setting, int], float],
-    *,
-    method: IntervalMethod = "t",
-    level: float = LEVEL,
-) -> Comparison:
-    """Compares two checkpoints seed by seed, where a key is a setting (learning rate, batch size, …) and a seed.
-
-    Pairing removes what the seed (data order, initialisation of the head) does to both alike. Runs that share a seed
-    share that, so they are not independent: a seed's difference is the mean over the settings that both have with it.
-    The test flips the sign of each seed's difference (Fisher's permutation test for paired samples; all 2^n signs where
-    few, else 9999 drawn), so it assumes no distribution; with n seeds its smallest p-value is 2^(1-n): five seeds
-    cannot show p < 0.0625.
-
-    Raises FinetuningError when no key is in both.
-    """
-    shared = [key for key in first if key in second]
-    if not shared:
-        raise FinetuningError(
-            "the two sets of runs share no task, learning rate, batch size, epochs and seed: run both with one sweep"
-        )
-    by_seed: dict[int, list[float]] = {}
-    for key in shared:
-        by_seed.setdefault(key[1], []).append(second[key] - first[key])
-    differences = _finite([sum(steps) / len(steps) for steps in by_seed.values()])
-    p_value: float | None = None
-    if differences.size >= 2:
-        p_value = _sign_flip_p_value(differences)
-    return Comparison(
-        seeds=int(differences.size),
-        pairs=len(shared),
-        unpaired=len(first) + len(second) - 2 * len(shared),
-        mean_difference=float(differences.mean()),
-        interval=confidence_interval(differences.tolist(), method=method, level=level),
-        wins=int((differences > 0).sum()),
-        ties=int((differences == 0).sum()),
-        losses=int((differences < 0).sum()),
-        p_value=p_value,
-    )
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values adjusted for testing several tasks at once (Holm 1979, "A simple sequentially rejective multiple test
-    procedure", Scandinavian Journal of Statistics 6): the chance of any false alarm stays at the level."""
-    order = np.argsort(p_values, kind="stable")
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for place, index in enumerate(order.tolist()):
-        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
-
-
-def _sign_flip_p_value(differences: np.ndarray) -> float:
-    result = stats.permutation_test(
-        (differences, np.zeros_like(differences)),
-        lambda a, b, axis: np.mean(a - b, axis=axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        alternative="two-sided",
-        rng=np.random.default_rng(SEED),
-    )
-    return float(result.pvalue)

@@ -6,6 +6,7 @@ Each task's file comes from the run with the best dev score; nothing is averaged
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from finetuning.atomic_file import replacing, write_json
 from finetuning.errors import FinetuningError
 from finetuning.kinds.answers.benchmark_files import GLUE_HEADER, SUBMISSION_FOLDER
+from finetuning.kinds.answers.predictions import answers_at
 from finetuning.kinds.loading import kind_of, load_task
 from finetuning.reporting.gather import FinishedRun, best_run
 from finetuning.tasks.task import Task, task_names
@@ -108,11 +110,15 @@ def write_zip(path: Path, files: Mapping[str, str]) -> Path:
     return path
 
 
-def squad_files(run: FinishedRun, split: str, folder: Path) -> list[Path]:
+BEST = "best_f1_threshold"
+
+
+def squad_files(run: FinishedRun, split: str, folder: Path, threshold: str | None = None) -> list[Path]:
     """Copies a run's SQuAD files under the names that the official scripts and leaderboards expect.
 
-    predictions.json (id → text), nbest_predictions.json and, for 2.0, null_odds.json. Raises FinetuningError when the
-    run did not predict the split.
+    predictions.json (id → text), nbest_predictions.json and, for 2.0, null_odds.json. With a threshold (a number, or
+    `best`: the run's own for F1 on its dev split) the answers are those of it. Raises FinetuningError when the run did
+    not predict the split, or has no such threshold.
     """
     names = {"predictions": "predictions.json", "nbest": "nbest_predictions.json", "null-odds": "null_odds.json"}
     if not load_task(run.result.spec.task).unanswerable:
@@ -122,8 +128,29 @@ def squad_files(run: FinishedRun, split: str, folder: Path) -> list[Path]:
         source = run.folder / f"squad-{split}-{kind}.json"
         if not source.is_file():
             raise FinetuningError(f"{source}: no such file; the run did not predict the whole split {split}")
-        written.append(write_json(folder / name, json.loads(source.read_text(encoding="utf-8"))))
+        content = json.loads(source.read_text(encoding="utf-8"))
+        if kind == "predictions" and threshold is not None:
+            content = _answers_at(run, split, threshold)
+        written.append(write_json(folder / name, content))
     return written
+
+
+def _answers_at(run: FinishedRun, split: str, threshold: str) -> dict[str, str]:
+    """The answers to a split with another null threshold than 0."""
+    spans, odds = (run.folder / f"squad-{split}-{name}.json" for name in ("best-spans", "null-odds"))
+    if not spans.is_file() or not odds.is_file():
+        raise FinetuningError(f"{spans}: no such file; a null threshold needs a run of SQuAD 2.0 of this version")
+    if threshold == "best" and BEST not in run.result.metrics:
+        raise FinetuningError(f"{run.folder}: its result has no {BEST}; give --null-threshold a number")
+    try:
+        value = run.result.metrics[BEST] if threshold == "best" else float(threshold)
+        if math.isnan(value):
+            raise ValueError
+    except ValueError:
+        raise FinetuningError(f"--null-threshold {threshold}: write a number, or best") from None
+    return answers_at(
+        value, json.loads(spans.read_text(encoding="utf-8")), json.loads(odds.read_text(encoding="utf-8"))
+    )
 
 
 def _task_of(file: str) -> Task:

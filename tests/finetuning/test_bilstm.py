@@ -1,12 +1,17 @@
 """The BiLSTM on features of a frozen encoder."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from finetuning import bilstm
+from finetuning.run import features
+from finetuning.run.bilstm import BiLstmOptions, BiLstmTagger, WeightedSum
 from finetuning.run.result import Result
 
 
@@ -36,6 +41,82 @@ def test_bilstm_counts_the_ends_of_words_that_do_not_fit(
     assert note in [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     answers = (tmp_path / "run" / "predictions-dev.jsonl").read_text().splitlines()
     assert [json.loads(line).get("lost_tokens") for line in answers] == [3, None]
+
+
+def test_the_weights_of_a_sum_are_learnt_and_begin_equal() -> None:
+    """Against the formula, with other weights than the first; the gradient reaches weights and scale."""
+    options = BiLstmOptions("weighted-sum-last-four", 4, 0.0)
+    torch.manual_seed(1)
+    tagger = BiLstmTagger(12, 2, options, states=4)
+    assert isinstance(tagger.mix, WeightedSum)
+    words = torch.randn(5, 12)
+    torch.testing.assert_close(tagger.mix(words), words.view(5, 4, 3).mean(1))
+    with torch.no_grad():
+        tagger.mix.weights.copy_(torch.tensor([0.0, 1.0, -1.0, 2.0]))
+        tagger.mix.scale.fill_(3.0)
+    shares = [math.exp(w) / sum(math.exp(v) for v in (0, 1, -1, 2)) for w in (0, 1, -1, 2)]
+    expected = 3 * sum(share * words[:, 3 * place : 3 * place + 3] for place, share in enumerate(shares))
+    torch.testing.assert_close(tagger.mix(words), expected)
+    tagger([words])[0].sum().backward()
+    assert tagger.mix.weights.grad is not None
+    assert tagger.mix.weights.grad.abs().min() > 0
+    assert tagger.mix.scale.grad is not None
+    assert tagger.lstm.input_size == 3
+
+
+def test_the_six_rows_of_table_7(
+    model_folder: Path, benchmark_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--model", str(model_folder), "--data", str(benchmark_data), "--width", "4", "--epochs", "1"]
+    arguments += ["--layers", "table-7", "--seeds", "1,2", "--context", "document", "--output", str(tmp_path)]
+    assert bilstm.main(arguments) == 0
+    table = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in table[1:]]
+    assert [(row[0], row[1], row[-1]) for row in rows] == [
+        ("embeddings", "2", "91.0"),
+        ("second-to-last", "2", "95.6"),
+        ("last", "2", "94.9"),
+        ("weighted-sum-last-four", "2", "95.9"),
+        ("concat-last-four", "2", "96.1"),
+        ("weighted-sum-all", "2", "95.5"),
+    ]
+    for name, _, *_ in rows:
+        scores = [Result.read(tmp_path / name / f"seed-{seed}") for seed in (1, 2)]
+        assert [result.seed for result in scores] == [1, 2]
+        assert scores[0].task == f"conll2003-features ({name}, width 4, dropout 0.5)"
+        assert scores[0].spec.context == "document"
+        assert scores[0].train_loss != scores[1].train_loss
+    assert not list(tmp_path.rglob("*.tmp*"))
+
+    # The same again makes only what is missing, and refuses what was made otherwise.
+    (tmp_path / "last" / "seed-2" / "result.json").unlink()
+    before = (tmp_path / "last" / "seed-1" / "result.json").stat().st_mtime_ns
+    assert bilstm.main(arguments) == 0
+    assert capsys.readouterr().out.splitlines() == table
+    assert (tmp_path / "last" / "seed-1" / "result.json").stat().st_mtime_ns == before
+    assert bilstm.main([*arguments, "--width", "5"]) == 2
+    assert "holds a run with other options" in capsys.readouterr().err
+    assert bilstm.main([*arguments, "--seeds", "1,1"]) == 2
+    assert "--seeds 1,1: one stands there twice" in capsys.readouterr().err
+
+
+def test_many_features_lie_on_the_disk_and_are_the_same(
+    model_folder: Path, benchmark_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["--model", str(model_folder), "--data", str(benchmark_data), "--width", "4", "--epochs", "1"]
+    arguments += ["--layers", "weighted-sum-all"]
+    assert bilstm.main([*arguments, "--output", str(tmp_path / "memory")]) == 0
+    monkeypatch.setattr(features, "IN_MEMORY", 0)
+    mapped: list[int] = []
+    memmap = np.memmap
+    monkeypatch.setattr(features.np, "memmap", lambda *a, **k: mapped.append(1) or memmap(*a, **k))
+    assert bilstm.main([*arguments, "--output", str(tmp_path / "disk")]) == 0
+    memory, disk = (Result.read(tmp_path / name) for name in ("memory", "disk"))
+    assert disk.train_loss == memory.train_loss
+    assert len(mapped) == 3
+    assert sorted(path.name for path in (tmp_path / "disk").iterdir()) == sorted(
+        path.name for path in (tmp_path / "memory").iterdir()
+    )
 
 
 def test_bilstm_refuses_other_kinds(

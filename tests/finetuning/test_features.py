@@ -24,6 +24,7 @@ def mixed(states: tuple[torch.Tensor, ...], layers: str) -> torch.Tensor:
         "sum-last-four": states[1] + states[2] + states[3] + states[4],
         "sum-all": states[1] + states[2] + states[3] + states[4],
         "concat-last-four": torch.cat(states[1:], -1),
+        "concat-all": torch.cat(states[1:], -1),
     }[layers]
 
 
@@ -89,3 +90,50 @@ def test_what_cannot_be_extracted(
     assert features.main([*common, *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "f").exists()
+
+
+def test_words_are_read_with_their_document(
+    model_folder: Path, write_lines: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The vectors are those of the run-on document, in runs of rows that cut no document."""
+    from transformers import AutoModel, AutoTokenizer
+
+    sentences = [["the", "cat", "sat"], ["it", "ran"], ["he", "was", "red"]]
+    lines = [line for words in sentences for line in (*(f"{word} O" for word in words), "")]
+    source = write_lines("new.conll", "-DOCSTART- O", "", *lines[:-4], "-DOCSTART- O", "", *lines[-4:])
+    arguments = ["--model", str(model_folder), "--task", "conll2003", "--input", str(source), "--level", "word"]
+    tokenizer, model = AutoTokenizer.from_pretrained(model_folder), AutoModel.from_pretrained(model_folder).eval()
+
+    def vectors(words: list[str]) -> np.ndarray:
+        with torch.no_grad():
+            return (
+                model(**tokenizer(words, is_split_into_words=True, return_tensors="pt"))
+                .last_hidden_state[0, 1:-1]
+                .numpy()
+            )
+
+    document = vectors([*sentences[0], *sentences[1]])
+    expected = {
+        "sentence": [vectors(words) for words in sentences],
+        "document": [document[:3], document[3:], vectors(sentences[2])],
+    }
+    for context, wanted in expected.items():
+        output = tmp_path / f"{context}.arrow"
+        assert features.main([*arguments, "--context", context, "--output", str(output)]) == 0
+        rows = pa.ipc.open_stream(output.read_bytes()).read_all().to_pylist()
+        for row, vector in zip(rows, wanted, strict=True):
+            np.testing.assert_allclose(np.array(row["features"]), vector, atol=2e-5)
+
+
+def test_a_document_is_not_cut_between_runs_of_rows(
+    model_folder: Path, benchmark_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["--model", str(model_folder), "--task", "conll2003", "--data", str(benchmark_data), "--level", "word"]
+    arguments += ["--context", "document"]
+    tables = []
+    for rows in (512, 2):
+        monkeypatch.setattr("finetuning.run.features.CHUNK_ROWS", rows)
+        output = tmp_path / f"{rows}.arrow"
+        assert features.main([*arguments, "--output", str(output)]) == 0
+        tables.append(pa.ipc.open_stream(output.read_bytes()).read_all())
+    assert tables[0].equals(tables[1])

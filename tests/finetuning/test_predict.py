@@ -1,21 +1,32 @@
 """Answers of a fine-tuned model: the same as in its run, to any form of new text, and to GLUE's diagnostics."""
 
 import errno
+import io
 import json
+import os
+import re
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
 
 from finetuning.errors import FinetuningError
+from finetuning.kinds import loading
+from finetuning.kinds.loading import load_task, new_in_parts
+from finetuning.kinds.registry import KINDS as REGISTERED
 from finetuning.predict import main
 from finetuning.run.answers import answer_file, answer_task
 from finetuning.run.finetune import run
 from finetuning.run.specification import RunSpec
+from finetuning.tasks.readers.lines import STANDARD_INPUT
 
-KINDS = {"cola": "CoLA", "mnli": "MNLI", "stsb": "STS-B", "swag": "SWAG", "conll2003": "conll2003", "squad2": "squad"}
+KINDS = ("cola", "mnli", "stsb", "swag", "conll2003", "squad2", "goemotions")
+TASK_OF_KIND = {"classification": "cola", "regression": "stsb", "choice": "swag", "token": "conll2003"}
+TASK_OF_KIND |= {"span": "squad2", "multi_label": "goemotions"}
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +155,7 @@ def test_a_full_disk_is_worth_another_try(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("finetuning.run.answers.write_predictions", full)
+    monkeypatch.setattr("finetuning.run.answers.replacing", full)
     arguments = ["--model", str(runs["cola"]), "--input", str(write_lines("new.txt", "a"))]
     assert main([*arguments, "--output", str(tmp_path / "a.jsonl")]) == 75
     assert "No space left on device; free space or wait" in capsys.readouterr().err
@@ -172,3 +183,185 @@ def test_a_pooler_that_a_task_has_no_use_for_is_not_missed(
     (tmp_path / "new.txt").write_text("he ran\n")
     assert answer_file(runs["conll2003"], tmp_path / "new.txt", tmp_path / "a.jsonl") == 1
     assert "pooler" not in caplog.text
+
+
+def standard_input(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8"))
+
+
+def documented(repository: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """By kind the row and the answer that docs/finetuning.md shows."""
+    page = (repository / "docs" / "finetuning.md").read_text(encoding="utf-8")
+    section = page[page.index("## Predictions and features") :]
+    rows = re.findall(r"^\| (\w+) \| `(\{.*\})` \| `(\{.*\})`[^`]*\|$", section, re.MULTILINE)
+    return {kind: (json.loads(row), json.loads(answer)) for kind, row, answer in rows}
+
+
+def test_every_kind_has_an_example(repository: Path) -> None:
+    assert list(documented(repository)) == list(TASK_OF_KIND)
+    assert sorted(TASK_OF_KIND) == sorted(REGISTERED)
+
+
+@pytest.mark.parametrize("kind", TASK_OF_KIND)
+def test_the_examples_of_the_page(
+    kind: str,
+    runs: dict[str, Path],
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    row, shown = documented(repository)[kind]
+    standard_input(monkeypatch, json.dumps(row) + "\n")
+    arguments = ["--model", str(runs[TASK_OF_KIND[kind]]), "--input", "-", "--format", "jsonl", "--output", "-"]
+    assert main(arguments) == 0
+    output = capsys.readouterr()
+    assert "1 answers in standard output" in output.err
+    answer = json.loads(output.out)
+    assert list(answer) == list(shown)
+    assert answer["id"] == shown["id"]
+    assert type(answer["prediction"]) is type(shown["prediction"])
+    if isinstance(shown["scores"], list):
+        assert len(answer["scores"]) == len(shown["scores"])
+    elif kind != "span":
+        assert set(shown["scores"]) <= set(answer["scores"])
+
+
+def test_parts_change_nothing(
+    runs: dict[str, Path], write_lines: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_lines("new.txt", *(f"the {word} {'ran ' * (word % 5)}" for word in range(17)))
+    assert answer_file(runs["cola"], source, tmp_path / "whole.jsonl") == 17
+    monkeypatch.setattr(loading, "PART_ROWS", 4)
+    assert answer_file(runs["cola"], source, tmp_path / "parts.jsonl") == 17
+    whole, parts = records(tmp_path / "whole.jsonl"), records(tmp_path / "parts.jsonl")
+    assert [answer["id"] for answer in parts] == [str(number) for number in range(17)]
+    for one, other in zip(whole, parts, strict=True):
+        assert one["prediction"] == other["prediction"]
+        assert one["scores"] == pytest.approx(other["scores"], abs=2e-6)
+
+
+def test_a_file_is_never_read_ahead_of_its_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part is what memory holds, whatever the length of the file."""
+    read = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1
+            yield f"the cat {read}\n".encode()
+
+    class Endless(io.RawIOBase):
+        lines = endless()
+
+        def readline(self, size: int | None = -1, /) -> bytes:
+            return next(self.lines)
+
+    monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": Endless()}))
+    parts = new_in_parts(load_task("cola"), STANDARD_INPUT, ".txt")
+    for number in range(1, 4):
+        part = next(parts)
+        assert len(part.rows) == loading.PART_ROWS
+        assert read == number * loading.PART_ROWS
+    monkeypatch.setattr(loading, "PART_CHARACTERS", 30)
+    assert len(next(parts).rows) == 3  # of 12 characters each
+
+
+def test_a_bad_row_is_named_and_nothing_is_left(
+    runs: dict[str, Path],
+    write_lines: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(loading, "PART_ROWS", 2)
+    source = write_lines("new.jsonl", *['{"text_a": "he ran"}'] * 4, '{"text_a": 3}')
+    output = tmp_path / "answers.jsonl"
+    output.write_text("before\n")
+    arguments = ["--model", str(runs["cola"]), "--input", str(source), "--output"]
+    assert main([*arguments, str(output)]) == 2
+    assert "line 5: text_a is 3, not a text" in capsys.readouterr().err
+    assert output.read_text() == "before\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers.jsonl", "new.jsonl"]
+    assert main([*arguments, "-"]) == 2
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_a_table_on_standard_input(
+    runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--model", str(runs["mnli"]), "--input", "-", "--format", "csv", "--output", "-"]
+    standard_input(monkeypatch, 'text_a,text_b\n"he, or she",ran\na,b,c\n')
+    assert main(arguments) == 2
+    assert "<stdin>: line 3 has 3 fields, the first line has 2" in capsys.readouterr().err
+    standard_input(monkeypatch, 'id,text_a,text_b\nx,"he, or she",ran\nx,a,b\n')
+    assert main(arguments) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["x", "x"]
+
+
+SQUAD = {"data": [{"paragraphs": [{"context": "the dog ran.", "qas": [{"id": "q", "question": "who ran?"}]}]}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "text", "ids"),
+    [
+        ("squad2", "json", json.dumps(SQUAD), ["q"]),
+        ("conll2003", "conll", "he\nran\n\nit\n", ["0", "1"]),
+        ("conll2003", "txt", "he ran\n", ["0"]),
+        ("mnli", "tsv", "text_a\ttext_b\na\tb\n", ["0"]),
+    ],
+)
+def test_other_forms_on_standard_input(
+    name: str,
+    form: str,
+    text: str,
+    ids: list[str],
+    runs: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    standard_input(monkeypatch, text)
+    assert main(["--model", str(runs[name]), "--input", "-", "--format", form, "--output", "-"]) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ids
+
+
+def test_equal_ids_are_noted(
+    runs: dict[str, Path], write_lines: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = '{"id": "q", "question": "who ran?", "context": "the dog ran."}'
+    assert answer_file(runs["squad2"], write_lines("new.jsonl", row, row, row), tmp_path / "a.jsonl") == 3
+    assert "new.jsonl: 2 rows have the id of another" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--input", "-", "--output", "-"], "--input -: standard input has no name"),
+        (["--input", "-", "--format", "parquet", "--output", "-"], "<stdin>: Parquet is read from its end"),
+        (["--task", "cola", "--output", "-"], "--output -: with --task several files are written"),
+        (["--task", "cola", "--format", "csv", "--output", "x"], "--format says how --input is written"),
+        (["--output", "x"], "give either --input FILE or --task NAME"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    arguments: list[str], message: str, runs: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--model", str(runs["cola"]), *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_input_is_never_replaced(runs: dict[str, Path], write_lines: Callable[..., Path]) -> None:
+    source = write_lines("new.txt", "he ran")
+    with pytest.raises(FinetuningError, match="is the input too"):
+        answer_file(runs["cola"], source, source)
+    assert source.read_text() == "he ran\n"
+
+
+def test_a_reader_that_has_enough(
+    runs: dict[str, Path], write_lines: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        arguments = ["--model", str(runs["cola"]), "--input", str(write_lines("new.txt", "he ran")), "--output", "-"]
+        assert main(arguments) == 141

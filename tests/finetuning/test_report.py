@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from finetuning.atomic_file import write_json
+from finetuning.kinds.loading import kind_of, load_task
 from finetuning.report import main
 from finetuning.reporting.content import build
 from finetuning.reporting.page import render, write_report
+from finetuning.reporting.published import PUBLISHED
 from finetuning.sweeps.config import SweepConfig
 from finetuning.sweeps.grid import plan_runs
 
@@ -169,6 +171,93 @@ NUMBER = {"id": "0", "label": 4.0, "prediction": 1.5, "scores": [1.5]}
 CHOICE = {"id": "0", "label": 2, "prediction": 1, "scores": [0.1, 0.7, 0.1, 0.1]}
 
 
+def published_lines(report: dict[str, Any]) -> list[str]:
+    """The rows of the table of all metrics, without task and model."""
+    text = render(report, "report.md")
+    section = text[text.index("## All metrics") : text.index("## Failed runs")]
+    return [line.split(" | ", 2)[2].removesuffix(" |") for line in section.splitlines()[7:] if line.startswith("| ")]
+
+
+PAPER = "Devlin et al. 2019, arXiv:1810.04805v2"
+
+
+@pytest.mark.parametrize(
+    ("task", "metrics", "expected"),
+    [
+        (
+            "mnli",
+            {"accuracy": 0.841, "dev_mismatched/accuracy": 0.832},
+            [
+                "accuracy | 84.1 | "
+                + "; ".join(
+                    f"{figure} ({PAPER}, table {table})"
+                    for figure, table in (
+                        ("Base dev accuracy 84.4", 6),
+                        ("Large dev accuracy 86.6", 6),
+                        ("Base test accuracy 84.6", 1),
+                        ("Large test accuracy 86.7", 1),
+                    )
+                ),
+                f"dev_mismatched/accuracy | 83.2 | Base test mismatched accuracy 83.4 ({PAPER}, table 1); "
+                f"Large test mismatched accuracy 85.9 ({PAPER}, table 1)",
+            ],
+        ),
+        (
+            "squad2",
+            {"f1": 0.7, "exact_match": 0.6, "best_f1": 0.8, "best_f1_threshold": -1.25, "exact_match_at_best_f1": 0.78},
+            [
+                "f1 | 70.0 | –",
+                "exact_match | 60.0 | –",
+                f"best_f1 | 80.0 | Large dev best_f1 81.9 ({PAPER}, table 3)",
+                "best_f1_threshold | -1.25 | –",
+                f"exact_match_at_best_f1 | 78.0 | Large dev exact_match 78.7 ({PAPER}, table 3)",
+            ],
+        ),
+        (
+            "conll2003-features (weighted-sum-all, width 768, dropout 0.5)",
+            {"entity_f1": 0.95, "test/entity_f1": 0.91},
+            [f"entity_f1 | 95.0 | Base dev entity_f1 95.5 ({PAPER}, table 7)", "test/entity_f1 | 91.0 | –"],
+        ),
+        (
+            "goemotions",
+            {"micro_f1": 0.5, "test/macro_f1": 0.45},
+            [
+                "micro_f1 | 50.0 | –",
+                "test/macro_f1 | 45.0 | Base test macro_f1 46.0 (Demszky et al. 2020, arXiv:2005.00547v2, table 4)",
+            ],
+        ),
+    ],
+    ids=lambda value: value.split()[0] if isinstance(value, str) else "",
+)
+def test_a_published_figure_stands_beside_the_metric_that_it_is_of(
+    tmp_path: Path, write_result: Callable[..., Path], task: str, metrics: dict[str, float], expected: list[str]
+):
+    spec = {"task": task.split("-")[0]}
+    run = write_result(tmp_path / "run", task=task, metric=next(iter(metrics)), metrics=metrics, spec=spec)
+    lines = {"squad2": SPAN, "goemotions": {"id": "0", "label": [], "prediction": ["joy"], "scores": {}}}
+    line = lines.get(task, TOKENS if task.startswith("conll") else {"id": "0", "label": "a", "prediction": "a"})
+    for split in ("dev", "dev_matched"):
+        (run / f"predictions-{split}.jsonl").write_text(json.dumps(line) + "\n")
+    assert published_lines(build([tmp_path])) == expected
+
+
+def test_every_published_figure_names_a_metric_of_its_task():
+    for name, figures in PUBLISHED.items():
+        task = load_task(name)
+        known = {*kind_of(task).metrics, "exact_match_at_best_f1"}
+        for figure in figures:
+            split, _, metric = figure.ours.rpartition("/")
+            assert metric in known, (name, figure)
+            assert split in ("", *task.dev[1:]), (name, figure)
+
+
+def test_metrics_that_an_earlier_version_did_not_have_are_left_out(tmp_path: Path, write_result: Callable[..., Path]):
+    answer(write_result(tmp_path / "1", seed=1, metrics={"accuracy": 0.5, "f1": 0.4}))
+    answer(write_result(tmp_path / "2", seed=2, metrics={"accuracy": 0.7}))
+    (setting,) = model(build([tmp_path]), "a")["settings"]
+    assert setting["metrics"] == {"accuracy": pytest.approx(0.6)}
+
+
 @pytest.mark.parametrize(
     ("task", "line", "badness"),
     [("conll2003", TOKENS, 1 / 3), ("squad1", SPAN, 1 / 3), ("stsb", NUMBER, 2.5), ("swag", CHOICE, 0.7)],
@@ -310,11 +399,199 @@ def test_the_share_of_rows_that_were_cut_stands_beside_the_score(tmp_path: Path,
         report = build([folder])
         assert model(report, "a")["best_setting"]["truncation"].keys() == truncation.keys()
         cell = {1: "train 1.5 %", 2: "none", 3: "–"}[seed]
-        lines = render(report, "report.md").splitlines()
+        text = render(report, "report.md")
+        lines = text[: text.index("## All metrics")].splitlines()
         rows = [[part.strip() for part in line.split("|")] for line in lines if line.startswith("| cola")]
         headers = [[part.strip() for part in line.split("|")] for line in lines if line.startswith("| task")]
         assert [row[header.index("rows cut")] for header, row in zip(headers, rows, strict=True)] == [cell, cell]
         assert f"<td>{cell}</td>" in render(report, "report.html")
+
+
+GOLD_OF_MANY = ["0", "1"] * 20
+
+
+@pytest.fixture
+def consistent(tmp_path: Path, write_result: Callable[..., Path]) -> Path:
+    """Two rates, four seeds of SST-2 on 40 rows, whose prediction files score what the results say."""
+    right = {(2e-5, seed): 30 + seed for seed in range(4)} | {(5e-5, seed): 33 - seed % 2 for seed in range(4)}
+    for (rate, seed), count in right.items():
+        fields: dict[str, Any] = {"learning_rate": rate, "seed": seed, "score": count / 40, "constant_score": 0.5}
+        run = write_result(tmp_path / "sweep" / f"{rate}-{seed}", task="sst2", **fields)
+        lines = [
+            {"id": str(n), "label": gold, "prediction": gold if n < count else "01"[gold == "0"], "scores": {"0": 0.5}}
+            for n, gold in enumerate(GOLD_OF_MANY)
+        ]
+        for line in lines:
+            line["scores"] = {line["prediction"]: 0.5}
+        (run / "predictions-dev.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return tmp_path / "sweep"
+
+
+def cells(report: dict[str, Any], template: str = "report.md") -> dict[str, str]:
+    """The first row of the first table, by column."""
+    lines = [line for line in render(report, template).splitlines() if line.startswith("| ")]
+    header, row = ([part.strip() for part in line.split("|")] for line in lines[:2])
+    return dict(zip(header, row, strict=True))
+
+
+def test_the_best_setting_allows_for_choice_seeds_and_rows(consistent: Path):
+    report = build([consistent])
+    best = model(report, "a")
+    scores = [33 / 40, 32 / 40, 33 / 40, 32 / 40]
+    assert best["best_setting"]["scores"] == scores
+    assert best["chosen"]["settings"] == 2
+    deviation = 0.0125 * (4 / 3) ** 0.5
+    assert best["chosen"]["interval"]["high"] == pytest.approx(0.8125 + 3.1824 * deviation / 2, abs=1e-5)
+    # t(1 - 0.025 / 2, 3) = 4.1765
+    assert best["chosen"]["interval"]["low"] == pytest.approx(0.8125 - 4.1765 * deviation / 2, abs=1e-5)
+    assert best["chosen"]["held_out_mean"] == pytest.approx(0.8125)  # the other seeds choose it each time
+    assert best["allows_for"] == ["seeds", "choice of setting", "dev rows"]
+    sampling = best["sampling"]
+    assert sampling["error_of_seeds"]["value"] == pytest.approx(deviation / 2)
+    assert 0.05 < sampling["error_of_examples"]["value"] < 0.08
+    half = sampling["half_width_of_both"]
+    assert best["interval"]["high"] == pytest.approx(0.8125 + half)
+    assert best["interval"]["low"] < 0.8125 - half
+    row = cells(report)
+    low, high = 100 * best["interval"]["low"], 100 * best["interval"]["high"]
+    assert row["95 % interval"] == f"[{low:.1f}, {high:.1f}] (seeds, choice of setting, dev rows)"
+    assert row["held out"] == "81.2"
+    widths = [100 * sampling[f"half_width_of_{what}"] for what in ("seeds", "examples", "both")]
+    assert row["± seeds / rows / both"] == " / ".join(f"{width:.1f}" for width in widths)
+    page = render(report, "report.html")
+    assert f"<td>{row['± seeds / rows / both']}</td>" in page
+    assert f"[{low:.1f}, {high:.1f}]" in page
+    json.dumps(report, allow_nan=False)
+
+
+def test_expected_bests_are_on_the_page(consistent: Path):
+    report = build([consistent])
+    for template in ("report.md", "report.html"):
+        # of two runs from 32, 32, 33, 33: at least one 33 in three of four
+        assert "2: 81.9" in render(report, template)
+
+
+def test_every_column_is_explained(consistent: Path):
+    report = build([consistent])
+    for template in ("report.md", "report.html"):
+        text = render(report, template)
+        for what in (
+            "mean ± sd",
+            "95 % interval",
+            "held out",
+            "± seeds / rows / both",
+            "expected best of n",
+            "constant",
+        ):
+            assert text.count(what) >= 2, (template, what)
+        assert "shared starts" not in text
+        assert "earlier version" not in text
+
+
+def test_no_interval_over_rows_says_why(sweep: Path):
+    report = build([sweep])
+    old = model(report, "old")
+    assert (old["sampling"], old["allows_for"]) == (None, ["seeds", "choice of setting"])
+    for template in ("report.md", "report.html"):
+        text = render(report, template)
+        assert "score 0.5000, its result says 0.71" in text
+        assert "old: no interval over dev rows, as the predictions of" in " ".join(text.replace("polite, ", "").split())
+
+
+def test_settings_that_were_given_up_count_as_tried(tmp_path: Path, write_result: Callable[..., Path]):
+    for rate, seeds in ((2e-5, 3), (3e-5, 3), (4e-5, 1), (5e-5, 1)):
+        for seed in range(seeds):
+            answer(
+                write_result(tmp_path / f"{rate}-{seed}", learning_rate=rate, seed=seed, score=rate * 1e4 + seed / 9)
+            )
+    best = model(build([tmp_path]), "a")
+    assert best["chosen"]["settings"] == 4
+    assert best["chosen"]["held_out_seeds"] == 3
+    assert best["best_setting"]["learning_rate"] == 3e-5
+
+
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        ("diverged", "the loss stopped being finite"),
+        ("constant", "every dev row got the same answer"),
+        ("not above the best constant", "at or below the best constant answer"),
+    ],
+)
+def test_the_reason_of_a_failure_is_on_the_page(tmp_path: Path, write_result: Callable[..., Path], failure, why):
+    fields = {"failed_run": True, "failure": failure, "constant_score": 0.6}
+    answer(write_result(tmp_path / "run", score=0.5, **fields))
+    report = build([tmp_path])
+    assert model(report, "a")["best_setting"]["failures"] == {failure: 1}
+    assert report["tasks"][0]["constant_score"] == 0.6
+    for template in ("report.md", "report.html"):
+        assert f"50.0 (constant answer 60.0): {why}" in render(report, template)
+
+
+def test_runs_that_rows_do_not_tell_from_a_constant_answer_are_marked(tmp_path: Path, write_result):
+    for seed, interval in enumerate([(-0.01, 0.05), (0.01, 0.07)]):
+        fields = {"seed": seed, "constant_score": 0.49, "above_constant": interval}
+        answer(write_result(tmp_path / str(seed), score=0.51, **fields))
+    report = build([tmp_path])
+    (run,) = report["near_constant_runs"]
+    assert Path(run["folder"]).name == "0"
+    assert (report["failed_runs"], model(report, "a")["best_setting"]["near_constant"]) == ([], 1)
+    for template in ("report.md", "report.html"):
+        assert "51.0 (constant answer 49.0); the difference lies in [-1.00, 5.00]" in render(report, template)
+
+
+def test_results_of_earlier_versions_are_read_and_told_apart(tmp_path: Path, write_result: Callable[..., Path]):
+    """They have no reason of a failure, and were compared with training's commonest answer."""
+    scores = {"above": (0.5, False), "below": (0.4, False), "diverged": (0.5, True)}
+    for seed, (name, (score, diverged)) in enumerate(scores.items()):
+        fields = {"seed": seed, "score": score, "diverged": diverged, "failed_run": name != "above"}
+        run = answer(write_result(tmp_path / name, **fields))
+        content = json.loads((run / "result.json").read_text())
+        for new in ("constant_score", "failure", "above_constant"):
+            del content[new]
+        (run / "result.json").write_text(json.dumps(content))
+    report = build([tmp_path])
+    found = {Path(run["folder"]).name: run["failure"] for run in report["failed_runs"]}
+    assert found == {"below": "not above the best constant", "diverged": "diverged"}
+    assert (report["judged_by_majority"], report["tasks"][0]["constant_score"]) == (3, 0.4)
+    for template in ("report.md", "report.html"):
+        assert "3 runs were made by an earlier version" in render(report, template)
+
+
+def test_runs_from_one_mnli_run_say_so(tmp_path: Path, write_result: Callable[..., Path]):
+    for label in ("old", "new"):
+        for seed in range(3):
+            folder = tmp_path / label / f"{seed}-from-mnli"
+            spec = {"model": f"{label}/mnli-best/model"}
+            answer(write_result(folder, task="rte", seed=seed, score=0.6 + seed / 50, spec=spec))
+    write_json(
+        tmp_path / "sweep.json", SweepConfig(models={"old": "o", "new": "n"}, tasks=("rte",), output="x").model_dump()
+    )
+    report = build([tmp_path])
+    row = model(report, "old")["best_setting"]
+    assert row["starts"] == 1
+    (comparison,) = report["comparisons"]
+    for template in ("report.md", "report.html"):
+        text = render(report, template)
+        assert "all 3 runs start from one fine-tuned run (old/mnli-best)" in text
+        assert "3 and 3 start from 1 and 1 fine-tuned runs" in text
+        assert "shared starts" in text
+    assert comparison["note"]
+
+
+def test_what_so_few_seeds_can_show_is_on_the_page(tmp_path: Path, write_result: Callable[..., Path]):
+    for label in ("a", "b", "c"):
+        for seed in range(5):
+            spec = {"model": f"models/{label}/export"}
+            answer(write_result(tmp_path / f"{label}{seed}", seed=seed, score=0.5 + seed / 99, spec=spec))
+    report = build([tmp_path])
+    for row in report["comparisons"]:
+        assert (row["smallest_p_value"], row["smallest_p_value_holm"]) == (0.0625, 0.125)
+        assert row["seeds_needed"] == 7
+        assert row["note"] == ""
+    for template in ("report.md", "report.html"):
+        assert "needs 7 seeds or more" in " ".join(render(report, template).split())
+        assert "0.1250" in render(report, template)
 
 
 def test_texts_of_errors_are_found_by_position(tmp_path: Path, write_result: Callable[..., Path]):
@@ -331,3 +608,17 @@ def test_texts_of_errors_are_found_by_position(tmp_path: Path, write_result: Cal
     errors = model(build([run]), "a")["errors"]
     assert [error["text"] for error in errors["worst"]] == ["first", "second"]
     assert errors["note"] == ""
+
+
+def test_rows_never_make_the_interval_narrower_than_seeds_alone(tmp_path: Path, write_result: Callable[..., Path]):
+    for seed, count in enumerate((5, 12, 20, 30, 38)):
+        run = write_result(tmp_path / str(seed), task="sst2", seed=seed, score=count / 40)
+        lines = [
+            {"id": str(n), "label": "1", "prediction": str(int(n < count)), "scores": {"0": 0.5, "1": 0.5}}
+            for n in range(40)
+        ]
+        (run / "predictions-dev.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    best = model(build([tmp_path]), "a")
+    assert best["allows_for"] == ["seeds", "dev rows"]
+    seeds, both = best["chosen"]["interval"], best["interval"]
+    assert (both["low"], both["high"]) == pytest.approx((seeds["low"], seeds["high"]))

@@ -170,6 +170,46 @@ def test_squad_files(tmp_path: Path, write_result: Callable[..., Path], capsys, 
     assert "squad-test-predictions.json" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("threshold", "answers"),
+    [
+        ("best", {"q1": "Paris", "q2": "he", "q3": ""}),
+        ("0", {"q1": "Paris", "q2": "", "q3": ""}),
+        ("-3.6", {"q1": "", "q2": "", "q3": ""}),
+        ("inf", {"q1": "Paris", "q2": "he", "q3": "it"}),
+    ],
+)
+def test_squad_answers_at_a_null_threshold(
+    tmp_path: Path, write_result: Callable[..., Path], threshold: str, answers: dict[str, str]
+):
+    run = write_result(tmp_path / "run", task="squad2", metrics={"f1": 0.5, "best_f1_threshold": 2.0})
+    odds = {"q1": (-3.5, "Paris"), "q2": (2.0, "he"), "q3": (2.5, "it")}
+    loaded = load_task("squad2")
+    rows = [Prediction(name, [], "", {}, value, span) for name, (value, span) in odds.items()]
+    kind_of(loaded).write_benchmark_files(run, loaded, "dev", rows)
+    arguments = ["squad", str(run), "--output", str(tmp_path / "out"), f"--null-threshold={threshold}"]
+    assert main(arguments) == 0
+    assert json.loads((tmp_path / "out" / "predictions.json").read_text()) == answers
+
+
+@pytest.mark.parametrize(
+    ("task", "threshold", "says"),
+    [
+        ("squad2", "nan", "--null-threshold nan: write a number, or best"),
+        ("squad2", "low", "--null-threshold low: write a number, or best"),
+        ("squad2", "best", "its result has no best_f1_threshold"),
+        ("squad1", "1", "a null threshold needs a run of SQuAD 2.0"),
+    ],
+)
+def test_null_thresholds_that_are_refused(
+    tmp_path: Path, write_result: Callable[..., Path], capsys, task: str, threshold: str, says: str
+):
+    run, loaded = write_result(tmp_path / "run", task=task), load_task(task)
+    kind_of(loaded).write_benchmark_files(run, loaded, "dev", [Prediction("q1", [], "a", {}, 0.0, "a")])
+    assert main(["squad", str(run), "--output", str(tmp_path / "out"), "--null-threshold", threshold]) == 2
+    assert says in capsys.readouterr().err
+
+
 def test_no_runs_at_all(tmp_path: Path, capsys):
     assert main(["glue", str(tmp_path), "--output", str(tmp_path / "g.zip")]) == 2
     assert "no finished run" in capsys.readouterr().err

@@ -13,13 +13,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rich.console import Console
 
 from finetuning.errors import INTERRUPTED
 from finetuning.reporting.missing import find_missing
 from finetuning.run.result import Result
 from finetuning.sweep import main, parse_sweep
+from finetuning.sweeps import whole_sweep
 from finetuning.sweeps.config import SweepConfig
 from finetuning.sweeps.grid import plan_runs
+from finetuning.sweeps.plan import make_plan
 from finetuning.sweeps.stages import unfinished_sources
 
 
@@ -116,6 +119,24 @@ def test_a_result_that_started_from_another_mnli_run_is_refused(
     assert not (tmp_path / "sweep" / "logs").exists()
 
 
+def test_each_seed_may_start_from_its_own_mnli_run(
+    from_mnli, write_result: Callable[..., Path], capsys, monkeypatch: pytest.MonkeyPatch
+):
+    arguments, (*mnli, first, _) = from_mnli
+    arguments += ["--mnli-run", "same seed"]
+    assert main(arguments) == 2  # the first seed was made from the best run, which is of the second
+    assert f"{first} holds a run with model {mnli[1] / 'model'}, this sweep asks for" in capsys.readouterr().err
+    (first / "result.json").unlink()
+    write_result(first, task="rte", seed=1, spec={"model": str(mnli[0] / "model")})
+    assert main(arguments) == 0
+    assert "4 were there" in capsys.readouterr().out
+    due = []
+    monkeypatch.setattr(whole_sweep.Executor, "execute", lambda self, runs: due.extend(runs) or [])
+    whole_sweep.run_sweep(make_plan(parse_sweep(arguments)[0]), 1, Console())
+    starts = [(run.seed, spec.model) for run, spec in due if run.task == "rte"]
+    assert starts == [(1, str(mnli[0] / "model")), (2, str(mnli[1] / "model"))]
+
+
 def fail(output: Path, *folders: Path) -> None:
     for folder in folders:
         logs = output / "logs" / folder.relative_to(output)
@@ -176,7 +197,7 @@ def test_no_runs_at_once_are_refused(tmp_path: Path, jobs: str, capsys):
 def test_a_fault_of_the_system_ends_the_sweep_in_one_sentence(
     tmp_path: Path, number: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys
 ):
-    def fault(*_: object) -> None:
+    def fault(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("finetuning.sweeps.whole_sweep.run_sweep", fault)

@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from finetuning.errors import FinetuningError
-from finetuning.reporting.significance import compare_paired, confidence_interval, expected_best, holm, summarise
+from finetuning.reporting.comparison import compare_paired, holm
+from finetuning.reporting.significance import LEVEL, confidence_interval, expected_best, seed_error, summarise
 
 SCORES = [60.0, 62.0, 64.0, 66.0, 58.0]
 
@@ -63,57 +64,117 @@ def test_expected_best_equals_the_mean_over_all_draws(tries):
     assert expected_best(scores, tries) == pytest.approx(sum(draws) / len(draws))
 
 
-def test_paired_comparison_by_enumeration():
-    first = {("rate", seed): score for seed, score in enumerate([60.0, 61.0, 58.0, 64.0, 63.0, 59.0])}
-    second = {
-        key: score + step for (key, score), step in zip(first.items(), [2.0, 1.0, 3.0, -0.5, 2.5, 1.5], strict=True)
-    }
-    second["other", 1] = 1.0
-    comparison = compare_paired(first, second)
-    differences = np.array([second[seed] - first[seed] for seed in first])
-    flipped = [abs((differences * signs).mean()) for signs in itertools.product((1, -1), repeat=6)]
-    exact = np.mean([value >= abs(differences.mean()) - 1e-12 for value in flipped])
-    assert comparison.p_value == pytest.approx(exact)
-    assert (comparison.seeds, comparison.pairs, comparison.unpaired) == (6, 6, 1)
-    assert (comparison.wins, comparison.ties, comparison.losses) == (5, 0, 1)
-    assert comparison.mean_difference == pytest.approx(differences.mean())
-
-
-def test_settings_of_one_seed_are_one_difference():
-    steps = {1: 1.0, 2: 2.0, 3: 1.5, 4: 0.5, 5: 3.0}
-    first = {(rate, seed): 60.0 + rate for rate in range(4) for seed in steps}
-    second = {(rate, seed): score + steps[seed] + (rate - 1.5) / 10 for (rate, seed), score in first.items()}
-    comparison = compare_paired(first, second)
-    assert (comparison.seeds, comparison.pairs) == (5, 20)
-    assert comparison.p_value == pytest.approx(2 / 2**5)  # all seeds won: twenty independent pairs would give 2 / 2**20
-    assert comparison.mean_difference == pytest.approx(1.6)
-    expected = confidence_interval(list(steps.values()))
-    assert comparison.interval.low == pytest.approx(expected.low)
-    one_seed = compare_paired({(rate, 1): 1.0 for rate in range(4)}, {(rate, 1): 2.0 for rate in range(4)})
-    assert (one_seed.p_value, one_seed.interval) == (None, None)
-
-
-def test_comparison_of_equal_runs_finds_nothing():
-    scores = {("rate", 1): 50.0, ("rate", 2): 60.0, ("rate", 3): 55.0}
-    comparison = compare_paired(scores, dict(scores))
-    assert comparison.ties == 3
-    assert comparison.p_value == 1.0
-    assert comparison.interval.low == comparison.interval.high == 0.0
-
-
-def test_holm_by_hand():
-    # sorted: 0.01 * 4, then 0.02 * 3, then 0.03 * 2 raised to what came before, then 0.5
-    assert holm([0.03, 0.01, 0.5, 0.02]) == pytest.approx([0.06, 0.04, 0.5, 0.06])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
-
-
-def test_no_shared_key_is_an_error():
-    with pytest.raises(FinetuningError, match="share no task"):
-        compare_paired({(3e-5, 1): 1.0}, {(3e-5, 2): 1.0})
-
-
 @pytest.mark.parametrize("scores", [[], [1.0, math.nan], [math.inf]])
 def test_nothing_or_not_a_number_is_an_error(scores):
     with pytest.raises(FinetuningError):
         summarise(scores)
+
+
+@pytest.mark.parametrize("method", ["t", "bootstrap"])
+def test_an_interval_says_what_it_is(method):
+    scores = {(0, seed): score for seed, score in enumerate(SCORES)}
+    nothing = dict.fromkeys(scores, 0.0)
+    assert LEVEL == 0.95
+    for interval, level in (
+        (confidence_interval(SCORES, method=method), 0.95),
+        (confidence_interval(SCORES, method=method, level=0.5), 0.5),
+        (confidence_interval([3.0, 3.0], method=method, level=0.5), 0.5),
+        (summarise(SCORES, method=method, level=0.5).interval, 0.5),
+        (compare_paired(nothing, scores, method=method, level=0.5).interval, 0.5),
+    ):
+        assert (interval.method, interval.level) == (method, level)
+    assert confidence_interval(SCORES).method == summarise(SCORES).interval.method == "t"
+    assert compare_paired({(0, 1): 1.0, (0, 2): 2.0}, {(0, 1): 1.0, (0, 2): 3.0}).interval.method == "t"
+    assert summarise(SCORES).interval.level == 0.95
+
+
+def test_the_bootstrap_is_scipys_bca_with_a_fixed_seed():
+    scores = np.random.default_rng(3).normal(80.0, 3.0, 12).tolist()  # so many that every resampling has its own ends
+    expected = stats.bootstrap(
+        (np.array(scores),),
+        np.mean,
+        confidence_level=0.9,
+        n_resamples=9999,
+        method="BCa",
+        rng=np.random.default_rng(20181011),
+    ).confidence_interval
+    interval = confidence_interval(scores, method="bootstrap", level=0.9)
+    assert (interval.low, interval.high) == (expected.low, expected.high)
+
+
+def test_scores_are_equal_where_only_rounding_tells_them_apart():
+    assert confidence_interval([0.0, 1.8e-12]).high > confidence_interval([0.0, 1.8e-12]).low
+    for rounded in ([0.0, 1.2e-12], [1e6, 1e6 + 1e-7]):
+        interval = confidence_interval(rounded)
+        assert interval.low == interval.high
+    assert confidence_interval([-1e6, -1e6 + 1e-5]).high > confidence_interval([-1e6, -1e6 + 1e-5]).low
+
+
+def test_many_seeds_are_drawn_and_few_enumerated():
+    steps = np.random.default_rng(0).normal(0.3, 1.0, 20)
+    found = compare_paired({(0, n): 0.0 for n in range(20)}, {(0, n): float(step) for n, step in enumerate(steps)})
+    expected = stats.permutation_test(
+        (steps, np.zeros(20)),
+        lambda a, b: float(np.mean(a - b)),
+        permutation_type="samples",
+        vectorized=False,
+        n_resamples=9999,
+        alternative="two-sided",
+        rng=np.random.default_rng(20181011),
+    )
+    assert found.p_value == pytest.approx(float(expected.pvalue), abs=1e-12)
+    assert 0.01 < found.p_value < 0.99
+    assert (found.seeds, found.pairs, found.unpaired) == (20, 20, 0)
+
+
+def test_two_seeds_are_tested_and_no_tries_are_none():
+    found = compare_paired({(0, 1): 1.0, (0, 2): 2.0, (1, 5): 0.0}, {(0, 1): 2.0, (0, 2): 4.0, (1, 6): 0.0})
+    assert (found.p_value, found.unpaired) == (0.5, 2)
+    assert expected_best([3.0, 1.0], 1) == 2.0
+    for tries in (0, -1):
+        with pytest.raises(FinetuningError, match="at least 1, not"):
+            expected_best([1.0], tries)
+
+
+def test_a_family_of_equal_p_values_is_adjusted_alike():
+    assert holm([0.01, 0.01, 0.01]) == pytest.approx([0.03] * 3)
+    assert holm([0.5, 0.4, 0.001]) == pytest.approx([0.8, 0.8, 0.003])
+
+
+def test_runs_of_one_start_count_as_one():
+    """Of starts with equally many runs the error is that of their means."""
+    scores, starts = [1.0, 2.0, 4.0, 5.0, 9.0, 10.0], ["a", "a", "b", "b", "c", "c"]
+    error = seed_error(scores, starts)
+    means = [1.5, 4.5, 9.5]
+    assert error.degrees == 2
+    assert error.value == pytest.approx(np.std(means, ddof=1) / math.sqrt(3))
+    interval = confidence_interval(scores, starts=starts)
+    expected = confidence_interval(means)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+    assert summarise(scores, starts=starts).interval == interval
+
+
+@pytest.mark.parametrize("starts", [None, ["a"] * 5, list("abcde")])
+def test_one_start_or_each_its_own_is_the_usual_error(starts):
+    error = seed_error(SCORES, starts)
+    assert (error.value, error.degrees) == pytest.approx((math.sqrt(10 / 5), 4))
+    assert confidence_interval(SCORES, starts=starts) == confidence_interval(SCORES)
+
+
+def test_starts_of_unequal_size():
+    # deviations from the mean 3: sums of the starts -3 and +3, so 2/1 * (9 + 9) / 9
+    error = seed_error([1.0, 2.0, 6.0], ["a", "a", "b"])
+    assert (error.value, error.degrees) == pytest.approx((2.0, 1))
+
+
+def test_one_run_has_no_error():
+    assert seed_error([1.0], ["a"]) is None
+
+
+def test_wins_ties_and_losses_are_told_apart():
+    first = {(0, seed): 1.0 for seed in range(6)}
+    second = dict(zip(first, (2.0, 1.0, 1.0, 0.5, 3.0, 1.25), strict=True))
+    found = compare_paired(first, second)
+    assert (found.wins, found.ties, found.losses) == (3, 2, 1)
+    turned = compare_paired(second, first)
+    assert (turned.wins, turned.ties, turned.losses) == (1, 2, 3)
