@@ -19,7 +19,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         *("languages", "wikitext", "sources", "documents", "tokens", "examples", "shards", "jobs", "build", COMMANDS),
     ),
     "pretraining": (
-        *("errors", "splitmix", "rendezvous", "devices"),
+        *("errors", "splitmix", "rendezvous", "devices", "model_card"),
         *("model", "data", "optimization", "configuration", "planning", "run", COMMANDS),
     ),
     "finetuning": ("errors", "atomic_file", "tasks", "kinds", "run", "sweeps", "reporting", COMMANDS),
@@ -48,6 +48,7 @@ OTHER_STAGES: dict[str, tuple[str, ...]] = {
         "pretraining.rendezvous",
         "pretraining.devices",
         "pretraining.model",
+        "pretraining.model_card",
         "pretraining.optimization",
     ),
     "cluster": (),
