@@ -60,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = "time the steps of this model only; may be repeated"
     parser.add_argument("--only", choices=sorted(CASES), action="append", help=text)
     parser.add_argument("--rounds", type=int, default=5, help="rounds in which the steps of both sides are timed")
+    text = "of both sides' steps: fp32, or bf16 by torch's autocast"
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help=text)
     try:
         compare(parser.parse_args(argv))
     except (PreprocessingError, PretrainingError) as error:
@@ -81,7 +83,7 @@ def compare(arguments: argparse.Namespace) -> None:
         figures["data_wait_share"] = data_wait_share(shard_set)
         times = {}
         for name in arguments.only or CASES:
-            times[name] = measure_steps(shard_set, name, arguments.rounds)
+            times[name] = measure_steps(shard_set, name, arguments.rounds, mixed=arguments.precision == "bf16")
             print(f"{name}: {times[name]}", file=sys.stderr, flush=True)
     figures["step_over_transformers"] = {name: found.theirs / found.ours for name, found in times.items()}
     figures["step_over_transformers_spread"] = {name: found.spread for name, found in times.items()}

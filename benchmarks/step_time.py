@@ -1,7 +1,8 @@
 """One training step (forward, backward, AdamW) of ours and of `transformers.BertForPreTraining`, on the same examples.
 
-The same weights, float32, dropout as published, 2 threads; `transformers` with its fastest attention (sdpa) on a batch
-padded to its longest sequence. Rounds alternate, so that both see the same machine; medians.
+The same weights, dropout as published, 2 threads, both in float32 or both in bfloat16 autocast; `transformers` with its
+fastest attention (sdpa) on a batch padded to its longest sequence. Rounds alternate, so that both see the same machine;
+medians.
 """
 
 import gc
@@ -38,8 +39,8 @@ CASES: dict[str, tuple[str, int, int]] = {
 
 @dataclass(frozen=True)
 class StepTimes:
-    """Seconds per step, and model FLOPs on real tokens over the measured peak. `spread`: the lowest and the highest
-    ratio, theirs over ours, of a round.
+    """Seconds per step, and model FLOPs on real tokens over the measured peak of the same precision. `spread`: the
+    lowest and the highest ratio, theirs over ours, of a round.
     """
 
     ours: float
@@ -49,8 +50,8 @@ class StepTimes:
     spread: tuple[float, float]
 
 
-def measure_steps(shard_set: ShardSet, name: str, rounds: int = 5) -> StepTimes:
-    """Times one case on examples of ``shard_set``."""
+def measure_steps(shard_set: ShardSet, name: str, rounds: int = 5, *, mixed: bool = False) -> StepTimes:
+    """Times one case on examples of ``shard_set``; `mixed`: both sides in bfloat16 autocast."""
     size, length, sequences = CASES[name]
     examples = Examples([shard_set], "train", length)
     chosen = np.sort(permute(np.arange(sequences), len(examples), (1,)))
@@ -61,18 +62,18 @@ def measure_steps(shard_set: ShardSet, name: str, rounds: int = 5) -> StepTimes:
     work = Work(int(lengths.sum()), int((lengths**2).sum()), int(masked.sum()), sequences)
     torch.manual_seed(1)
     model = BertForPreTraining(config)
-    steps = {"ours": our_step(model, batch), "theirs": their_step(model, batch)}
+    steps = {"ours": our_step(model, batch, mixed=mixed), "theirs": their_step(model, batch, mixed=mixed)}
     seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
     for step in steps.values():
         step()
-    peak = 0.0
+    dtype, peak = torch.bfloat16 if mixed else torch.float32, 0.0
     for _ in range(rounds):
         for which, step in steps.items():
             start = time.perf_counter()
             step()
             seconds[which].append(time.perf_counter() - start)
         # In every round, for the peak too is lower while another program has a core.
-        peak = max(peak, measure_matmul_tflops(torch.float32, seconds=0.3) * 1e12)
+        peak = max(peak, measure_matmul_tflops(dtype, seconds=0.3) * 1e12)
     ours, theirs = statistics.median(seconds["ours"]), statistics.median(seconds["theirs"])
     ratios = [one / other for one, other in zip(seconds["theirs"], seconds["ours"], strict=True)]
     flops = training_flops(config, work)
@@ -81,13 +82,14 @@ def measure_steps(shard_set: ShardSet, name: str, rounds: int = 5) -> StepTimes:
     return StepTimes(ours, theirs, flops / ours / peak, flops / theirs / peak, (min(ratios), max(ratios)))
 
 
-def our_step(model: BertForPreTraining, batch: PackedBatch) -> Callable[[], float]:
+def our_step(model: BertForPreTraining, batch: PackedBatch, *, mixed: bool = False) -> Callable[[], float]:
     """A function that does one step and returns the loss."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
     model.train()
 
     def step() -> float:
-        sums = model(batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            sums = model(batch)
         loss = sums.loss(sums.masked_tokens, sums.sequences)
         optimizer.zero_grad()
         loss.backward()
@@ -97,7 +99,7 @@ def our_step(model: BertForPreTraining, batch: PackedBatch) -> Callable[[], floa
     return step
 
 
-def their_step(model: BertForPreTraining, batch: PackedBatch) -> Callable[[], float]:
+def their_step(model: BertForPreTraining, batch: PackedBatch, *, mixed: bool = False) -> Callable[[], float]:
     """The same with `transformers`, from the same weights."""
     import transformers
 
@@ -108,7 +110,8 @@ def their_step(model: BertForPreTraining, batch: PackedBatch) -> Callable[[], fl
     padded = padded_inputs(batch)
 
     def step() -> float:
-        loss = other(**padded).loss
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            loss = other(**padded).loss
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
