@@ -46,7 +46,7 @@ def test_real_processes(model_folder: Path, data: Path, tmp_path: Path, capfd: p
     assert command.main(given) == 0
     out = capfd.readouterr().out
     assert out.count(" score ") == 8
-    assert "| cola | 6 × 1 |" in out
+    assert "| cola | 6 × 2 |" in out
     figures = json.loads((tmp_path / "scores.json").read_text())
     assert list(figures["tasks"]) == ["cola", "squad1"]
     assert all(len(scores) == 2 for task in figures["tasks"].values() for scores in task["scores"].values())
