@@ -1,5 +1,6 @@
 """Fixtures that several test folders share."""
 
+import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,6 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write tests/end_to_end/golden/ anew instead of comparing with it; every test that writes is skipped",
     )
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_python_begins() -> None:
+    """What a command makes of the logs is meant for its own process: here a later test waits for a warning."""
+    logging.disable(logging.NOTSET)
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 ON_BOTH = (pytest.param("cuda", marks=pytest.mark.gpu), "cpu")

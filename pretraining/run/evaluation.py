@@ -74,7 +74,7 @@ class HeldOut:
         totals = torch.zeros(groups, width, dtype=torch.float64, device=engine.device)
         # Products of the sums and of their second differences, and how many micro-batches and differences there are.
         spread = torch.zeros(groups, 2, width, width, dtype=torch.float64, device=engine.device)
-        numbers = torch.zeros(groups, 2, dtype=torch.float64)
+        numbers = torch.zeros(groups, 2, dtype=torch.float64, device=engine.device)
         shape = self._common_shape() if self.fixed_shapes else None
         for row, group in enumerate(self.by_source.values()):
             neighbours = deque[torch.Tensor](maxlen=3)
@@ -96,7 +96,7 @@ class HeldOut:
                     engine.train()
                     return None
         engine.train()
-        together = torch.cat([totals, spread.flatten(1), numbers.to(engine.device)], 1)
+        together = torch.cat([totals, spread.flatten(1), numbers], 1)
         dist.all_reduce(together)
         rows = together.cpu()
         figures = {name: _figures(row) for name, row in zip(self.by_source, rows, strict=True)}

@@ -145,17 +145,22 @@ def test_prediction_batches_cover_all() -> None:
     assert all(split.lengths_i[batch].sum() <= 64 for batch in batches)
 
 
-def test_an_epochs_order_is_that_of_its_key() -> None:
-    """Without grouping a permutation cut up; with it, runs of 50 batches sorted by length, and the batches shuffled."""
-    split = random_split(137)
+@pytest.mark.parametrize(("items", "run"), [(137, 34), (900, 100), (7, 2)])
+def test_an_epochs_order_is_that_of_its_key(items: int, run: int) -> None:
+    """Without grouping a permutation cut up; with it, runs sorted by length, and the batches shuffled.
+
+    A run is 50 batches, or whole batches of at most a quarter of the split.
+    """
+    split = random_split(items)
     random = np.random.Generator(np.random.Philox(key=[3, 2]))
-    order = random.permutation(137)
+    order = random.permutation(items)
     plain = list(training_batches(split, 2, 3, 2))
-    assert [batch.tolist() for batch in plain] == [order[low : low + 2].tolist() for low in range(0, 137, 2)]
-    runs = [sorted(order[low : low + 100].tolist(), key=lambda item: split.lengths_i[item]) for low in (0, 100)]
-    batches = [(runs[0] + runs[1])[low : low + 2] for low in range(0, 137, 2)]
+    assert [batch.tolist() for batch in plain] == [order[low : low + 2].tolist() for low in range(0, items, 2)]
+    runs = [order[low : low + run].tolist() for low in range(0, items, run)]
+    together = [item for one in runs for item in sorted(one, key=lambda item: split.lengths_i[item])]
+    batches = [together[low : low + 2] for low in range(0, items, 2)]
     grouped = list(training_batches(split, 2, 3, 2, group_by_length=True))
-    assert [batch.tolist() for batch in grouped] == [batches[place] for place in random.permutation(69)]
+    assert [batch.tolist() for batch in grouped] == [batches[place] for place in random.permutation(len(batches))]
 
 
 def of_lengths(*lengths: int, group: int = 1) -> EncodedSplit:
