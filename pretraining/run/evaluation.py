@@ -59,7 +59,7 @@ class HeldOut:
     def evaluate(self, engine: Any) -> dict[str, Figures]:
         """Figures under "all" and under each source's name; collective, equal on every rank."""
         figures = self.evaluate_while(engine, lambda: True)
-        assert figures is not None  # noqa: S101: nobody broke it off
+        assert figures is not None  # nobody broke it off
         return figures
 
     @torch.no_grad()
