@@ -22,6 +22,20 @@ NAMES = ("README.md", "MODEL_CARD.md")
 """Where a card goes: to the second where the first is somebody else's."""
 _SEAL = re.compile(r"\n<!-- model card of bert-pretraining, sha256 of what stands above: ([0-9a-f]{64}) -->\n\Z")
 
+_LINE_ENDS = frozenset("\x85\u2028\u2029")
+"""Of YAML, outside double quotes: there they would come back as blanks."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """As `yaml.safe_dump`, but quotes texts so that they come back as they are."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if _LINE_ENDS.intersection(text) else None)
+
+
+_Dumper.add_representer(str, _quoted)
+
 
 @dataclass(frozen=True)
 class Score:
@@ -55,7 +69,7 @@ class Card:
 
     def text(self) -> str:
         """The whole file, with a last line by which it is known again."""
-        front = yaml.safe_dump(self._metadata(), sort_keys=False, allow_unicode=True, width=120)
+        front = yaml.dump(self._metadata(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
         parts = [f"---\n{front}---\n\n# {plain(self.name)}", self.summary]
         parts += [f"## {title}\n\n{content.strip()}" for title, content in self.sections if content.strip()]
         # White space at the ends of lines may be lost on the way, and the seal with it.

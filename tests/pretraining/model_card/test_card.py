@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pretraining.model_card.card import Card, Score, is_ours, write_card
@@ -22,6 +22,7 @@ def card(text: str = "a name", value: float = 0.5) -> Card:
     )
 
 
+@example("\x85a\u2028b\u2029", 0.5)
 @given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1), st.floats(allow_nan=False, allow_infinity=False))
 def test_any_text_and_number_comes_back(text: str, value: float) -> None:
     read = ModelCard(card(text, value).text(), ignore_metadata_errors=False)
