@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from finetuning.errors import FinetuningError, ended_by, show_log
 from finetuning.run.specification import RunSpec, add_length
-from preprocessing.arguments import OptionParser, build_model
+from preprocessing.arguments import OptionParser, build_model, end_unread
 
 STREAM = "-"
 """Standard input or output, where a file's name could stand."""
-EXIT_PIPE = 141
-"""Exit code: nobody reads standard output any more, as a shell says it of SIGPIPE."""
 
 
 def option_parser() -> OptionParser:
@@ -77,9 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(json.dumps(answer_task(options.model, options.task, options.data, Path(options.output), spec)))
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the answers has enough of them; the interpreter shall not fail on the rest as it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_PIPE
+        return end_unread()
     except (FinetuningError, OSError) as error:
         return ended_by(error)
     return 0

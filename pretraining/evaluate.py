@@ -5,14 +5,13 @@
 The sample of held-out examples is the same as during training for the same `--examples`, so figures compare.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from preprocessing.arguments import OptionParser
+from preprocessing.arguments import OptionParser, positive
 from preprocessing.atomic_file import write_text
 from preprocessing.errors import PreprocessingError
 from pretraining.errors import PretrainingError, not_written
@@ -32,13 +31,6 @@ def option_parser() -> OptionParser:
     parser.add_argument("--batch-size", type=positive, metavar="N", default=32, help="examples per forward pass")
     parser.add_argument("--output", type=Path, metavar="FILE", help="JSON file; left out: standard output")
     return parser
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 on, as argparse wants its types."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

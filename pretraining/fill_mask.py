@@ -6,9 +6,7 @@
 The figures are those of Hugging Face's pipeline "fill-mask" on the same folder.
 """
 
-import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -17,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.arguments import OptionParser
+from preprocessing.arguments import OptionParser, end_unread, positive
 from preprocessing.errors import PreprocessingError
 from pretraining.errors import PretrainingError, not_written
 
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 
 TEXTS_AT_A_TIME = 32
 STREAM = "-"
-EXIT_PIPE = 141
-"""Exit code: nobody reads standard output any more, as a shell says it of SIGPIPE."""
 
 
 def option_parser() -> OptionParser:
@@ -47,13 +43,6 @@ def option_parser() -> OptionParser:
     text = "folder with the tokenizer; left out: the model's, or that of the run's shards"
     parser.add_argument("--tokenizer", type=Path, metavar="FOLDER", help=text)
     return parser
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 on, as argparse wants its types."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,9 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for text, masks in zip(read, filler.fill(read, given.top), strict=True):
                 print(as_json(text, masks) if given.json else as_lines(text, masks), flush=True)
     except BrokenPipeError:
-        # Whoever read has enough; the interpreter shall not fail on the rest as it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_PIPE
+        return end_unread()
     except (PretrainingError, PreprocessingError, OSError) as error:
         known = error if isinstance(error, PretrainingError) else not_written(error)
         print(f"error: {known}", file=sys.stderr)

@@ -12,10 +12,12 @@ to a command line.
 In: a command line. Out: frozen, checked models. Open first: `pydantic_options.py`. Imports nothing heavy.
 """
 
+from preprocessing.arguments.closed_output import end_unread
 from preprocessing.arguments.command_line import flat_values, given_values, words_of
 from preprocessing.arguments.parser import OptionParser, refuse_unknown
 from preprocessing.arguments.pydantic_options import add_models, build_model
 from preprocessing.arguments.remote_names import REMOTE, add_storage_options
+from preprocessing.arguments.value_types import positive
 
 __all__ = [
     "REMOTE",
@@ -23,8 +25,10 @@ __all__ = [
     "add_models",
     "add_storage_options",
     "build_model",
+    "end_unread",
     "flat_values",
     "given_values",
+    "positive",
     "refuse_unknown",
     "remote_names",
     "words_of",
