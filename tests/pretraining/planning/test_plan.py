@@ -25,7 +25,6 @@ def test_plan_of_the_large_recipe() -> None:
     compute = plan.flops / (64 * 989.4e12 * 0.4)
     assert plan.forecast.compute_seconds * 7038 == pytest.approx(compute)
     assert compute / 3600 < plan.forecast.hours < 1.15 * compute / 3600
-    assert plan.price is None
 
 
 def test_time_bounds_the_hours() -> None:
