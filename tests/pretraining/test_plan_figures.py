@@ -5,6 +5,7 @@ what the planner says. Where it says something else since, the test shows the ro
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,8 @@ def of_one_card(options: str, card: str) -> str:
     memory = plan.memory[1].total / 2**30
     steps = int(86_400 / forecast.step_seconds)
     tokens = steps * plan.batch.tokens / 1e9
-    return (
-        f"| {options} | {card} | {plan.micro_batch_size} | {memory:.1f} | {forecast.tokens_per_second:,.0f} | {steps:,} "
-        f"| {tokens:.1f} · 10⁹ |"
-    )
+    rate = f"{forecast.tokens_per_second:,.0f}"
+    return f"| {options} | {card} | {plan.micro_batch_size} | {memory:.1f} | {rate} | {steps:,} | {tokens:.1f} · 10⁹ |"
 
 
 def rows_below(head: str, page: str) -> list[str]:
@@ -71,7 +70,7 @@ def rows_below(head: str, page: str) -> list[str]:
     ],
     ids=["recipes", "one card"],
 )
-def test_planned_figures_are_the_planners(page: str, head: str, row_of) -> None:
+def test_planned_figures_are_the_planners(page: str, head: str, row_of: Callable[[str, str], str]) -> None:
     rows = rows_below(head, (REPOSITORY / "docs" / page).read_text(encoding="utf-8"))
     assert len(rows) >= HEADS[head]
     for row in rows:
