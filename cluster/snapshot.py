@@ -2,7 +2,7 @@
 
     python -m cluster.snapshot FOLDER     writes FOLDER/code-HASH/ and prints its path
 
-The copy holds the code of the four stages and of their pages, and nothing else; HASH is that of its content, so the same
+The copy holds the code of the four stages and of their pages and nothing else; HASH is that of its content, so the same
 code is copied once. It appears complete or not at all. A job takes its code from there when CODE_FOLDER names it: first
 on PYTHONPATH, it goes before the checkout that is installed.
 """

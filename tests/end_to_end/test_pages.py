@@ -4,7 +4,6 @@ Pictures of all pages go to the folder that PAGE_PICTURES names, else to runs/sc
 """
 
 import json
-import math
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -30,9 +29,11 @@ from pretraining.configuration.tables import Recipe
 from pretraining.model.config import BertConfig
 from pretraining.run.report_page import write_report as write_run
 from tests.cluster.chain.conftest import FINETUNE, RUN, MadeUp, made_up  # noqa: F401
+from tests.cluster.demo.finished_demo import finish_demo
 from tests.end_to_end.page_audit import browser, browser_path, faults
 from tests.finetuning.conftest import write_result  # noqa: F401
 from tests.preprocessing import small_build
+from tests.pretraining.made_up_metrics import write_metrics
 
 HOSTILE = "<script>alert('x')</script>"
 BROWSER = browser_path()
@@ -73,49 +74,12 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "shards"
 
 
-def line(step: int, **more: Any) -> dict[str, Any]:
-    """A logged step of a run that learns."""
-    loss = 4.4 + 4 * math.exp(-step / 150) + 0.1 * math.sin(step)
-    return {
-        "step": step,
-        "loss": loss + 0.69,
-        "mlm_loss": loss,
-        "mlm_accuracy": 0.3 * (1 - math.exp(-step / 300)),
-        "nsp_accuracy": 0.5 + step / 4000,
-        "learning_rate": 1e-4 * min(step / 100, 1),
-        "gradient_norm": 1 + 3 / (1 + step),
-        "tokens_per_second": 5000.0 + step % 7,
-        "tokens": 900 * step,
-        "sequences": 8 * step,
-        "seconds": 0.2 * step,
-        **more,
-    }
-
-
-def evaluation(step: int, source: str) -> dict[str, Any]:
-    figures = line(step)
-    errors = {"loss_error": 0.03, "mlm_loss_error": 0.2, "mlm_accuracy_error": 0.02, "nsp_accuracy_error": None}
-    return {"event": "evaluation", "source": source, "nsp_loss": 0.69, **figures, **errors, "sequences": 64}
-
-
-def write_metrics(folder: Path, steps: int) -> None:
-    folder.mkdir(parents=True)
-    lines: list[dict[str, Any]] = [{"step": 0, "event": "remark", "sentence": f"precision is {HOSTILE}"}]
-    for step in range(1, steps + 1):
-        if step % 200 == 0:
-            lines.append({"step": step, "event": "resumed"})
-        lines.append(line(step))
-        if step % 100 == 0:
-            lines += [evaluation(step, "all"), evaluation(step, HOSTILE)]
-    (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in lines))
-
-
 def data_page(shards: Path) -> Path:
     return shards / "report.html"
 
 
 def run_page(folder: Path, shards: Path) -> Path:
-    write_metrics(folder / "run", 600)
+    write_metrics(folder / "run", 600, HOSTILE)
     training = {"steps": 600, "batch_size": 8, "micro_batch_size": 8}
     recipe = Recipe.model_validate({"data": {"shards": str(shards), "sequence_length": 32}, "training": training})
     write_run(folder / "run", recipe, BertConfig.named("tiny"), ranks=2)
@@ -151,23 +115,9 @@ def score_page(folder: Path, write: Callable[..., Path]) -> Path:
 
 
 def demo_page(folder: Path, shards: Path, write: Callable[..., Path]) -> Path:
-    (folder / "shards").mkdir(parents=True)
+    finish_demo(folder, write, HOSTILE)
     for name in ("report.json", "report.html"):
         (folder / "shards" / name).write_text((shards / name).read_text())
-    for phase in ("phase1", "phase2"):
-        write_metrics(folder / phase, 300)
-    for length in (128, 512):
-        (folder / f"evaluation-{length}.json").write_text(json.dumps({"all": evaluation(600, "all")}))
-    for seed in (1, 2, 3):
-        for model, score in (("models/a", 0.7), ("random:config.json", 0.5)):
-            run = folder / "finetuning" / f"{model[:6]}-{seed}".replace("/", "-")
-            write(run, task="continues", score=score + seed / 100, seed=seed, spec={"model": model})
-    answers = [{"word": f"word{n}", "probability": 0.4 / n} for n in range(1, 6)]
-    gaps = [
-        {"sentence": "Paris is the [MASK] of France.", "answers": answers, "before": answers[::-1]},
-        {"sentence": f"{HOSTILE} is [MASK].", "answers": [{"word": HOSTILE, "probability": 1.0}]},
-    ]
-    (folder / "fill_mask.json").write_text(json.dumps(gaps))
     stages = [
         Stage(name, f"Stage {name}", ("beam", "run", f"/a/long/path/{name * 9}", HOSTILE), (), ())
         for name in ("text", "shards", "phase1")

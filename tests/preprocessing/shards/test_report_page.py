@@ -1,4 +1,4 @@
-"""Pictures of the data report: only where there is something to see; and a reason for every drop that the code knows."""
+"""Pictures only where there is something to see, and a reason for every drop that the code knows."""
 
 import re
 from pathlib import Path

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from preprocessing.shards.manifest import Manifest
+from preprocessing.shards.report import summarise
 from preprocessing.shards.report_page import render
 from preprocessing.shards.report_rows import rows_or_reason, shown_rows
-from preprocessing.shards.report import summarise
 
 
 def test_a_pair_that_follows_stands_first_and_then_one_that_does_not(shard_folder: Path) -> None:
