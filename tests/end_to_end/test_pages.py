@@ -42,6 +42,7 @@ needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium is on PA
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Any]:
+    pytest.importorskip("playwright", reason="playwright is not installed (extra dev)")
     with browser(str(BROWSER)) as running:
         yield running
 
