@@ -22,7 +22,7 @@ class Column:
     count: float
 
 
-def columns(caption: str, drawn: Sequence[Column], *, x_label: str, y_label: str, small: bool = False) -> Markup:
+def columns(caption: str, drawn: Sequence[Column], *, x_label: str, y_label: str) -> Markup:
     """A figure of these columns, which stand side by side; empty where there are fewer than `FEWEST` that are not 0."""
     filled = [column for column in drawn if column.count]
     if len(filled) < FEWEST:
@@ -55,7 +55,7 @@ def columns(caption: str, drawn: Sequence[Column], *, x_label: str, y_label: str
         f"{y_label} by {x_label}, from {filled[0].start:,.0f} to {filled[-1].end - 1:,.0f}; most, {most.count:,.0f}, "
         f"from {most.start:,.0f} to {most.end - 1:,.0f}."
     )
-    return figure(f"{caption} ({y_label})", (), drawing(caption, text, *parts), small=small)
+    return figure(f"{caption} ({y_label})", (), drawing(caption, text, *parts))
 
 
 def binned(counts: dict[int, int], most: int, bins: int = 32) -> list[Column]:

@@ -26,8 +26,18 @@ def test_where_points_lie() -> None:
     chart = curves("Loss", [Curve("training", [(0, 0), (50, 5), (100, 10)])])
     (line,) = marks(chart, "path", "line")
     assert line.get("d") == "M0.0 1000.0L500.0 500.0L1000.0 0.0"
-    assert [one.text for one in marks(chart, "text", "left")] == ["0", "2.5", "5", "7.5", "10"]
     assert "legend" not in chart
+
+
+def test_axes() -> None:
+    chart = tree(curves("Loss", [Curve("training", [(0, 0), (50, 5), (100, 10)])], x_label="update"))
+    shares = (0, 25, 50, 75, 100)
+    grid = [tuple(one.get(name) for name in ("x1", "x2", "y1", "y2")) for one in chart.iter("line")]
+    assert grid == [("0", "100%", f"{100 - share}%", f"{100 - share}%") for share in shares]
+    texts = [(one.text, one.get("x"), one.get("y"), one.get("class")) for one in chart.iter("text")]
+    left = [(f"{share / 10:g}", "0", f"{100 - share}%", "tick left") for share in shares]
+    below = [(str(share), f"{share}%", "100%", "tick") for share in shares]
+    assert texts == [*left, *below, ("update", "50%", "100%", "tick")]
 
 
 def test_dots_with_their_errors_levels_and_moments() -> None:

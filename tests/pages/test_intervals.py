@@ -33,11 +33,16 @@ def test_where_marks_lie() -> None:
 
 def test_rows_share_an_axis_and_the_legend() -> None:
     rows = [Row(task, [Estimate("a", 10), Estimate("<b>", 20, series=1)]) for task in ("one", "<two>")]
-    text = chart_of(*rows)
+    text = intervals("Scores", rows, x_label="points")
     assert text.count("<li>") == 2
     assert "<b>20" not in text
     assert "<two>" not in text
     chart = ElementTree.fromstring(text)
     heights = [one.get("height") for one in chart.iter("svg") if one.get("aria-hidden")]
     assert heights == ["42", "42"]
-    assert [one.get("cx") for one in chart.iter("circle")] == ["0%", "100%"] * 2
+    assert [(one.get("cx"), one.get("cy")) for one in chart.iter("circle")] == [("0%", "12"), ("100%", "30")] * 2
+    (axis,) = (one for one in chart.iter("svg") if one.get("class") == "axis")
+    ticks = [(one.text, one.get("x"), one.get("y")) for one in axis.iter("text")]
+    assert ticks == [*((f"{10 + 2.5 * n:g}", f"{25 * n}%", "1em") for n in range(5)), ("points", "50%", "2.3em")]
+    grid = [(one.get("x1"), one.get("x2"), one.get("y1"), one.get("y2")) for one in chart.iter("line")]
+    assert grid == [(f"{share}%", f"{share}%", "0", "100%") for share in (0, 25, 50, 75, 100)] * 2

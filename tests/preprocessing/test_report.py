@@ -55,6 +55,7 @@ def test_page_and_json_are_written_and_agree(shard_folder: Path, tmp_path: Path)
     assert summary["fingerprint"] in page
     assert "62.5%" in page  # the fill
     assert "redirect" in page
+    assert "[MASK] → cat" in page  # a row of the build, though the report goes elsewhere
     assert "<script" not in page
     assert "http://" not in page
 
