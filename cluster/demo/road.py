@@ -19,6 +19,7 @@ from cluster.errors import ClusterError
 
 RANKS = 2
 SEEDS = (1, 2, 3, 4, 5)
+GAPS = "fill_mask.json"
 PREPROCESSING = ("preprocessing", "cluster")
 PRETRAINING = ("pretraining",)
 FINETUNING = ("finetuning",)
@@ -74,6 +75,8 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
         command = module("pretraining.evaluate", "--model", export, "--shards", shards, "--sequence-length", length)
         command += ("--examples", "512", "--output", str(figures))
         add(f"evaluation-{length}", f"Held-out figures at length {length}", command, figures, PRETRAINING)
+    command = module("cluster.demo.gaps", "--model", export, "--output", folder / GAPS)
+    add("gaps", "Gaps in five sentences", command, folder / GAPS, ("cluster", *PRETRAINING))
     command = module("cluster.demo.task", "--shards", shards, "--output", task)
     add("task", "Fine-tuning task from held-out documents", command, task, ("cluster",))
     command = module("finetuning.sweep", "--models", f"pretrained={export},random=random:{export / 'config.json'}")
