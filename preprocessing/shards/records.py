@@ -17,6 +17,8 @@ class FileRecord(NamedTuple):
 
 
 class Record(BaseModel):
+    """A frozen part of a manifest, which refuses keys that it does not know."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
