@@ -52,12 +52,12 @@ class Key:
     is_number: bool
 
 
-def keys(model: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[Key]:
+def all_keys(model: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[Key]:
     """The keys of a recipe, table by table."""
     for attribute, field in model.model_fields.items():
         name = f"{prefix}{field.alias or attribute}"
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from keys(field.annotation, f"{name}.")
+            yield from all_keys(field.annotation, f"{name}.")
         else:
             yield _key(name, field)
 
@@ -118,7 +118,7 @@ def page() -> str:
         "which goes before the file. A key that is not here is refused.\n\n"
     ]
     tables: dict[str, list[Key]] = {}
-    for key in keys():
+    for key in all_keys():
         tables.setdefault(key.name.rpartition(".")[0] or key.name, []).append(key)
     for name, members in tables.items():
         holder = Recipe.model_fields[name].annotation
