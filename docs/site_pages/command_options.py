@@ -6,7 +6,7 @@ import runpy
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest import mock
 
@@ -15,6 +15,8 @@ from site_pages.tables import code, plain, table
 STAGES = ("preprocessing", "pretraining", "finetuning", "cluster")
 INNER = ("cluster.run_folder", "cluster.fitting_nodes", "cluster.demo.road", "cluster.demo.task")
 """What only the Slurm scripts and the demo start."""
+SUBCOMMANDS = {"cluster.submit": ("status", "cancel")}
+"""Those that a command tells apart before it has a parser."""
 _STARTS = {
     **{f"preprocessing.{name}": "beam run" for name in ("vocabulary", "pipeline", "corpus")},
     **{f"preprocessing.{name}": "beam run" for name in ("near_duplicates", "contamination")},
@@ -85,16 +87,22 @@ def start_of(module: str) -> str:
 
 def command_of(module: str) -> Command:
     """Starts a module as `--help` does, stops it where the help would be printed, and describes the parser."""
-    return _described(start_of(module), _parser_of(module))
+    command = _described(start_of(module), parser_of(module))
+    others = tuple(
+        _described(f"{command.start} {name}", parser_of(module, name)) for name in SUBCOMMANDS.get(module, ())
+    )
+    return replace(command, subcommands=command.subcommands + others)
 
 
-def _parser_of(module: str) -> argparse.ArgumentParser:
+def parser_of(module: str, *words: str) -> argparse.ArgumentParser:
+    """The parser that prints the help of a module behind some words; RuntimeError where none does."""
+
     def stop(parser: argparse.ArgumentParser, file: object = None) -> None:
         raise _HelpIsAskedForError(parser)
 
     with (
         mock.patch.object(argparse.ArgumentParser, "print_help", stop),
-        mock.patch.object(sys, "argv", [module, "--help"]),
+        mock.patch.object(sys, "argv", [module, *words, "--help"]),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", RuntimeWarning)  # another page may have imported it
