@@ -25,7 +25,7 @@ _links: dict[str, set[str]] = {}
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Takes pages off the navigation that are announced in `extra.pages_to_come` and not there yet."""
     _links.clear()
-    to_come = set(config.extra.get("pages_to_come", ()))
+    to_come = set(config.extra.get("pages_to_come") or ())
     absent = {name for name in to_come if not (Path(config.docs_dir) / name).is_file()}
     config.nav = _without(config.nav, absent)
     return config

@@ -89,3 +89,13 @@ def test_a_module_without_help_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(RuntimeError, match="helpless_command --help prints no help"):
         command_of("helpless_command")
+
+
+def test_subcommands_that_have_no_parser_of_their_own_are_there() -> None:
+    command = command_of("cluster.submit")
+    assert [inner.start for inner in command.subcommands] == [
+        "python -m cluster.submit status",
+        "python -m cluster.submit cancel",
+    ]
+    assert "--watch" in options_of(command.subcommands[0])
+    assert "--watch" not in options_of(command)
