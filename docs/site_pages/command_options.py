@@ -171,5 +171,7 @@ def _section(command: Command, depth: int) -> Iterator[str]:
 
 def _row(option: Option) -> tuple[str, str, str, str]:
     names = ", ".join(map(code, option.names))
-    default = "required" if option.required else code(option.default)
+    # A default that is a sentence is no value to type.
+    value = plain(option.default) if " " in option.default else code(option.default)
+    default = "required" if option.required else value
     return names, code(option.value), default, plain(option.meaning)

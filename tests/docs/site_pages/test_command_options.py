@@ -81,6 +81,7 @@ def test_names_values_defaults_and_titles() -> None:
     assert "## `start`\n\nWhat it does.\n" in page
     assert "| `--count`, `-c` | `N` | `3` | how many, in steps |" in page
     assert "| `--must` | `a|b` | required | one of 100% of them |" in page
+    assert "| `--flag` |  | as (it) is | or not |" in page
     assert "hidden" not in page
 
 
