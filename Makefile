@@ -72,7 +72,7 @@ typecheck: $(INSTALLED)  ## mypy
 
 # Strict: a link or an anchor that leads nowhere is an error. The variable silences an advertisement of the theme's.
 docs: $(INSTALLED)  ## the documentation as a site, build/site, with a reference made from the code
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "open build/site/index.html, or for the search: $(BIN)/python -m http.server --directory build/site"
 
 # DATA=… names a folder with data sets to fine-tune on (docs/scores.md).
