@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-all test-slurm test-large test-gpu bench-gpu mutants lint format typecheck bench clean
+.PHONY: help setup demo test test-all test-slurm test-large test-gpu bench-gpu mutants lint spelling format typecheck docs bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -c constraints.txt -e '.[dask,demo,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -c constraints.txt -e '.[dask,demo,dev,docs]'
 	@touch $(INSTALLED)
 
 # WIKIPEDIA=… and BOOKS=… name your own dump and books (paths or quoted globs) instead of the sample.
@@ -60,12 +60,20 @@ lint: $(INSTALLED)  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+spelling: $(INSTALLED)  ## codespell over pages, code and comments; its allow list is in pyproject.toml
+	$(BIN)/codespell
+
 format: $(INSTALLED)  ## ruff, mending
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 typecheck: $(INSTALLED)  ## mypy
 	$(BIN)/mypy
+
+# Strict: a link or an anchor that leads nowhere is an error. The variable silences an advertisement of the theme's.
+docs: $(INSTALLED)  ## the documentation as a site, build/site, with a reference made from the code
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "open build/site/index.html, or for the search: $(BIN)/python -m http.server --directory build/site"
 
 # DATA=… names a folder with data sets to fine-tune on (docs/scores.md).
 bench: $(INSTALLED)  ## the benchmarks of the stages, one after the other; DATA=… for fine-tuning too

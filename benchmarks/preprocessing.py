@@ -83,6 +83,7 @@ class Command:
 
 
 def median(measure: Callable[[], float], repeats: int) -> float:
+    """The median of what `measure` says when it is asked several times."""
     return statistics.median(measure() for _ in range(repeats))
 
 

@@ -52,7 +52,7 @@ def frequencies(pairs: int) -> Tensor:
 
 
 def offset(head: int) -> int:
-    """Where a head looks: −1, +1, −2, +2, …"""
+    """Where a head looks: −1, +1, −2, +2 and so on."""
     return (head // 2 + 1) * (-1 if head % 2 == 0 else 1)
 
 
