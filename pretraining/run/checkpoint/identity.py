@@ -40,7 +40,7 @@ class Identity:
 def identity_of(recipe: Recipe, model: BertConfig, shards: str, population: str, ranks: int, threads: int) -> Identity:
     """The identity of a run of `recipe`."""
     dumped = recipe.model_dump(mode="json", by_alias=True)
-    settings = {key: value for key, value in sorted(_flat(dumped).items()) if not _is_free(key)}
+    settings = {key: value for key, value in sorted(_flat(dumped).items()) if not is_free(key)}
     return Identity(
         model.model_dump(mode="json"), shards, population, settings, recipe.training.steps, recipe.stage, ranks, threads
     )
@@ -106,7 +106,8 @@ def is_below(key: str, names: Sequence[str]) -> bool:
     return any(f"{key}.".startswith(f"{name}.") for name in names)
 
 
-def _is_free(key: str) -> bool:
+def is_free(key: str) -> bool:
+    """True for a dotted key of a recipe that changes no weight but by rounding, or that is compared otherwise."""
     return is_below(key, (*_FREE, *_DERIVED)) and not is_below(key, _NOT_FREE)
 
 
