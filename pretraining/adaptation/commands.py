@@ -35,8 +35,7 @@ def build(
         "heldout-fraction": options.heldout_fraction,
         "seed": options.seed,
     }
-    given = {key.replace("_", "-"): value for key, value in _flat(options.build)}
-    words += [f"--{key}={value}" for key, value in {**settings, **given}.items()]
+    words += [f"--{key}={value}" for key, value in (*settings.items(), *_flat(options.build))]
     return [*words, "--engine", "local", *(["--workers", str(options.workers)] if options.workers else [])]
 
 
@@ -57,11 +56,16 @@ def train(options: AdaptOptions, training: Training, set_here: Sequence[str]) ->
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted key and text of every value of nested tables, as a command line has them."""
+    """Option and text of every value of nested tables, as a command line has them; of several texts one after the
+    other.
+    """
     for key, value in table.items():
+        name = f"{prefix}{key}".replace("_", "-")
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from _flat(value, f"{name}.")
+        elif isinstance(value, list | tuple) and any(isinstance(part, str) for part in value):
+            yield from ((name, str(part)) for part in value)
         elif isinstance(value, list | tuple):
-            yield f"{prefix}{key}", ",".join(map(str, value))
+            yield name, ",".join(map(str, value))
         else:
-            yield f"{prefix}{key}", {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+            yield name, {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from preprocessing.shards import ShardSet
-from pretraining.adaptation.options import AdaptOptions, Training
+from pretraining.adaptation.options import ANY_STEPS, AdaptOptions, Training
 
 WARMUP_SHARE = 0.06
 """Of all steps, as Gururangan et al. 2020, "Don't Stop Pretraining" (appendix)."""
@@ -49,7 +49,7 @@ def training_words(
     options: AdaptOptions, training: Training, start: Path, shards: Sequence[Path], mixture: Mixture
 ) -> tuple[list[str], int]:
     """What this command sets of the recipe, as words of a command line, and the number of steps."""
-    batch_size = training.complete(("--training.steps=1000000000",)).training.batch_size
+    batch_size = training.complete((ANY_STEPS,)).training.batch_size
     steps = options.steps or max(_FEWEST_STEPS, math.ceil(options.epochs * mixture.epoch / batch_size))
     values: dict[str, object] = {
         "init.from": start,

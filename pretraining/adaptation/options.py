@@ -6,16 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from preprocessing.arguments import OptionParser, add_models, build_model, given_values
 from pretraining.configuration.recipe import recipe_of, recipe_parser
 from pretraining.configuration.tables import Recipe
 from pretraining.errors import PretrainingError
-from pretraining.run.checkpoint.identity import is_free
+from pretraining.run.checkpoint.identity import settings_of
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "adapt.toml"
 SOURCES = ("text", "books", "wikipedia", "jsonlines", "parquet", "sentences", "dataset", "corpus")
+_OF_BUILD = {
+    "vocab": "--model",
+    "output": "--output",
+    "language": "--language",
+    "sequence_lengths": "--sequence-length",
+    "objective": "--objective",
+    "heldout_fraction": "--heldout-fraction",
+    "seed": "--seed",
+    **{name: f"--{name}" for name in SOURCES},
+}
+"""Options of a build → what sets them here."""
 _SET_HERE = {
     "training.steps": "--steps or --epochs",
     "training.stop_at": "--steps",
@@ -30,6 +41,8 @@ _SET_HERE = {
     "checkpoint.resume": "nothing: the same command goes on",
 }
 PROGRAM = "python -m pretraining.adapt"
+ANY_STEPS = "--training.steps=1000000000"
+"""What fits every schedule, while the number of steps is not known."""
 
 
 class AdaptOptions(BaseModel):
@@ -99,6 +112,15 @@ class AdaptOptions(BaseModel):
             )
         return self
 
+    @field_validator("build")
+    @classmethod
+    def _is_not_set_here(cls, build: dict[str, Any]) -> dict[str, Any]:
+        for key, value in build.items():
+            # A table is options of a kind of text, as books.document.
+            if (name := key.replace("-", "_")) in _OF_BUILD and not isinstance(value, dict):
+                raise ValueError(f"{name} is set by this command; use {_OF_BUILD[name]}")
+        return build
+
     @property
     def sources(self) -> dict[str, tuple[str, ...]]:
         """Option of the pipeline → paths, of the text to adapt to."""
@@ -158,7 +180,7 @@ class Training:
         for key, instead in _SET_HERE.items():
             if self.is_given(key):
                 raise PretrainingError(f"--{key} is set by this command; use {instead}")
-        self.complete(("--training.steps=1000000000",))  # what is not known yet is set to what fits everything
+        self.complete((ANY_STEPS,))
 
     def complete(self, words: Sequence[str]) -> Recipe:
         """The whole recipe with what this command sets; PretrainingError where it does not fit together."""
@@ -175,8 +197,8 @@ class Training:
 
     def settings(self) -> dict[str, Any]:
         """What recipe and command line say that changes what is learnt, by dotted key."""
-        given = given_values(*self._parsed())
-        return {key: value for key, value in sorted(given.items()) if not is_free(key) and key not in _SET_HERE}
+        settings = settings_of(self.complete((ANY_STEPS,)))
+        return {key: value for key, value in settings.items() if key not in _SET_HERE}
 
     def _parsed(self, words: Sequence[str] = (), *, with_file: bool = True) -> tuple[argparse.Namespace, OptionParser]:
         parser = recipe_parser(PROGRAM, "")

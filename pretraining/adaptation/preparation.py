@@ -94,12 +94,15 @@ class Preparation:
         return mix(examples_of(own, "train", length), general, self.options.replay_share)
 
     def build_command(self, output: Path, vocabulary: Path, sources: Mapping[str, Sequence[str]]) -> list[str]:
+        """Text → shards in `output`, with the vocabulary in a folder; `sources` by option of the pipeline."""
         return commands.build(self.options, sources, vocabulary, output, self.objective)
 
     def general_command(self) -> list[str]:
+        """The general text → shards, where it has to be built."""
         return self.build_command(self.layout.replay, self.layout.start, {self.options.replay_as: self.options.replay})
 
     def evaluation_command(self, text: str, when: str) -> list[str]:
+        """Held-out figures of one of `texts`, "before" or "after"."""
         model = self.layout.start if when == "before" else self.layout.export
         return commands.evaluate(self.options, model, self.texts[text], self.layout.figures(text, when))
 

@@ -28,7 +28,6 @@ from pretraining.adaptation.result import as_markdown, as_text, read_figures, re
 from pretraining.adaptation.source_model import find_model
 from pretraining.adaptation.vocabulary import read_pieces, write_pieces
 from pretraining.errors import PretrainingError, RetryablePretrainingError
-from pretraining.run.state_file import read_state
 
 
 def adapt(options: AdaptOptions, training: Training) -> None:
@@ -131,6 +130,8 @@ class Road:
         return steps
 
     def _is_trained(self) -> bool:
+        from pretraining.run.state_file import read_state  # late: it imports torch
+
         is_finished = read_state(self.options.output).get("status") == "finished"
         return is_finished and (self.layout.export / "config.json").is_file()
 
@@ -147,7 +148,8 @@ class Road:
 
     def _write_card(self, result: Mapping[str, Any]) -> None:
         from pretraining.model.config import BertConfig
-        from pretraining.run.saved.model_card import describe_export  # late: it imports torch
+        from pretraining.run.saved.model_card import describe_export  # late, as above
+        from pretraining.run.state_file import read_state
 
         export, run = self.layout.export, self.options.output
         sections = (("Before and after the adaptation", as_markdown(result)),)

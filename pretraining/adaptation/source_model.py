@@ -16,7 +16,7 @@ from pretraining.model_card.lineage import weights_hash
 
 _WEIGHTS = "model.safetensors"
 _INDEX = f"{_WEIGHTS}.index.json"
-_FILES = ("config.json", "*.safetensors", _INDEX, "vocab.txt", "tokenizer.json", "tokenizer_config.json", "*.md")
+_FILES = ("config.json", "*.safetensors", _INDEX, "vocab.txt", "tokenizer.json", "tokenizer_config.json")
 _HUB_NAME = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 PARTS = {
     "the head for masked tokens": "cls.predictions.transform.",

@@ -39,11 +39,14 @@ class Identity:
 
 def identity_of(recipe: Recipe, model: BertConfig, shards: str, population: str, ranks: int, threads: int) -> Identity:
     """The identity of a run of `recipe`."""
+    architecture, settings = model.model_dump(mode="json"), settings_of(recipe)
+    return Identity(architecture, shards, population, settings, recipe.training.steps, recipe.stage, ranks, threads)
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """The values of a recipe that change what is learnt, by dotted key; not those that are compared otherwise."""
     dumped = recipe.model_dump(mode="json", by_alias=True)
-    settings = {key: value for key, value in sorted(_flat(dumped).items()) if not is_free(key)}
-    return Identity(
-        model.model_dump(mode="json"), shards, population, settings, recipe.training.steps, recipe.stage, ranks, threads
-    )
+    return {key: value for key, value in sorted(_flat(dumped).items()) if not _is_free(key)}
 
 
 def accepted_changes(
@@ -106,8 +109,7 @@ def is_below(key: str, names: Sequence[str]) -> bool:
     return any(f"{key}.".startswith(f"{name}.") for name in names)
 
 
-def is_free(key: str) -> bool:
-    """True for a dotted key of a recipe that changes no weight but by rounding, or that is compared otherwise."""
+def _is_free(key: str) -> bool:
     return is_below(key, (*_FREE, *_DERIVED)) and not is_below(key, _NOT_FREE)
 
 
