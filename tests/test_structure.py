@@ -21,7 +21,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "pretraining": (
         *("errors", "splitmix", "rendezvous", "devices", "model_card"),
-        *("model", "data", "optimization", "configuration", "planning", "run", COMMANDS),
+        *("model", "data", "optimization", "configuration", "planning", "run", "adaptation", COMMANDS),
     ),
     "finetuning": ("errors", "atomic_file", "tasks", "kinds", "run", "sweeps", "reporting", COMMANDS),
     "cluster": ("errors", "snapshot", "process_tree", "checks", "engines", "demo", "chain", COMMANDS),
