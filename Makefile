@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-all test-slurm test-large test-gpu bench-gpu mutants lint format typecheck bench clean
+.PHONY: help setup demo test test-all test-slurm test-large test-gpu test-peers bench-gpu mutants lint format typecheck bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -49,6 +49,10 @@ bench-gpu: $(INSTALLED)  ## one GPU measured: runs/gpu/report.md
 
 test-slurm: $(INSTALLED)  ## jobs on a real Slurm of nodes that are namespaces of this machine: needs root
 	SLURM_TESTS=1 $(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile tests/slurm
+
+test-peers: $(INSTALLED)  ## against what others published, in the folder PEERS=… (docs/peers.md); three minutes
+	@test -n "$(PEERS)" || { echo "say where they lie: make test-peers PEERS=folder (docs/peers.md)" >&2; exit 2; }
+	$(BIN)/python -m pytest -m peer tests/peers --peers '$(PEERS)'
 
 # The operators come from mutmut, which nothing else needs.
 mutants: $(INSTALLED)  ## which small faults in FOLDER=… the tests notice (docs/mutants.md)
