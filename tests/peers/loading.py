@@ -37,7 +37,7 @@ def importable(modules: Mapping[str, Any]) -> Iterator[None]:
 
 class _TestCase(unittest.TestCase):
     def assertAllEqual(self, found: Any, expected: Any) -> None:  # as TensorFlow names it
-        self.assertEqual(list(found), list(expected))
+        assert list(found) == list(expected), f"{list(found)} != {list(expected)}"
 
 
 class _Flags(SimpleNamespace):
