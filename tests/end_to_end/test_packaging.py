@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 BACKEND = "import sys, setuptools.build_meta as backend; getattr(backend, sys.argv[1])(sys.argv[2])"
 STAGES = ("preprocessing", "pretraining", "finetuning", "cluster", "pages")
-ONLY_OF_THE_CHECKOUT = {".gitignore"}
+ONLY_OF_THE_CHECKOUT = {".gitignore", ".dockerignore"}
 WORDS = [f"word{index}" for index in range(80)]
 
 
@@ -129,6 +129,7 @@ def test_the_packages_are_those_of_the_wheel(elsewhere: Elsewhere) -> None:
     assert [Path(line).parents[1] for line in said.splitlines()] == [elsewhere.site] * 4
 
 
+@pytest.mark.timeout(1800)
 def test_the_road(elsewhere: Elsewhere) -> None:
     """Vocabulary, shards, two steps, a model that fills a gap: commands and recipes by the names that README gives."""
     books = elsewhere.folder / "books"
