@@ -31,10 +31,12 @@ Ids = list[list[int]]
 
 def sides(vocabulary: Path) -> dict[str, Callable[[list[str]], Ids]]:
     """For each side what turns sentences into ids, without special tokens."""
-    from transformers import BertTokenizerFast
+    from transformers import AutoTokenizer
 
     ours = Tokenizer.load(vocabulary)
-    theirs = BertTokenizerFast(vocab_file=str(vocabulary), do_lower_case=ours.lowercase, model_max_length=1 << 30)
+    with tempfile.TemporaryDirectory() as folder:
+        ours.save(folder, maximum_length=1 << 30)
+        theirs = AutoTokenizer.from_pretrained(folder)
 
     def with_ours(texts: list[str]) -> Ids:
         ids, offsets = ours.encode(texts)
