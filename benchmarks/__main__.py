@@ -94,7 +94,10 @@ def measure(options: Options, command: str) -> dict[str, Any]:
         before = found[case.name]
         if before and (before[-1].failure or before[-1].seconds > left()):
             continue
-        one = execute(words(case), one_thread(options.threads), max(left(), 0.0))
+        if left() <= 0:
+            before.append(Round(0.0, 0.0, 0, None, "", f"not begun: {options.minutes:g} minutes were over"))
+            continue
+        one = execute(words(case), one_thread(options.threads), left())
         before.append(one)
         _say(f"{case.name}: {one.failure or f'{one.seconds:.1f} s'} (run {len(before)})")
     return {

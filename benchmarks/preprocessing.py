@@ -53,8 +53,8 @@ from preprocessing.tokens.corpus import corpus_of
 from preprocessing.tokens.tokenizer import Tokenizer
 
 DUMPS = 16
-# Two workers take several seconds to start, whatever there is to do: what they gain is measured on more.
-DUMPS_FOR_TWO_WORKERS = 40
+# Two workers take several seconds to start, whatever there is to do: what they gain is measured on so many times more.
+MORE_FOR_TWO_WORKERS = 2.5
 # A sixteenth of the defaults: one dump must already fill several splits and buckets, or memory could only grow.
 SMALL = ("--split-bytes", str(4 << 20), "--bucket-bytes", str(2 << 20))
 
@@ -198,6 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dump", type=Path, help=text)
     add_vocabulary(parser)
     parser.add_argument("--size", type=int, default=3, help="copies of the dump's pages in each dump made of it")
+    parser.add_argument("--dumps", type=int, default=DUMPS, help="dumps whose memory is compared with one's, 4 or more")
     parser.add_argument("--repeats", type=int, default=3, help="runs of which a figure is the median")
     return run(parser, measure_all, argv)
 
@@ -214,7 +215,7 @@ def measure_all(arguments: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        dumps = write_dumps(dump, folder, DUMPS, arguments.size)
+        dumps = write_dumps(dump, folder, arguments.dumps, arguments.size)
         tokenizer = Tokenizer.load(vocabulary)
 
         pages = read_wikitext(dump)
@@ -236,15 +237,19 @@ def measure_all(arguments: argparse.Namespace) -> None:
             peak_memory_mb=statistics.median(run.peak_bytes for run in whole) / 1e6,
         )
         memory = {
-            times: build(dumps[:times], vocabulary, folder / f"times-{times}", 1, *SMALL) for times in (1, 4, DUMPS)
+            times: build(dumps[:times], vocabulary, folder / f"times-{times}", 1, *SMALL)
+            for times in sorted({1, 4, arguments.dumps})
         }
         note(**{f"peak_memory_mb_{times}x": run.peak_bytes / 1e6 for times, run in memory.items()})
         note(
-            peak_memory_growth_4x=memory[4].peak_bytes / memory[1].peak_bytes - 1,
-            peak_memory_growth_16x=memory[DUMPS].peak_bytes / memory[1].peak_bytes - 1,
+            **{
+                f"peak_memory_growth_{times}x": run.peak_bytes / memory[1].peak_bytes - 1
+                for times, run in memory.items()
+                if times > 1
+            }
         )
         (folder / "many").mkdir()
-        many = write_dumps(dump, folder / "many", DUMPS_FOR_TWO_WORKERS, arguments.size)
+        many = write_dumps(dump, folder / "many", round(MORE_FOR_TWO_WORKERS * arguments.dumps), arguments.size)
         seconds = {
             workers: build(many, vocabulary, folder / f"workers-{workers}", workers, *SMALL).seconds
             for workers in (1, 2)

@@ -18,7 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = benchmark_parser("wikitext", __doc__)
     text = "a pages-articles dump or an excerpt of one (default: the excerpt in the gensim package)"
     parser.add_argument("dump", type=Path, nargs="?", help=text)
+    parser.add_argument("--pages", type=int, help="read no more than the first pages (default: all)")
     return run(parser, compare, argv)
 
 
@@ -143,6 +144,7 @@ def compare(arguments: argparse.Namespace) -> None:
     if not dump.is_file():
         raise PreprocessingError(f"{dump}: no such file; give a pages-articles dump.")
     pages = read_wikitext(dump)
+    pages = replace(pages, texts=pages.texts[: arguments.pages])
     rate = wikitext_mb_per_second(pages)
     result = {
         "wikitext_mb": round(pages.megabytes, 2),

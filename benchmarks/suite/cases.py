@@ -39,6 +39,7 @@ CASES = (
     Case(
         "wikitext",
         "Wikipedia's markup to text: speed, and fidelity to the reference",
+        quick=("--pages", "20"),
         ratios=(Ratio("markup to text", "mwparserfromhell", "wikitext_over_mwparserfromhell"),),
     ),
     Case(
@@ -64,10 +65,17 @@ CASES = (
             Ratio(f"training step, {name}", "transformers", f"step_over_transformers.{name}") for name in _MODELS
         ),
     ),
-    Case("preprocessing", "a build: speed, memory, two workers", quick=("--size", "1", "--repeats", "1")),
+    Case(
+        "preprocessing", "a build: speed, memory, two workers", quick=("--size", "1", "--dumps", "4", "--repeats", "1")
+    ),
     Case("build_stages", "where the time of a build goes", quick=("--repeats", "1")),
     Case("build_growth", "a build of more text", quick=("--times", "1", "--workers", "1", "--size", "1")),
-    Case("build_scale", "a build of many splits", ("--splits", "2000", "--buckets", "1000"), ("--splits", "20")),
+    Case(
+        "build_scale",
+        "a build of many splits",
+        ("--splits", "2000", "--buckets", "1000"),
+        ("--splits", "20", "--buckets", "20"),
+    ),
     Case("parsed_corpus", "a corpus that is parsed once", quick=("--copies", "1")),
     Case("near_duplicates", "near-duplicates, after signatures", quick=("--documents", "2000", "--splits", "4")),
     Case("remote_files", "reading from S3", quick=("--megabytes", "1", "--repeats", "2")),

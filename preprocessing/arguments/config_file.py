@@ -11,9 +11,7 @@ from preprocessing.storage import RemotePath
 
 
 def read_table(path: str | Path | RemotePath, error_class: type[Exception]) -> dict[str, Any]:
-    """The content of a TOML file, which may be one that is installed with this project; raises `error_class` where there
-    is none.
-    """
+    """The content of a TOML file, also of one that is installed with this project; raises `error_class` without one."""
     try:
         file = path if isinstance(path, RemotePath) else that_comes_along(Path(path))
         text = file.read_text(encoding="utf-8")

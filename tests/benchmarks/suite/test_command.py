@@ -69,6 +69,13 @@ def test_no_more_than_the_runs_that_were_asked_for(machine: Machine) -> None:
     assert names(machine) == ["fast", "wordy", "fast", "wordy"]
 
 
+def test_what_there_is_no_time_for_is_named(machine: Machine, tmp_path: Path) -> None:
+    assert command.main(["--minutes", "0.5", "--only", "fast", "wordy"]) == 1
+    assert names(machine) == ["fast"]
+    records = json.loads((tmp_path / "runs/benchmarks/results.json").read_text())["benchmarks"]
+    assert [record["failure"] for record in records] == [None, "not begun: 0.5 minutes were over"]
+
+
 def test_what_it_writes(machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--data", "D", "--runs", "2"]) == 1
     text = (tmp_path / "kept/RESULTS.md").read_text()
