@@ -150,7 +150,7 @@ def test_the_road(elsewhere: Elsewhere) -> None:
     elsewhere.run("-m", "pretraining.main", *recipe, *steps, "--evaluation.every", "2", "--checkpoint.every", "2")
     assert (elsewhere.folder / "run" / "report.html").is_file()
     assert "[MASK]" in elsewhere.run("-m", "pretraining.fill_mask", "--model", "run/export", "the [MASK] word1").stdout
-    cards = ("--gpus", "8", "--gpu", "h100")
+    cards = ("--gpus", "2", "--gpu", "h100")
     assert "h100" in elsewhere.run("-m", "pretraining.plan", *recipe[:2], *cards).stdout.lower()
 
 
