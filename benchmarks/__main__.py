@@ -11,6 +11,7 @@ others go on, and the exit code is 1. Run it on a machine that does nothing else
 
 import datetime
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from preprocessing.errors import PreprocessingError
 
 KEPT = Path(__file__).parent
 PASSING = Path("runs/benchmarks")
+_INTERRUPTED = 75
 
 
 class Options(BaseModel):
@@ -138,6 +140,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PreprocessingError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted; nothing was written", file=sys.stderr)
+        return _INTERRUPTED
     from benchmarks.suite.results import markdown
 
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -150,4 +155,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # Ends as Ctrl-C does, and takes the benchmark that runs along.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

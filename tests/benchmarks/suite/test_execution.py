@@ -1,12 +1,16 @@
 """A benchmark's process: what it found, what it took, how it fails, and that nothing of it is left."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks.suite.execution import Round, execute, one_thread
+
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def python(program: str, limit: float = 60.0) -> Round:
@@ -51,6 +55,22 @@ def test_one_that_takes_too_long_is_ended_with_its_processes(tmp_path: Path) -> 
         process = int(note.read_text())
         while os.path.exists(f"/proc/{process}") and b"zombie" not in Path(f"/proc/{process}/status").read_bytes():
             time.sleep(0.05)
+
+
+def test_who_is_interrupted_takes_its_process_along(tmp_path: Path) -> None:
+    note = tmp_path / "process"
+    inner = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    outer = (
+        "import signal; from benchmarks.suite.execution import execute; "
+        f"signal.signal(signal.SIGTERM, signal.default_int_handler); execute(('-c', {inner!r}), {{}}, 600.0)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", outer], stderr=subprocess.DEVNULL, cwd=REPOSITORY)
+    while not note.exists() or not note.read_text():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    process.wait()
+    assert not Path(f"/proc/{note.read_text()}").exists()
 
 
 def test_both_sides_have_as_many_threads() -> None:
