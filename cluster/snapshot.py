@@ -2,9 +2,9 @@
 
     python -m cluster.snapshot FOLDER     writes FOLDER/code-HASH/ and prints its path
 
-The copy holds the code of the four stages and nothing else; HASH is that of its content, so the same code is copied
-once. It appears complete or not at all. A job takes its code from there when CODE_FOLDER names it: first on PYTHONPATH,
-it goes before the checkout that is installed.
+The copy holds the code of the four stages and of their pages and nothing else; HASH is that of its content, so the same
+code is copied once. It appears complete or not at all. A job takes its code from there when CODE_FOLDER names it: first
+on PYTHONPATH, it goes before the checkout that is installed.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from cluster.errors import ClusterError
 
 ROOT = Path(__file__).resolve().parent.parent
 """Where the code of this project lies."""
-PACKAGES = ("preprocessing", "pretraining", "finetuning", "cluster")
-SUFFIXES = frozenset({".py", ".toml", ".json", ".html", ".md", ".sh", ".sbatch"})
+PACKAGES = ("pages", "preprocessing", "pretraining", "finetuning", "cluster")
+SUFFIXES = frozenset({".py", ".toml", ".json", ".html", ".css", ".md", ".sh", ".sbatch"})
 NAMES = frozenset({"Dockerfile", "py.typed"})
 _HASH_DIGITS = 12
 _STALE_SECONDS = 3600.0  # a copy takes seconds; what is unfinished for so long was killed

@@ -2,7 +2,8 @@
 
     python -m cluster.submit run.toml               submits what is missing; again, it goes on where the chain stands
     python -m cluster.submit run.toml --dry-run     prints the commands, and submits nothing
-    python -m cluster.submit status run.toml        a table: each stage, its job, how far it is, when it will end
+    python -m cluster.submit status run.toml        a table: each stage, its job, how far it is, when it will end;
+                                                    --html PAGE writes it as a page too
     python -m cluster.submit cancel run.toml        ends the jobs of the chain, and no others
 
 `cluster/recipes/bert-large.toml` is such a file, docs/chain.md the page. Exit codes: 0, and 2 with one sentence.
@@ -49,6 +50,8 @@ def status(words: Sequence[str]) -> int:
     """Prints how a chain stands; returns the exit code."""
     parser = _parser(f"{PROG} status", "Shows how a chain stands: a row for each stage.")
     parser.add_argument("--watch", action="store_true", help="show it anew until no job waits or runs any more")
+    text = "also write it as a page that a browser shows; with --watch the page is written anew at every look"
+    parser.add_argument("--html", type=Path, metavar="PAGE", help=text)
     parser.add_argument("--every", type=float, default=30.0, help="seconds between two looks with --watch")
     arguments = parser.parse_args(words)
     if not 0 < arguments.every <= LONGEST_SECONDS:  # also what is no number
@@ -56,6 +59,7 @@ def status(words: Sequence[str]) -> int:
     from rich.console import Console
 
     from cluster.chain import slurm
+    from cluster.chain.page import write_page
     from cluster.chain.record import Record
     from cluster.chain.road import read_chain
     from cluster.chain.table import UNSEEN, as_table, rows_of
@@ -80,11 +84,15 @@ def status(words: Sequence[str]) -> int:
             _say(f"{error}: asked again in {arguments.every:g} seconds")  # a busy controller ends no watch
             time.sleep(arguments.every)
             continue
-        rows = rows_of(chain, record, jobs, datetime.now(), unseen)
+        now = datetime.now()
+        rows = rows_of(chain, record, jobs, now, unseen)
+        goes_on = arguments.watch and any(row.is_active for row in rows)
+        if arguments.html is not None:
+            write_page(arguments.html, chain, rows, now, arguments.every if goes_on else None)
         if arguments.watch and console.is_terminal:
             console.clear()
         console.print(as_table(chain, rows))
-        if not (arguments.watch and any(row.is_active for row in rows)):
+        if not goes_on:
             return 0
         time.sleep(arguments.every)
 

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     try:
         arguments = option_parser().parse_args(argv)
-        # Late: the help and a wrong option need neither torch nor matplotlib.
+        # Late: the help and a wrong option need no torch.
         from finetuning.reporting.content import build
         from finetuning.reporting.page import write_report
 

@@ -2,7 +2,7 @@
 
     python -m preprocessing.report shards/ [--output FOLDER]
 
-Everything comes from the manifest; no shard is read.
+The figures come from the manifest; of the shards one is read, for the rows that the page shows.
 """
 
 import sys
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = parser.parse_args(argv)
         output = arguments.output or arguments.folder
-        write_report(Manifest.read(arguments.folder), output)
+        write_report(Manifest.read(arguments.folder), arguments.folder, output)
     except PreprocessingError as error:
         print(f"preprocessing.report: {error}", file=sys.stderr)
         return error.exit_code

@@ -1,5 +1,5 @@
-"""``python -m pretraining.plan --config RECIPE --gpus 512 --gpu h100 --link ib400``: memory, hours, and where they go,
-before a run is submitted.
+"""``python -m pretraining.plan --config RECIPE --gpus 512 --gpu h100 --link ib400``: memory, hours, where they go, and
+with ``--price-per-gpu-hour`` what they cost, before a run is submitted.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from pretraining.configuration.recipe import recipe_of, recipe_parser
 from pretraining.errors import PretrainingError
 from pretraining.planning.cards import card_named, card_names
 from pretraining.planning.communication import LINKS
+from pretraining.planning.cost import Price
 from pretraining.planning.forecast import ASSUMED_SHARDS, Cluster
 from pretraining.planning.plan import make_plan, plans_by_ranks, work_of_shards
 
@@ -34,15 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     group.add_argument(
         "--disk-mb-per-second", type=float, metavar="X", default=1000.0, help="what all ranks write (default: 1000)"
     )
-    group.add_argument("--price-per-gpu-hour", type=float, metavar="X", help="adds what the run costs")
-    group.add_argument("--json", action="store_true", help="print the plan as JSON: bytes, FLOPs, seconds, hours")
+    group.add_argument(
+        "--price-per-gpu-hour", type=float, metavar="X", help="adds what the run costs; no price is built in"
+    )
+    group.add_argument("--currency", metavar="NAME", help="of that price, for instance EUR: shown, never converted")
+    group.add_argument("--json", action="store_true", help="print the plan as JSON: bytes, FLOPs, seconds, hours, cost")
     try:
         known = parser.parse_args(arguments)
         with contextlib.redirect_stdout(sys.stderr):  # DeepSpeed says there what it found of devices
             if not known.disk_mb_per_second > 0:
                 raise PretrainingError(f"--disk-mb-per-second {known.disk_mb_per_second}: give a rate above 0")
-            if known.price_per_gpu_hour is not None and not 0 <= known.price_per_gpu_hour < float("inf"):
-                raise PretrainingError(f"--price-per-gpu-hour {known.price_per_gpu_hour}: give a price from 0 on")
+            if known.currency is not None and known.price_per_gpu_hour is None:
+                raise PretrainingError(f"--currency {known.currency}: there is no price; add --price-per-gpu-hour")
+            price = None if known.price_per_gpu_hour is None else Price(known.price_per_gpu_hour, known.currency)
             if known.link not in (None, *LINKS):
                 raise PretrainingError(f"--link {known.link}: no such link is known; choose {', '.join(LINKS)}")
             recipe = recipe_of(known)
@@ -55,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 disk=known.disk_mb_per_second * 1e6,
                 shards=shards or ASSUMED_SHARDS,
             )
-            options = {"mfu": known.mfu, "work_of_example": work, "price_per_gpu_hour": known.price_per_gpu_hour}
+            options = {"mfu": known.mfu, "work_of_example": work, "price": price}
             plan = make_plan(recipe, cluster, **options)
             others = [] if known.json else plans_by_ranks(recipe, cluster, _OTHER_COUNTS, **options)
     except PretrainingError as error:

@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLES = ("test_structure.py", "test_documentation.py")
 """Their docstrings name made-up files."""
 DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-TOP_FOLDERS = ("preprocessing", "pretraining", "finetuning", "cluster", "benchmarks", "tests", "docs")
+TOP_FOLDERS = ("pages", "preprocessing", "pretraining", "finetuning", "cluster", "benchmarks", "tests", "docs")
 NAME = re.compile(rf"(?<![\w./-])(?:{'|'.join(TOP_FOLDERS)})(?:(?:[/.][\w*-]+)+/?|/)")
 FILE = re.compile(r"`([\w./-]+\.py)`")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")

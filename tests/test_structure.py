@@ -14,6 +14,7 @@ import pytest
 
 COMMANDS = "(commands)"
 ORDER: dict[str, tuple[str, ...]] = {
+    "pages": ("elements", "scales", "figure", "columns", "curves", "intervals", "rendering", COMMANDS),
     "preprocessing": (
         *("errors", "storage", "atomic_file", "folder_lock", "owned_folder", "arguments", "compiled", "tally"),
         *("languages", "wikitext", "sources", "documents", "tokens", "examples", "shards", "jobs", "build", COMMANDS),
@@ -33,8 +34,10 @@ SHARED = (
     *("preprocessing.folder_lock", "preprocessing.owned_folder"),
 )
 OTHER_STAGES: dict[str, tuple[str, ...]] = {
-    "preprocessing": (),
+    "pages": (),
+    "preprocessing": ("pages",),
     "pretraining": (
+        "pages",
         *SHARED,
         "preprocessing.compiled",
         "preprocessing.examples",
@@ -42,6 +45,7 @@ OTHER_STAGES: dict[str, tuple[str, ...]] = {
         "preprocessing.shards",
     ),
     "finetuning": (
+        "pages",
         *SHARED,
         "preprocessing.tokens",
         "pretraining.errors",

@@ -13,22 +13,21 @@ RECIPE = (REPOSITORY / "cluster" / "engines" / "Dockerfile").read_text(encoding=
 WHOLE = (REPOSITORY / "cluster" / "slurm" / "Dockerfile").read_text(encoding="utf-8")
 PACKAGES = {"apache_beam": "apache-beam", "markdown_it": "markdown-it-py"}
 """What is installed for an import of another name."""
+OURS = {"pages", "preprocessing"}
 OF_THE_DRIVER = {"dask", "distributed"}
 """What no worker in a container imports: Dask's own workers are not of the image."""
 
 
 def imported() -> set[str]:
-    """The packages of others that preprocessing imports, also inside functions."""
+    """The packages of others that preprocessing and its pages import, also inside functions."""
     found = set()
-    for file in (REPOSITORY / "preprocessing").rglob("*.py"):
+    for file in (file for folder in OURS for file in (REPOSITORY / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 found.add(str(node.module).partition(".")[0])
-    return {
-        PACKAGES.get(name, name) for name in found - OF_THE_DRIVER - {"preprocessing"} - set(sys.stdlib_module_names)
-    }
+    return {PACKAGES.get(name, name) for name in found - OF_THE_DRIVER - OURS - set(sys.stdlib_module_names)}
 
 
 def test_everything_that_is_imported_is_installed() -> None:

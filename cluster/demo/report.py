@@ -3,17 +3,17 @@
 Everything is read from what the stages left behind; nothing is computed here but means and spreads.
 """
 
-import base64
-import io
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from cluster.demo.chain import Marker, Stage
 from cluster.errors import ClusterError
+
+_PAGES = {"data": "shards/report.html", "phase1": "phase1/report.html", "phase2": "phase2/report.html"}
+_STARTS = {"pretrained": "pretrained weights", "random": "random weights"}
 
 
 def write_report(folder: Path, stages: Sequence[Stage], markers: Mapping[str, Marker]) -> str:
@@ -83,18 +83,15 @@ def spread(scores: Sequence[float]) -> str:
 
 
 def _render(folder: Path, summary: dict[str, Any], stages: Sequence[Stage], markers: Mapping[str, Marker]) -> str:
-    import jinja2
+    from pages import render
 
-    data = _read(folder / "shards" / "report.json")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(
-        files("cluster.demo").joinpath("templates/demo.html").read_text(encoding="utf-8")
-    )
-    return template.render(
-        summary=summary,
-        spread=spread,
-        data=data,
-        stages=[
+    gaps = _gaps(folder / "fill_mask.json")
+    sections = [("text", "Text"), ("pretraining", "Pretraining"), ("fine-tuning", "Fine-tuning"), ("stages", "Stages")]
+    values = {
+        "summary": summary,
+        "data": _read(folder / "shards" / "report.json"),
+        "spreads": {name: spread([run["score"] for run in runs]) for name, runs in summary["task_scores"].items()},
+        "stages": [
             {
                 "title": stage.title,
                 "seconds": markers[stage.name].seconds,
@@ -103,17 +100,42 @@ def _render(folder: Path, summary: dict[str, Any], stages: Sequence[Stage], mark
             }
             for stage in stages
         ],
-        curves=_curves(folder),
-        pages=[
-            (name, f"{path}")
-            for name, path in (
-                ("data report", "shards/report.html"),
-                ("phase 1", "phase1/report.html"),
-                ("phase 2", "phase2/report.html"),
-            )
-            if (folder / path).exists()
-        ],
-    )
+        "curves": _curves(folder),
+        "scores": _scores(summary),
+        "gaps": gaps,
+        "sections": [("gaps", "Fill the gap"), *sections] if gaps else sections,
+        "pages": {name: path for name, path in _PAGES.items() if (folder / path).exists()},
+    }
+    return render("cluster.demo", "demo.html", values)
+
+
+def _gaps(file: Path) -> list[dict[str, Any]]:
+    """Sentences with a gap and what the model would put there, most probable first; empty where the file is not there.
+
+    `before` is None where the answers of the untrained model are not in it. ClusterError where it is no such file.
+    """
+    if not file.is_file():
+        return []
+
+    def answers(of: Any) -> list[tuple[str, float]]:
+        found = [(str(one["word"]), float(one["probability"])) for one in of]
+        if not all(0 <= probability <= 1 for _, probability in found):
+            raise ValueError("a probability is not between 0 and 1")
+        return sorted(found, key=lambda answer: -answer[1])
+
+    try:
+        return [
+            {
+                "parts": str(row["sentence"]).split("[MASK]"),
+                "answers": answers(row["answers"]),
+                "before": answers(row["before"]) if row.get("before") else None,
+            }
+            for row in _read(file)
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ClusterError(
+            f"{file} is no list of sentences with their answers ({error}); delete it and run again"
+        ) from error
 
 
 def _without_folder(word: str) -> str:
@@ -121,38 +143,41 @@ def _without_folder(word: str) -> str:
     return Path(word).name if word.startswith("/") else word
 
 
-def _curves(folder: Path) -> str:
-    """Training loss and MLM accuracy over both phases, held-out figures as points: a picture as a data address."""
-    import matplotlib as mpl
+def _curves(folder: Path) -> Sequence[str]:
+    """Training loss and MLM accuracy over both phases, held-out figures as points: a chart each, safe as HTML."""
+    from pages.curves import Curve, Moment, curves
+    from pages.scales import in_percent, short
 
-    mpl.use("svg")
-    from matplotlib import pyplot
+    charts = []
+    for caption, key, written in (
+        ("Loss (nats)", "loss", short),
+        ("Accuracy on masked pieces", "mlm_accuracy", in_percent),
+    ):
+        drawn, held_out, moments, offset = [], [], [], 0
+        for phase, label in (("phase1", "phase 1, training"), ("phase2", "phase 2, training")):
+            steps = [line for line in _lines(folder / phase) if "event" not in line]
+            drawn.append(Curve(label, [(offset + line["step"], line[key]) for line in steps]))
+            held_out += [(offset + line["step"], line[key]) for line in _evaluations(folder / phase)]
+            if phase == "phase2":
+                moments.append(Moment(offset, "phase 2 begins"))
+            offset += steps[-1]["step"] if steps else 0
+        drawn.append(Curve("held out", held_out, dots=True))
+        charts.append(curves(caption, drawn, moments=moments, written=written))
+    return charts
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
-    offset = 0
-    for phase in ("phase1", "phase2"):
-        lines = _lines(folder / phase)
-        steps = [line for line in lines if "event" not in line]
-        held_out = _evaluations(folder / phase)
-        for axis, key, label in zip(axes, ("loss", "mlm_accuracy"), ("loss (nats)", "MLM accuracy"), strict=True):
-            axis.plot(
-                [offset + line["step"] for line in steps], [line[key] for line in steps], label=f"{phase}, training"
-            )
-            axis.plot(
-                [offset + line["step"] for line in held_out],
-                [line[key] for line in held_out],
-                "o",
-                color="black",
-                label="held out" if phase == "phase1" else None,
-            )
-            axis.set(xlabel="step", ylabel=label)
-            axis.grid(alpha=0.3)
-        offset += steps[-1]["step"] if steps else 0
-    axes[0].legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg")
-    pyplot.close(figure)
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+def _scores(summary: Mapping[str, Any]) -> str:
+    """The task's scores: a ring a seed, the mean as a dot."""
+    from pages.intervals import Estimate, Reference, Row, intervals
+
+    constant = Reference("always the commonest label", summary["task_majority_score"], "dash")
+    rows = []
+    for number, (name, runs) in enumerate(summary["task_scores"].items()):
+        scores = [run["score"] for run in runs]
+        estimate = Estimate(name, statistics.mean(scores), None, scores, number)
+        rows.append(Row(_STARTS[name], [estimate], [constant], f"{len(scores)} seeds"))
+    note = "Rings: seeds; dots: their means."
+    return intervals(f"The task's scores ({summary['task_metric']})", rows, note=note)
 
 
 def _lines(run: Path) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 
+import pages
 from finetuning.atomic_file import write_json, write_text
 from finetuning.reporting import plots
 from finetuning.reporting.explanations import explanations
@@ -16,40 +17,26 @@ from finetuning.reporting.explanations import explanations
 
 def render(report: Mapping[str, Any], template: str) -> str:
     """The report as a page (`report.html`) or as Markdown (`report.md`)."""
-    environment = jinja2.Environment(
-        autoescape=template.endswith(".html"), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "percent": _percent,
-        "summary": _summary_text,
-        "cell": _cell,
-        "cut": _cut,
-        "metric": _metric,
-    }
-    environment.filters |= {"interval": _interval_text, "widths": _widths, "expected": _expected, "spread": _spread}
-    drawn: dict[str, Any] = {}
+    values = {"report": report, "explanations": explanations(report)}
     if template.endswith(".html"):
-        for task in report["tasks"]:
-            drawn[task["task"]] = {
-                "scores": _scores_plot(task),
-                "confusion": {
-                    model["label"]: plots.confusion(model["errors"]["labels"], model["errors"]["confusion"])
-                    for model in task["models"]
-                    if model["errors"]["labels"]
-                },
-            }
+        values["overview"] = plots.overview(report["tasks"])
+        values["plots"] = {task["task"]: plots.scores_by_setting(task) for task in report["tasks"]}
+        values["sections"] = _sections(report)
+        return pages.render("finetuning.reporting", template, values, _FILTERS)
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
+    environment.filters |= _FILTERS
     source = files("finetuning.reporting").joinpath("templates", template).read_text(encoding="utf-8")
-    return environment.from_string(source).render(report=report, plots=drawn, explanations=explanations(report))
+    return environment.from_string(source).render(values)
 
 
-def _scores_plot(task: Mapping[str, Any]) -> str:
-    scores = {m["label"]: {row["setting"]: row["scores"] for row in m["settings"]} for m in task["models"]}
-    paper = {
-        f"BERT-{figure['size']} in the paper ({figure['split']})": figure["percent"]
-        for figure in task["published"]
-        if figure["ours"] == task["metric"]
-    }
-    return plots.scores_by_setting(scores, task["constant_score"], paper, task["metric"])
+def _sections(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = [("scores", "Scores"), ("metrics", "All metrics")]
+    if report["comparisons"]:
+        found.append(("comparison", "Comparison"))
+    if any(report[name] for name in ("failed_runs", "near_constant_runs", "stopped_early_runs", "missing_runs")):
+        found.append(("runs", "Failed and other runs"))
+    found += [(f"task-{number}", task["task"]) for number, task in enumerate(report["tasks"], 1)]
+    return [*found, ("figures", "How the figures came to be")]
 
 
 def _percent(value: float | None, digits: int = 1) -> str:
@@ -99,6 +86,19 @@ def _metric(row: Mapping[str, Any]) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")  # a Markdown table ends a cell at '|' and a row at a line
+
+
+_FILTERS: dict[str, Any] = {
+    "percent": _percent,
+    "summary": _summary_text,
+    "cell": _cell,
+    "cut": _cut,
+    "metric": _metric,
+    "interval": _interval_text,
+    "widths": _widths,
+    "expected": _expected,
+    "spread": _spread,
+}
 
 
 def write_report(report: Mapping[str, Any], output: Path) -> list[Path]:

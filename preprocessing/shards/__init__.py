@@ -6,7 +6,7 @@ In: the examples of a bucket as flat arrays (`preprocessing.examples.arrays.Exam
 arrays back as views of the mapped file. Open first: `manifest.py`, then `reader.py`. A row of the manifest's tables is
 in `records.py`; `record_packing.py` makes columns of rows, `record_columns.py` answers from them, `record_tables.py`
 writes and maps them. `report.py` and `thresholds.py` look at a manifest, `example_text.py` and `example_view.py` at one
-row.
+row; `report_page.py` is the report as a page, with `drop_reasons.py` and the rows of `report_rows.py`.
 """
 
 from preprocessing.shards.manifest import (

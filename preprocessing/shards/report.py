@@ -2,20 +2,17 @@
 
     python -m preprocessing.report shards/ [--output FOLDER]
 
-Everything comes from the manifest; no shard is read.
+The figures come from the manifest; of the shards one is read, for the rows that the page shows.
 """
 
 import json
-from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
-
-import jinja2
 
 from preprocessing.atomic_file import write_text
 from preprocessing.examples.statistics import ExampleStatistics
-from preprocessing.shards import pictures
 from preprocessing.shards.manifest import Manifest
+from preprocessing.shards.report_page import render
+from preprocessing.shards.report_rows import rows_or_reason
 from preprocessing.storage import Location
 from preprocessing.tally import OTHER_TEMPLATES, Tally
 
@@ -68,49 +65,12 @@ def summarise(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def render(summary: Mapping[str, Any]) -> str:
-    """The page: self-contained HTML."""
-    examples: Mapping[str, Mapping[str, Any]] = summary["examples"]
-    drawn = {
-        "lengths": {
-            place: pictures.length_histogram(
-                {int(tokens): rows for tokens, rows in figures["length_histogram"].items()}, figures["length"]
-            )
-            for place, figures in examples.items()
-            if figures["rows"]
-        },
-        "mask_rates": {
-            place: pictures.rate_by_word_length(
-                {int(pieces): rate for pieces, rate in figures["mask_rate_by_word_length"].items()},
-                figures["mask_rate"],
-            )
-            for place, figures in examples.items()
-            if figures["mask_rate_by_word_length"]
-        },
-        "balance": pictures.label_balance(
-            {place: figures["random_share"] for place, figures in examples.items() if figures["rows"]}
-        ),
-        "sources": pictures.bars({name: row["tokens"] for name, row in summary["sources"].items()}, "tokens"),
-        "unknown": pictures.bars(
-            {name: row["unknown_share"] for name, row in summary["sources"].items()}, "[UNK] among tokens", share=True
-        ),
-        "dropped": pictures.bars(summary["documents"]["dropped"], "documents dropped"),
-        "templates": pictures.bars(
-            {row["name"]: row["inline"] or row["characters"] for row in summary["lost_templates"]},
-            "characters of wikitext",
-        ),
-    }
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    source = files("preprocessing.shards").joinpath("templates/report.html").read_text(encoding="utf-8")
-    configuration = json.dumps(summary["configuration"], indent=1, ensure_ascii=False)
-    return environment.from_string(source).render(summary=summary, pictures=drawn, configuration=configuration)
-
-
-def write_report(manifest: Manifest, folder: Location) -> None:
-    """Writes `report.json` and `report.html` into `folder`."""
+def write_report(manifest: Manifest, folder: Location, output: Location | None = None) -> None:
+    """Writes `report.json` and `report.html` of the build in `folder`, into it or into `output`."""
     summary = summarise(manifest)
-    write_text(folder / "report.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
-    write_text(folder / "report.html", render(summary))
+    output = output or folder
+    write_text(output / "report.json", json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    write_text(output / "report.html", render(summary, *rows_or_reason(folder, manifest)))
 
 
 def _lost_templates(tally: Tally) -> list[dict[str, Any]]:

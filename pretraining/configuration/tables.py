@@ -99,10 +99,19 @@ class InitOptions(Section):
 
     from_: FolderName | None = Field(None, alias="from")
     """A run's folder, its export, or any Hugging Face BERT folder; left out: random weights."""
+    scheme: Literal["published", "neighbours"] = "published"
+    """Of random weights; neighbours: the first layer's heads look at the pieces beside, with which a small model soon
+    learns more than which pieces are frequent."""
     new_heads: bool = False
     """Let pretraining heads that init.from does not have start at random."""
     moments: bool = False
     """Take over the optimizer's moments as well, from the newest checkpoint of the run that init.from names."""
+
+    @model_validator(mode="after")
+    def _scheme_is_of_random_weights(self) -> Self:
+        if self.from_ is not None and self.scheme != "published":
+            raise ValueError(f"scheme = {self.scheme!r} is for random weights; leave it out, or init.from")
+        return self
 
 
 class DataOptions(Section):

@@ -4,7 +4,7 @@ In: a `packing.PackedBatch`: the tokens of a micro-batch end to end, ids [t] int
 padding. Out: sums of both losses in float32 (`loss.PreTrainingSums`), hidden states [t, h], pooled [CLS] [s, h]. Open
 first: `bert.py`, top to bottom. Attention has one file a device behind `attention.py`; `loss.py` is the loss, with the
 decoder and its cross-entropy in `masked_token_loss.py`; `huggingface.py` exchanges weights with Hugging Face;
-`fp8_linear.py` is another way to compute the linear layers.
+`fp8_linear.py` is another way to compute the linear layers, `neighbour_start.py` another way to begin.
 """
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "huggingface",
     "linear",
     "loss",
+    "neighbour_start",
     "packing",
     "sequence_layout",
 ]

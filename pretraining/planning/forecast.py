@@ -50,6 +50,7 @@ class Forecast:
     checkpoints: int
     evaluation_seconds: float  # of all
     startup_seconds: float
+    training_seconds: float  # of all steps
     hours: float
     tokens_per_second: float  # real ones, during steps
     basis: dict[str, str] = field(default_factory=dict)
@@ -141,6 +142,7 @@ def forecast(
         checkpoints=checkpoints,
         evaluation_seconds=evaluation,
         startup_seconds=startup,
+        training_seconds=training,
         hours=whole / 3600,
         tokens_per_second=batch.tokens / step,
         basis=_basis(card, ranks, mfu, bounded_by_host=micro_batch == floor),

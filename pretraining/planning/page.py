@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pretraining.configuration.tables import Recipe
+from pretraining.planning.cost import Cost
 from pretraining.planning.plan import Plan
 
 
@@ -22,8 +23,9 @@ def show(plan: Plan, recipe: Recipe, others: list[Plan]) -> None:
     console.print(
         f"{plan.flops:.3g} model FLOPs at an MFU of {forecast.mfu:.0%}: {forecast.tokens_per_second:,.0f} tokens a "
         f"second, {forecast.hours:,.1f} hours, {forecast.hours * plan.ranks:,.0f} GPU hours"
-        + ("" if plan.price is None else f", {plan.price:,.0f} at the price given")
     )
+    if plan.cost is not None:
+        console.print(_cost(plan.cost))
     if others:
         console.print(_efficiency(others))
 
@@ -60,10 +62,23 @@ def _step(plan: Plan) -> Table:
     return table
 
 
+def _cost(cost: Cost) -> Table:
+    table = Table("planned for", "GPU hours", f"cost, at {cost.price.shown(cost.price.per_gpu_hour)} a GPU hour")
+    for part, hours in cost.gpu_hours.items():
+        table.add_row(part, f"{hours:,.1f}", cost.price.shown(hours * cost.price.per_gpu_hour))
+    table.add_section()
+    table.add_row("in all", f"{cost.total_gpu_hours:,.1f}", cost.price.shown(cost.total))
+    return table
+
+
 def _efficiency(plans: list[Plan]) -> Table:
     """Each next to the smallest number of cards."""
     first = plans[0]
     table = Table("GPUs", "micro-batch", "step, s", "sending", "tokens/s", "hours", "efficiency")
+    if first.cost is not None:
+        currency = first.cost.price.currency
+        table.add_column("cost" if currency is None else f"cost,\n{currency}")
+        table.pad_edge, table.collapse_padding = False, True  # for eighty columns
     for plan in plans:
         forecast = plan.forecast
         ideal = first.forecast.tokens_per_second / first.ranks * plan.ranks
@@ -75,5 +90,6 @@ def _efficiency(plans: list[Plan]) -> Table:
             f"{forecast.tokens_per_second:,.0f}",
             f"{forecast.hours:,.1f}",
             f"{forecast.tokens_per_second / ideal:.0%}",
+            *(() if plan.cost is None else (plan.cost.price.figures(plan.cost.total),)),
         )
     return table

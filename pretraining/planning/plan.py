@@ -1,4 +1,4 @@
-"""The plan of a run: what it will need of memory, operations and hours."""
+"""The plan of a run: what it will need of memory, operations, hours and money."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -13,6 +13,7 @@ from pretraining.devices.precision import choose_precision, require_fp8_products
 from pretraining.errors import PretrainingError
 from pretraining.model.config import PUBLISHED_VOCABULARY, BertConfig
 from pretraining.planning.cards import Card
+from pretraining.planning.cost import Cost, Price, cost_of
 from pretraining.planning.flops import Work, assumed_work, training_flops
 from pretraining.planning.forecast import Cluster, Forecast, forecast
 from pretraining.planning.memory import Memory, parameter_count
@@ -36,10 +37,10 @@ class Plan:
     peak_tflops: float  # of one device
     memory: dict[int, Memory]  # by ZeRO stage
     usable_bytes: int  # of a device, for tensors
-    price: float | None  # of all GPU hours, in the currency of the price of one
+    cost: Cost | None  # None where no price was given
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for scripts: bytes, FLOPs, seconds, hours."""
+        """Plain data for scripts: bytes, FLOPs, seconds, hours, and the cost in the currency of its price."""
         card = {
             "name": self.card.name,
             "source": self.card.source,
@@ -60,7 +61,7 @@ class Plan:
             "peak_tflops": self.peak_tflops,
             "hours": self.forecast.hours,
             "gpu_hours": self.forecast.hours * self.ranks,
-            "price": self.price,
+            "cost": None if self.cost is None else self.cost.to_json(),
             "card": card,
             "memory": memory,
             "usable_bytes": self.usable_bytes,
@@ -74,7 +75,7 @@ def make_plan(
     *,
     mfu: float | None = None,
     work_of_example: Work | None = None,
-    price_per_gpu_hour: float | None = None,
+    price: Price | None = None,
 ) -> Plan:
     """``work_of_example``: mean of 1000 examples as the shards' manifest says; assumed where None. ``mfu``: None for
     what was measured, or follows from it.
@@ -110,7 +111,7 @@ def make_plan(
         peak_tflops=peak,
         memory={stage: planned_memory(recipe, config, ranks, choice.size, device, stage) for stage in range(4)},
         usable_bytes=device.usable_bytes,
-        price=None if price_per_gpu_hour is None else planned.hours * ranks * price_per_gpu_hour,
+        cost=None if price is None else cost_of(planned, ranks, price),
     )
 
 

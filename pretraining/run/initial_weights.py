@@ -11,6 +11,7 @@ from pretraining.errors import PretrainingError
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
 from pretraining.model.huggingface import import_bert
+from pretraining.model.neighbour_start import start_at_neighbours
 
 
 def initial_model(recipe: Recipe, sets: Sequence[ShardSet]) -> BertForPreTraining:
@@ -22,6 +23,8 @@ def initial_model(recipe: Recipe, sets: Sequence[ShardSet]) -> BertForPreTrainin
     config = recipe.model.build(sets[0].manifest.vocabulary_size, tokenizer.pad_id)
     if recipe.init.from_ is None:
         model = BertForPreTraining(config)
+        if recipe.init.scheme == "neighbours":
+            start_at_neighbours(model)
     else:
         model = _imported(Path(recipe.init.from_), recipe, config, tokenizer)
     model.bert.checkpoint_activations = recipe.model.activation_checkpointing

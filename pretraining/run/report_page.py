@@ -1,39 +1,33 @@
-"""``report.html`` and ``report.json``: what happened in a run, from its metrics alone."""
+"""``report.html`` and ``report.json``: what happened in a run, from its metrics, and beside it what its shards say."""
 
-import io
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from jinja2 import Environment, PackageLoader
-from matplotlib.figure import Figure
+from markupsafe import Markup
 
+from pages import render
+from pages.curves import MOST_POINTS, Curve, Level, Moment, curves
+from pages.scales import in_percent, short
 from preprocessing.atomic_file import write_text
 from pretraining.configuration.tables import Recipe
+from pretraining.data.unigram import Unigram, unigram
 from pretraining.model.config import BertConfig
 from pretraining.planning.memory import parameter_count
 from pretraining.run.metrics import read_metrics
 from pretraining.run.trainer_state import dump
 
 _PACKAGES = ("torch", "deepspeed", "numpy", "pyarrow")
-# Title and, for each curve: label, key of the training lines, key of the evaluation lines.
-_CHARTS: tuple[tuple[str, tuple[tuple[str, str | None, str | None], ...]], ...] = (
-    ("Loss (nats)", (("training", "loss", None), ("held out", None, "loss"))),
-    (
-        "Accuracy",
-        (
-            ("MLM, training", "mlm_accuracy", None),
-            ("MLM, held out", None, "mlm_accuracy"),
-            ("NSP, training", "nsp_accuracy", None),
-            ("NSP, held out", None, "nsp_accuracy"),
-        ),
-    ),
-    ("Learning rate", (("learning rate", "learning_rate", None),)),
-    ("Real tokens per second", (("tokens per second", "tokens_per_second", None),)),
+_MOMENTS = {"resumed": "resumed", "rewind": "went back"}
+_SMALL = (
+    ("Learning rate", "learning_rate"),
+    ("Norm of the gradient", "gradient_norm"),
+    ("Real tokens per second", "tokens_per_second"),
 )
+Lines = Sequence[dict[str, Any]]
 
 
 def write_report(folder: Path, recipe: Recipe, model: BertConfig, ranks: int) -> None:
@@ -42,27 +36,32 @@ def write_report(folder: Path, recipe: Recipe, model: BertConfig, ranks: int) ->
     steps = [line for line in lines if "event" not in line]
     evaluations = [line for line in lines if line.get("event") == "evaluation"]
     summary = summarise(steps, evaluations, recipe, model, ranks)
-    environment = Environment(loader=PackageLoader("pretraining.run"), autoescape=True)
-    page = environment.get_template("report.html").render(
-        summary=summary,
-        evaluations=_first_and_last(evaluations),
-        charts=[(title, _chart(title, curves, steps, evaluations)) for title, curves in _CHARTS],
-        recipe=recipe.model_dump_json(indent=2, by_alias=True),
-    )
-    write_text(folder / "report.html", page)
+    data = recipe.data
+    values = {
+        "summary": summary,
+        "evaluations": _first_and_last(evaluations),
+        "all_evaluations": evaluations,
+        "large": _large(lines, unigram(data.shards, data.sequence_length, data.weights)),
+        "small": [curves(title, [_curve(title, steps, key)], small=True) for title, key in _SMALL],
+        "thinned": len(steps) > MOST_POINTS,
+        "happened": list(_happened(lines)),
+        "recipe": recipe.model_dump_json(indent=2, by_alias=True),
+        "sections": [("held-out", "Held-out figures"), ("curves", "Curves"), ("means", "Means"), ("recipe", "Recipe")],
+    }
+    write_text(folder / "report.html", render("pretraining.run", "report.html", values))
     write_text(folder / "report.json", dump({"summary": summary, "evaluations": evaluations, "steps": steps}))
 
 
 def summarise(
-    steps: Sequence[dict[str, Any]],
-    evaluations: Sequence[dict[str, Any]],
+    steps: Lines,
+    evaluations: Lines,
     recipe: Recipe,
     model: BertConfig,
     ranks: int,
 ) -> dict[str, Any]:
     """The figures of the page's first lines."""
     last = steps[-1] if steps else {"step": 0, "tokens": 0, "sequences": 0, "seconds": 0.0}
-    held_out = [line for line in evaluations if line["source"] == "all"]
+    held_out = _of_all(evaluations)
     return {
         "step": last["step"],
         "steps": recipe.training.steps,
@@ -81,7 +80,7 @@ def summarise(
     }
 
 
-def _means(steps: Sequence[dict[str, Any]]) -> dict[str, str]:
+def _means(steps: Lines) -> dict[str, str]:
     """Means over logged steps, the first one (start-up) left out where there are more."""
     steady = steps[1:] or steps
     formats = {
@@ -100,35 +99,48 @@ def _means(steps: Sequence[dict[str, Any]]) -> dict[str, str]:
     return means
 
 
-def _first_and_last(evaluations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _of_all(evaluations: Lines) -> list[dict[str, Any]]:
+    return [line for line in evaluations if line["source"] == "all"]
+
+
+def _first_and_last(evaluations: Lines) -> list[dict[str, Any]]:
     wanted = {line["step"] for line in (*evaluations[:1], *evaluations[-1:])}
     return [line for line in evaluations if line["step"] in wanted]
 
 
-def _chart(
-    title: str,
-    curves: Sequence[tuple[str, str | None, str | None]],
-    steps: Sequence[dict[str, Any]],
-    evaluations: Sequence[dict[str, Any]],
-) -> str:
-    """One chart as inline SVG, with text as text; the same bytes for the same figures."""
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
-    axes = figure.add_subplot()
-    for label, training_key, evaluation_key in curves:
-        if training_key is not None:
-            lines, key, style = steps, training_key, "-"
-        else:
-            lines, key, style = [line for line in evaluations if line["source"] == "all"], str(evaluation_key), "o--"
-        points = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
-        if points:
-            axes.plot(*zip(*points, strict=True), style, label=label, linewidth=1.2, markersize=4)
-    axes.set_title(title)
-    axes.set_xlabel("step")
-    axes.grid(alpha=0.3)
-    if axes.lines:
-        axes.legend()
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": title, "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+def _large(lines: Lines, frequencies: Unigram | None) -> list[Markup]:
+    """Loss and accuracy, with what frequency alone comes to, and where the run resumed or went back."""
+    steps = [line for line in lines if "event" not in line]
+    held_out = _of_all([line for line in lines if line.get("event") == "evaluation"])
+    moments = [Moment(line["step"], _MOMENTS[line["event"]]) for line in lines if line.get("event") in _MOMENTS]
+    by_loss = [Level("by frequency alone", frequencies.loss)] if frequencies else []
+    by_accuracy = [Level("always the commonest piece", frequencies.accuracy)] if frequencies else []
+    loss = [_curve("training", steps, "mlm_loss"), _curve("held out", held_out, "mlm_loss", dots=True)]
+    accuracy = [
+        _curve("masked pieces, training", steps, "mlm_accuracy"),
+        _curve("next sentence, training", steps, "nsp_accuracy"),
+        _curve("masked pieces, held out", held_out, "mlm_accuracy", dots=True),
+        _curve("next sentence, held out", held_out, "nsp_accuracy", dots=True),
+    ]
+    return [
+        curves("Masked-token loss (nats)", loss, levels=by_loss, moments=moments, written=short),
+        curves("Accuracy", accuracy, levels=by_accuracy, moments=moments, written=in_percent),
+    ]
+
+
+def _curve(label: str, lines: Lines, key: str, *, dots: bool = False) -> Curve:
+    found = [line for line in lines if line.get(key) is not None]
+    points = [(float(line["step"]), float(line[key])) for line in found]
+    return Curve(label, points, dots, [line.get(f"{key}_error") for line in found] if dots else ())
+
+
+def _happened(lines: Lines) -> Iterator[tuple[int, str, str]]:
+    """(Step, what, which): each once, however often a start says it again."""
+    seen = set()
+    for line in lines:
+        if line.get("event") in ("resumed", "resumed with other settings", "rewind", "remark"):
+            detail = line.get("settings") or line.get("why") or line.get("sentence") or ""
+            text = detail if isinstance(detail, str) else json.dumps(detail)
+            if line["event"] != "remark" or text not in seen:
+                yield line["step"], line["event"], text
+            seen.add(text)

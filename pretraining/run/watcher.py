@@ -96,6 +96,8 @@ class RunWatcher:
         """Before the first step."""
         self.status.is_ours = True
         self._write_state("running")
+        if state.step:
+            self.note(state, {"event": "resumed"})
         if state.step == 0 and self.recipe.evaluation.at_start:
             self._evaluate(state)
         self.interval = Interval(self.model.config, self.recipe.data.sequence_length, self.peak_flops)

@@ -124,9 +124,9 @@ def elsewhere(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
 
 
 def test_the_packages_are_those_of_the_wheel(elsewhere: Elsewhere) -> None:
-    names = "preprocessing, pretraining, finetuning, cluster"
+    names = "pages, preprocessing, pretraining, finetuning, cluster"
     said = elsewhere.run("-c", f"import {names}; print(*(m.__file__ for m in ({names})), sep='\\n')").stdout
-    assert [Path(line).parents[1] for line in said.splitlines()] == [elsewhere.site] * 4
+    assert [Path(line).parents[1] for line in said.splitlines()] == [elsewhere.site] * 5
 
 
 @pytest.mark.timeout(1800)

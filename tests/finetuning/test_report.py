@@ -146,7 +146,8 @@ def test_the_three_files_say_the_same(sweep: Path, capsys):
     for content in (page, text):
         assert f"{100 * mean:.1f} ±" in content
         assert "lr5e-05-batch32-epochs3-seed3" in content
-    assert page.count("<svg") == 3  # scores, and a confusion matrix for each model
+    assert page.count("<figure") == 2  # all tasks, and the settings of the one
+    assert page.count('class="matrix"') == 2  # a model each
     assert "<b>please" not in page
     assert "<script" not in page
     assert "no \\| memory" in text

@@ -1,12 +1,12 @@
 import json
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
 from preprocessing.report import main
 from preprocessing.shards.manifest import Manifest
-from preprocessing.shards.report import render, summarise
+from preprocessing.shards.report import summarise
+from preprocessing.shards.report_page import render
 from preprocessing.tally import Tally
 
 
@@ -55,18 +55,9 @@ def test_page_and_json_are_written_and_agree(shard_folder: Path, tmp_path: Path)
     assert summary["fingerprint"] in page
     assert "62.5%" in page  # the fill
     assert "redirect" in page
+    assert "[MASK] → cat" in page  # a row of the build, though the report goes elsewhere
     assert "<script" not in page
-    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
-        "http://creativecommons.org", ""
-    )
-
-
-def test_every_picture_is_well_formed_and_drawn(shard_folder: Path):
-    page = render(summarise(Manifest.read(shard_folder)))
-    pictures = [piece.partition("</svg>")[0] + "</svg>" for piece in page.split("<svg")[1:]]
-    assert len(pictures) == 7
-    for picture in pictures:
-        assert len(list(ElementTree.fromstring("<svg" + picture).iter())) > 20  # axes at least
+    assert "http://" not in page
 
 
 def test_names_from_the_data_cannot_become_markup(shard_folder: Path):

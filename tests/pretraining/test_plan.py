@@ -1,6 +1,7 @@
 """The planner's command: its figures for whole recipes, and what it refuses."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,9 @@ LARGE = str(RECIPES / "bert-large-phase1.toml")
         (["--gpus", "8", "--link", "string"], "no such link is known"),
         (["--gpus", "8", "--price-per-gpu-hour", "-1"], "give a price from 0 on"),
         (["--gpus", "8", "--price-per-gpu-hour", "nan"], "give a price from 0 on"),
+        (["--gpus", "8", "--price-per-gpu-hour", "inf"], "give a price from 0 on"),
+        (["--gpus", "8", "--currency", "EUR"], "--currency EUR: there is no price; add --price-per-gpu-hour"),
+        (["--gpus", "8", "--price-per-gpu-hour", "1", "--currency", ""], "give a short name"),
         (["--gpus", "8", "--disk-mb-per-second", "0"], "a rate above 0"),
         (["--gpus", "8", "--gpu", "t4", "--training.precision=fp16", "--model.max_position_embeddings=9"], "positions"),
         (["--gpus", "8", "--data.shards", "nowhere"], "no such folder"),
@@ -62,7 +66,8 @@ def test_json_for_scripts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main([*arguments, "--json", "--training.precision=bf16"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["parameters"] == parameter_count(BertConfig.named(load_recipe(recipe).model.size))
-    assert plan["price"] == pytest.approx(plan["gpu_hours"] * 2)
+    assert plan["cost"]["total"] == pytest.approx(plan["gpu_hours"] * 2)
+    assert plan["cost"]["currency"] is None
     assert plan["gpu_hours"] == pytest.approx(plan["hours"] * 2)
     assert plan["memory"]["1"]["total"] <= plan["usable_bytes"]
     assert plan["card"]["name"] == "h100-sxm"
@@ -95,11 +100,22 @@ def test_json_alone_is_on_the_output() -> None:
 
 def test_page_for_people(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
-    assert main(["--config", LARGE, "--gpus", "64", "--link", "ib400", "--price-per-gpu-hour", "2.5"]) == 0
+    price = ["--price-per-gpu-hour", "2.5", "--currency", "EUR"]
+    assert main(["--config", LARGE, "--gpus", "64", "--link", "ib400", *price]) == 0
     page = capsys.readouterr().out
     for words in ("GiB a rank", "h100-sxm", "auto: plan", "communication", "measured on one core", "efficiency"):
         assert words in page
-    assert "at the price given" in page
+    assert "2.50 EUR a GPU hour" in page
+    for part in ("training", "checkpoints", "start-up", "in all"):
+        assert re.search(rf"{part} +│ +[\d,.]+ +│ [\d,.]+ EUR", page), part
+    costs = re.findall(r"% +│([\d,.]+) *│\n", page)  # the last column of the table of other numbers of GPUs
+    assert "┃cost,┃" in page
+    assert len(costs) == 9
+
+
+def test_without_a_price_a_page_says_nothing_of_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", LARGE, "--gpus", "8"]) == 0
+    assert "cost" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

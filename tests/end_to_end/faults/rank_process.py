@@ -23,7 +23,6 @@ from typing import Any
 
 # Imported here so that no rank needs to.
 import deepspeed.runtime.zero.muon.muon_optimizer  # noqa: F401
-import matplotlib.backends.backend_svg  # noqa: F401
 import torch
 import torch.utils.tensorboard
 

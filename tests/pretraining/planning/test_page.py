@@ -7,6 +7,7 @@ import pytest
 
 from pretraining.configuration.recipe import load_recipe
 from pretraining.planning.cards import card_named
+from pretraining.planning.cost import Price
 from pretraining.planning.forecast import Cluster
 from pretraining.planning.page import show
 from pretraining.planning.plan import make_plan
@@ -37,6 +38,7 @@ def test_no_heading_is_cut_off_on_a_terminal_of_eighty_columns(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    plans = [make_plan(RECIPE, Cluster(card_named("h100"), ranks, link="ib400")) for ranks in (64, 1_024)]
+    price = Price(2.5, "EUR")
+    plans = [make_plan(RECIPE, Cluster(card_named("h100"), ranks, link="ib400"), price=price) for ranks in (64, 1_024)]
     show(plans[0], RECIPE, plans)
     assert "…" not in capsys.readouterr().out

@@ -25,12 +25,16 @@ def test_plan_of_the_large_recipe() -> None:
     compute = plan.flops / (64 * 989.4e12 * 0.4)
     assert plan.forecast.compute_seconds * 7038 == pytest.approx(compute)
     assert compute / 3600 < plan.forecast.hours < 1.15 * compute / 3600
-    assert plan.price is None
 
 
-def test_time_bounds_the_hours() -> None:
+@pytest.mark.parametrize(("card", "mfu"), [("a100", 0.1), ("a100", None), ("h100", None), ("b200", 0.4)])
+def test_time_bounds_the_hours(card: str, mfu: float | None) -> None:
     recipe = load_recipe(RECIPES / "bert-large-24h.toml")
-    assert make_plan(recipe, Cluster(card_named("a100"), 8), mfu=0.1).forecast.hours == pytest.approx(24, rel=0.02)
+    forecast = make_plan(recipe, Cluster(card_named(card), 8), mfu=mfu).forecast
+    assert forecast.training_seconds == pytest.approx(86_400, rel=0.001)
+    assert forecast.hours == pytest.approx(
+        (86_400 + forecast.checkpoints * forecast.checkpoint_seconds) / 3600, rel=0.01
+    )
 
 
 def test_a_recipes_own_micro_batch_stays() -> None:

@@ -205,11 +205,18 @@ def test_fixed_shapes_change_losses_by_rounding_alone(results: tuple[Path, dict[
             assert after[key] == pytest.approx(before[key], abs=1e-9), key
 
 
+def resumes(folder: Path) -> list[int]:
+    """The steps at which a start took up what another had left."""
+    return [line["step"] for line in read_metrics(folder / "metrics.jsonl") if line.get("event") == "resumed"]
+
+
 def test_another_stage_goes_on(results: tuple[Path, dict[str, Any]]) -> None:
     folder, outcomes = results
     assert [outcomes[name] for name in ("half at stage 1", "half at stage 3", "without dropout")] == [0, 0, 0]
     assert losses(folder / "stages") == pytest.approx(losses(folder / "no-dropout"), abs=1e-5)
     assert ledger(folder / "stages") == ledger(folder / "no-dropout")
+    assert resumes(folder / "no-dropout") == []
+    assert resumes(folder / "stages") == [3]
 
 
 def test_what_is_allowed_by_name_takes_effect_and_is_written_down(results: tuple[Path, dict[str, Any]]) -> None:

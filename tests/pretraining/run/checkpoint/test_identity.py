@@ -68,6 +68,7 @@ GUARDED: dict[str, Any] = {
     "schedule__kind": "constant",
     "init__from": "somewhere",
     "init__new_heads": "true",
+    "init__scheme": "neighbours",
     "model__hidden_dropout_prob": 0.2,
     "model__attention_probs_dropout_prob": 0.0,
     "deepspeed__communication_data_type": "fp16",
