@@ -41,6 +41,7 @@ WORDS = {
 NO_LICENCE = {"OSI Approved", "DFSG approved"}
 EXCEPTIONS = {
     "certifi": "MPL-2.0: its own files stay under it, and it is used as it is; comes with requests",
+    "codespell": "GPL-2.0: extra `dev`, a program that is run on the texts; nothing links to it",
     "gensim": "LGPL-2.1: extra `demo`, for the excerpt of a dump that it carries; none of its code is run",
     "hjson": "MIT by its LICENSE file, which its metadata calls the Academic Free License; comes with deepspeed",
     "hypothesis": "MPL-2.0: extra `dev`, tests alone",
