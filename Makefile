@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-all test-slurm test-large test-gpu test-peers bench-gpu mutants audit test-oldest test-newest test-versions lint spelling format typecheck docs bench clean
+.PHONY: help setup demo reproduce-mini test test-all test-slurm test-large test-gpu test-peers bench-gpu mutants audit test-oldest test-newest test-versions lint spelling format typecheck docs bench clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -24,6 +24,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 # WIKIPEDIA=… and BOOKS=… name your own dump and books (paths or quoted globs) instead of the sample.
 demo: $(INSTALLED)  ## the whole road on a sample, or on WIKIPEDIA=… BOOKS=… ; report in runs/demo
 	$(BIN)/python -m cluster.demo --output runs/demo $(if $(WIKIPEDIA),--wikipedia '$(WIKIPEDIA)') $(if $(BOOKS),--books '$(BOOKS)')
+
+# BOOKS=… and WIKIPEDIA=… are your own text, DATA=… a folder of small tasks (docs/reproduction.md); OPTIONS=--peer.
+reproduce-mini: $(INSTALLED)  ## BERT-Mini in one to three hours from BOOKS=… WIKIPEDIA=…, and small tasks of DATA=…
+	$(BIN)/python -m cluster.reproduction --output runs/mini $(if $(WIKIPEDIA),--wikipedia '$(WIKIPEDIA)') $(if $(BOOKS),--books '$(BOOKS)') $(if $(DATA),--data '$(DATA)') $(OPTIONS)
 
 # Two files at a time; a file stays together, because its tests share the processes that they start.
 TESTS_AT_ONCE ?= 2

@@ -13,7 +13,14 @@ from unittest import mock
 from site_pages.tables import code, plain, table
 
 STAGES = ("preprocessing", "pretraining", "finetuning", "cluster")
-INNER = ("cluster.run_folder", "cluster.fitting_nodes", "cluster.demo.road", "cluster.demo.task")
+INNER = (
+    "cluster.run_folder",
+    "cluster.fitting_nodes",
+    "cluster.demo.gaps",
+    "cluster.demo.road",
+    "cluster.demo.task",
+    "cluster.reproduction.road",
+)
 """What only the Slurm scripts and the demo start."""
 SUBCOMMANDS = {"cluster.submit": ("status", "cancel")}
 """Those that a command tells apart before it has a parser."""
