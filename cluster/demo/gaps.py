@@ -2,8 +2,8 @@
 
     python -m cluster.demo.gaps --model EXPORT --output fill_mask.json
 
-The answers are those of `python -m pretraining.fill_mask`. The sentences ask for what a small model can have learnt
-from a few megabytes: words that their neighbours ask for, and a few that the sample is about.
+The answers are those of `python -m pretraining.fill_mask`. The sentences were chosen for what a small model can learn
+from a few megabytes, words that their neighbours ask for; it does not know that Paris is the capital of France.
 """
 
 import json
@@ -16,11 +16,11 @@ from typing import Any
 from cluster.errors import ClusterError
 
 SENTENCES = (
-    "It is one [MASK] the most important cities in the world.",
-    "The [MASK] of the United States was elected in the year 1960.",
-    "He was born in London [MASK] 1985.",
-    "She did [MASK] know what to say.",
-    "The first world [MASK] began in 1914.",
+    "The United [MASK] of America is a large country.",
+    "The university was founded in the 19th [MASK].",
+    "It was one of the [MASK] important books of the century.",
+    "The city has a population [MASK] two million people.",
+    "Alice said that she [MASK] not like it.",
 )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from cluster.demo.report import write_report
 from cluster.errors import ClusterError
 from cluster.stages.chain import Stage, run_chain
-from cluster.stages.commands import beam, input_files, module, pretrain, sources
+from cluster.stages.commands import beam, input_files, module, pretrain, require_checkout, sources
 
 RANKS = 2
 SEEDS = (1, 2, 3, 4, 5)
@@ -111,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what runs is ended by it as by Ctrl-C
     try:
         arguments = parser.parse_args(argv)
+        require_checkout()
         chain = stages(arguments.output, arguments.wikipedia, arguments.books)
         markers = run_chain(chain, arguments.output)
         summary = write_report(arguments.output, chain, markers)

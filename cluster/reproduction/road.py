@@ -16,7 +16,7 @@ from cluster.errors import ClusterError
 from cluster.reproduction.results import write_results
 from cluster.reproduction.tasks import SmallTask, tasks_in
 from cluster.stages.chain import Stage, run_chain
-from cluster.stages.commands import beam, input_files, module, pretrain, sources
+from cluster.stages.commands import beam, input_files, module, pretrain, require_checkout, sources
 
 RANKS = 2
 LENGTH = "128"
@@ -112,6 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         given = parser.parse_args(argv)
         if given.wikipedia is None and given.books is None:
             raise ClusterError("no text to learn from: give --books GLOB, --wikipedia GLOB, or both")
+        require_checkout()
         chain = stages(given.output, given.wikipedia, given.books, given.data, peer=given.peer)
         markers = run_chain(chain, given.output)
         print("\n" + write_results(given.output, markers))

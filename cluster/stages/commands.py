@@ -30,6 +30,12 @@ def command(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
+def require_checkout() -> None:
+    """Raises `ClusterError` where the working directory is not the root of a checkout, whose files commands name."""
+    if not Path("pretraining/main.py").is_file() or not Path("preprocessing/pipeline.py").is_file():
+        raise ClusterError(f"{Path.cwd()} is not the root of a checkout of this project; change to it and try again")
+
+
 def sources(wikipedia: str | None, books: str | None) -> list[str]:
     """The options of preprocessing that name its input."""
     return [*(["--wikipedia", wikipedia] if wikipedia else []), *(["--books", books] if books else [])]
