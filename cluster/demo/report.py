@@ -13,7 +13,7 @@ from cluster.errors import ClusterError
 from cluster.stages.chain import Marker, Stage
 
 _PAGES = {"data": "shards/report.html", "phase1": "phase1/report.html", "phase2": "phase2/report.html"}
-_STARTS = {"pretrained": "pretrained weights", "random": "random weights"}
+_STARTS = {"pretrained": "pretrained weights", "random": "random weights", "bag_of_words": "a bag of words, no encoder"}
 
 
 def write_report(folder: Path, stages: Sequence[Stage], markers: Mapping[str, Marker]) -> str:
@@ -38,8 +38,11 @@ def summarise(folder: Path, markers: Mapping[str, Marker]) -> dict[str, Any]:
         scores["random" if run["model"].startswith("random:") else "pretrained"].append(
             {"seed": run["seed"], "score": run["score"]}
         )
+    bag = [_read(file) for file in sorted((folder / "bag_of_words").rglob("result.json"))]
     if not all(scores.values()):
         raise ClusterError(f"{folder / 'finetuning'} lacks the runs of one of the two models; delete it and run again")
+    if bag:
+        scores["bag_of_words"] = [{"seed": run["seed"], "score": run["score"]} for run in bag]
     summary: dict[str, Any] = {
         "mlm_accuracy_start": first["mlm_accuracy"],
         "mlm_accuracy_end": last["mlm_accuracy"],
@@ -63,14 +66,15 @@ def summarise(folder: Path, markers: Mapping[str, Marker]) -> dict[str, Any]:
 
 
 def _few_lines(summary: Mapping[str, Any]) -> str:
-    pretrained, random = ([run["score"] for run in summary["task_scores"][name]] for name in ("pretrained", "random"))
+    scores = {name: [run["score"] for run in runs] for name, runs in summary["task_scores"].items()}
     return "\n".join(
         [
             f"held-out MLM accuracy  {summary['mlm_accuracy_start']:.3f} -> {summary['mlm_accuracy_end']:.3f}",
             f"held-out loss          {summary['loss_start']:.3f} -> {summary['loss_end']:.3f}",
             f"held-out NSP accuracy  {summary['nsp_accuracy_start']:.3f} -> {summary['nsp_accuracy_end']:.3f}",
-            f"task, pretrained       {spread(pretrained)}",
-            f"task, random weights   {spread(random)}",
+            f"task, pretrained       {spread(scores['pretrained'])}",
+            f"task, random weights   {spread(scores['random'])}",
+            *([f"task, bag of words     {spread(scores['bag_of_words'])}"] if "bag_of_words" in scores else []),
             f"seconds                {summary['seconds']['total']:.0f}",
         ]
     )

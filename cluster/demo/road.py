@@ -20,6 +20,7 @@ from cluster.stages.commands import beam, input_files, module, pretrain, require
 RANKS = 2
 SEEDS = (1, 2, 3, 4, 5)
 GAPS = "fill_mask.json"
+BAG = "bag_of_words"
 PREPROCESSING = ("preprocessing", "cluster")
 PRETRAINING = ("pretraining",)
 FINETUNING = ("finetuning",)
@@ -85,6 +86,9 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
     add("gaps", "Gaps in five sentences", command, folder / GAPS, ("cluster", *PRETRAINING))
     command = module("cluster.demo.task", "--shards", shards, "--output", task)
     add("task", "Fine-tuning task from held-out documents", command, task, ("cluster",))
+    command = module("finetuning.bag_of_words", "--task", task / "continues.toml", "--data", task)
+    command += ("--output", str(folder / BAG), "--seeds", ",".join(map(str, SEEDS)))
+    add("bag-of-words", "What words alone score on it", command, folder / BAG, FINETUNING)
     command = module("finetuning.sweep", "--models", f"pretrained={export},random=random:{export / 'config.json'}")
     command += ("--tasks", f"{task / 'continues.toml'}", "--data", f"{task}", "--output", f"{sweep}")
     command += ("--learning-rates", "1e-4", "--batch-sizes", "16", "--epochs", "3")

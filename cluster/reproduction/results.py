@@ -13,8 +13,6 @@ from typing import Any
 from cluster.errors import ClusterError
 from cluster.stages.chain import Marker
 
-BAG = "bag of words"
-
 
 def write_results(folder: Path, markers: Mapping[str, Marker]) -> str:
     """Write both files into `folder`; returns the text."""
@@ -55,16 +53,14 @@ def _scores(folder: Path) -> dict[str, dict[str, Any]]:
         if run["score"] is None:
             raise ClusterError(f"{file} has no score; see the report of {folder / 'finetuning'}, and remove the run")
         task["models"].setdefault(_label(run["model"], folder), {})[str(run["seed"])] = run["score"]
-    for name, task in tasks.items():
-        bag = folder / "bag_of_words" / name / "result.json"
-        if bag.is_file():
-            task["models"][BAG] = {str(_read(bag)["seed"]): _read(bag)["score"]}
     return tasks
 
 
 def _label(model: str, folder: Path) -> str:
     if model.startswith("random:"):
         return "random weights"
+    if model == "bag of words":
+        return model
     return "transformers" if Path(model).is_relative_to(folder / "peer") else "ours"
 
 

@@ -63,9 +63,12 @@ def stages(
         command = scores(tasks, data, {**models, "random": f"random:{models['ours'] / 'config.json'}"}, sweep)
         add("finetuning", "Fine-tuning on small tasks", command, sweep, FINETUNING)
         for task in tasks:
-            bag = folder / "bag_of_words" / task.name
             command = module("finetuning.bag_of_words", "--task", task.recipe, "--data", data / task.folder)
-            add(f"bag-{task.name}", f"Bag of words: {task.name}", (*command, "--output", str(bag)), bag, FINETUNING)
+            command += ("--output", str(sweep), "--seeds", "1,2,3,4,5", *task.of_bag)
+            bag = sweep / "bag-of-words" / task.name
+            add(f"bag-{task.name}", f"Bag of words: {task.name}", command, bag, FINETUNING)
+        command = module("finetuning.report", sweep)
+        add("report", "Scores with their spread", command, sweep / "report.html", FINETUNING)
     return chain
 
 

@@ -6,13 +6,15 @@ from pathlib import Path
 from cluster.errors import ClusterError
 from cluster.snapshot import ROOT
 
+_FEW = ("--limit-train", "2000")  # a fit of labels of words to all sentences takes minutes
 _SETS = ROOT / "finetuning" / "recipes" / "sets"
 
 
 @dataclass(frozen=True)
 class SmallTask:
     """A task by name; `recipe` is what `--tasks` calls it, `folder` where its files lie below the data, `shows` a file
-    without which it is not there, `changes` what it does not take from `small-sets.toml`.
+    without which it is not there, `changes` what it does not take from `small-sets.toml`,
+    `of_bag` further options of the bag of words.
     """
 
     name: str
@@ -20,16 +22,17 @@ class SmallTask:
     folder: str
     shows: str
     changes: tuple[str, ...] = ()
+    of_bag: tuple[str, ...] = ()
 
 
 TASKS = (
     SmallTask("cola", "cola", "glue", "CoLA/train.tsv"),
     SmallTask("rte", "rte", "glue", "RTE/train.tsv"),
-    SmallTask("movie-reviews", str(_SETS / "movie-reviews.toml"), "sentences", "movie-reviews/train.tsv"),
-    SmallTask("subjectivity", str(_SETS / "subjectivity.toml"), "sentences", "subjectivity/train.tsv"),
-    SmallTask("questions", str(_SETS / "questions.toml"), "sentences", "questions/train.tsv"),
-    SmallTask("conll2000", "conll2000", "conll2000", "train.txt", ("epochs=2",)),
-    SmallTask("conll2002-dutch", str(_SETS / "conll2002-dutch.toml"), "", "conll2002-dutch/train.txt", ("epochs=1",)),
+    SmallTask("movie-reviews", f"{_SETS}/movie-reviews.toml", "sentences", "movie-reviews/train.tsv"),
+    SmallTask("subjectivity", f"{_SETS}/subjectivity.toml", "sentences", "subjectivity/train.tsv"),
+    SmallTask("questions", f"{_SETS}/questions.toml", "sentences", "questions/train.tsv"),
+    SmallTask("conll2000", "conll2000", "conll2000", "train.txt", ("epochs=2",), _FEW),
+    SmallTask("conll2002-dutch", f"{_SETS}/conll2002-dutch.toml", "", "conll2002-dutch/train.txt", ("epochs=1",), _FEW),
     SmallTask("squad1", "squad1", "squad", "train-v1.1.json", ("batch_sizes=16", "options.sequence_length=128")),
 )
 

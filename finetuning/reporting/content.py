@@ -28,9 +28,15 @@ WHY: dict[Failure, str] = {
 def build(folders: Sequence[Path], *, baseline: str | None = None, method: IntervalMethod = "t") -> dict[str, Any]:
     """Everything that the report says, as plain data; scores are fractions. FinetuningError when there are no runs."""
     runs = find_runs(folders)
-    labels = list(dict.fromkeys(run.label for run in runs))
+    # What has no encoder stands behind the models, as their measure.
+    labels = list(dict.fromkeys(run.label for run in sorted(runs, key=lambda run: run.result.baseline is not None)))
+    paired = [run.label for run in runs if run.result.baseline is None]
     if baseline is not None and baseline not in labels:
         raise FinetuningError(f"--baseline {baseline}: there are no runs of it, only of {', '.join(labels)}")
+    if baseline is not None and paired and baseline not in paired:
+        raise FinetuningError(
+            f"--baseline {baseline}: it has no settings, by which runs are paired; its scores stand beside the others'"
+        )
     tasks = list(dict.fromkeys(run.result.task for run in runs))
     return {
         "folders": [str(folder) for folder in folders],

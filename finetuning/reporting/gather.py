@@ -29,7 +29,8 @@ Setting = tuple[float, int, float, bool, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A run's folder and result. `label`: the checkpoint under test, not the MNLI run that it may have started from."""
+    """A run's folder and result. `label`: the checkpoint under test, not the MNLI run that it may have started from, or
+    the baseline."""
 
     folder: Path
     label: str
@@ -40,6 +41,8 @@ class FinishedRun:
     def options(self) -> tuple[str, ...]:
         """Every other option that a score depends on, where it is not the default: `sequence_length 64`."""
         result = self.result
+        if result.baseline is not None:
+            return (result.baseline,)
         # What the device made of it counts, not what was asked for; where nothing is said it is fp32.
         given = {name: (getattr(result.spec, name), field.default) for name, field in RunSpec.model_fields.items()}
         given["precision"] = (result.precision, "fp32")
@@ -58,6 +61,8 @@ class FinishedRun:
     def setting_text(self) -> str:
         """The setting in words."""
         result = self.result
+        if result.baseline is not None:
+            return "no encoder"
         grid = (f"{result.learning_rate:g}", f"batch {result.batch_size}", f"{result.epochs:g} epochs")
         start = ("from MNLI",) if self.from_mnli else ()
         return ", ".join((*grid, *start, *self.options))
@@ -78,7 +83,7 @@ def find_runs(folders: Iterable[Path]) -> list[FinishedRun]:
         for file in sorted(root.rglob(RESULT_FILE)):
             folder = file.parent
             result = Result.read(folder)
-            label = folder.relative_to(root).parts[0] if is_sweep else _model_label(result)
+            label = result.baseline or (folder.relative_to(root).parts[0] if is_sweep else _model_label(result))
             runs.setdefault(folder.resolve(), FinishedRun(folder, label, folder.name.endswith(FROM_MNLI), result))
     if not runs:
         raise FinetuningError(f"no finished run below {', '.join(map(str, folders))}; run finetuning.sweep first")
@@ -102,7 +107,8 @@ def _check_no_run_twice(runs: Iterable[FinishedRun]) -> None:
 def _check_one_model_a_label(runs: Iterable[FinishedRun]) -> None:
     seen: dict[str, FinishedRun] = {}
     for run in runs:
-        if run.from_mnli:  # starts from the weights of an MNLI run, and not every one from the same
+        # One that starts from the weights of an MNLI run has not always those of another; a baseline has none.
+        if run.from_mnli or run.result.baseline is not None:
             continue
         first = seen.setdefault(run.label, run)
         if _start(first.result) != _start(run.result):

@@ -160,6 +160,8 @@ def _task_of(file: str) -> Task:
 
 def one_model(runs: Sequence[FinishedRun], label: str | None) -> list[FinishedRun]:
     """The runs of the model with this label, or of the only one."""
+    if label is None:  # a baseline lies beside models to be compared with them
+        runs = [run for run in runs if run.result.baseline is None] or runs
     labels = sorted({run.label for run in runs})
     if label is None and len(labels) > 1:
         raise FinetuningError(f"runs of several models ({', '.join(labels)}): choose one with --model")

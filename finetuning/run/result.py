@@ -16,6 +16,7 @@ from finetuning.run.identity.inputs import Inputs
 from finetuning.run.specification import RunSpec
 
 RESULT_FILE = "result.json"
+BAG_OF_WORDS = "bag of words"
 
 
 class Result(BaseModel):
@@ -83,6 +84,10 @@ class Result(BaseModel):
     """Package → its version in this run."""
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     """That the run computed in: of `spec.precision` what the device made of it."""
+    baseline: Literal["bag of words"] | None = None
+    """What learnt in place of a fine-tuned encoder, if anything. Such a run has neither learning rate, batches nor
+    epochs, which are 0, and of `spec` only what says its rows, its seed and its folder; `seconds_per_epoch` is the time
+    that it learnt."""
     inputs: Inputs | None = None
     """What was read, by which a change of it is noticed; None in results of earlier versions."""
     spec: RunSpec

@@ -17,8 +17,8 @@ from cluster.chain.page import write_page
 from cluster.chain.record import Record
 from cluster.chain.road import read_chain
 from cluster.chain.table import rows_of
-from cluster.stages.chain import Marker, Stage
 from cluster.demo.report import write_report as write_demo
+from cluster.stages.chain import Marker, Stage
 from finetuning.atomic_file import write_json
 from finetuning.reporting.content import build
 from finetuning.reporting.page import write_report as write_scores

@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
         run(tmp_path, str(tmp_path / "pretraining" / "export"), seed, score)
         run(tmp_path, str(tmp_path / "peer" / "export"), seed, score - 0.1)
         run(tmp_path, f"random:{tmp_path}/pretraining/export/config.json", seed, 0.0)
-    put(tmp_path / "bag_of_words" / "cola" / "result.json", {"seed": 1, "score": 0.05})
+    run(tmp_path, "bag of words", 1, 0.05)
     return tmp_path
 
 

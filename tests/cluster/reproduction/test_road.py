@@ -36,7 +36,7 @@ def test_tasks_that_are_there_are_tried_with_every_model(tmp_path: Path, books: 
     chain = stages(tmp_path / "run", None, books, data, peer=True)
     assert names(chain)[3:] == [
         *("peer", "evaluation-ours", "evaluation-transformers", "finetuning"),
-        *("bag-cola", "bag-questions", "bag-squad1"),
+        *("bag-cola", "bag-questions", "bag-squad1", "report"),
     ]
     (sweep,) = (stage.command for stage in chain if stage.name == "finetuning")
     models = sweep[sweep.index("--models") + 1]

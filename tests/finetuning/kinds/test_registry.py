@@ -43,8 +43,9 @@ def test_a_layout_that_the_kind_does_not_have(kind: str, format: str, message: s
 
 
 def test_no_other_room_asks_which_kind_it_has(repository: Path) -> None:
+    """But for the baselines, which have a learner for each."""
     for file in sorted((repository / "finetuning").rglob("*.py")):
-        if "kinds" in file.relative_to(repository).parts:
+        if "kinds" in file.relative_to(repository).parts or file.parts[-2:] == ("baselines", "registry.py"):
             continue
         texts = {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
         assert not texts & set(KINDS), file
