@@ -102,7 +102,7 @@ class Collator:
 class WholeBatches(torch.utils.data.Sampler[int]):
     """Another order of the examples in each pass, in whole batches of `batch_size`; what is left of a pass is not seen.
 
-    Grouped, it is the order of `group_by_length`: 50 random batches at a time, sorted by length.
+    Grouped, it is the order of `group_by_length`: up to 50 random batches at a time, sorted by length.
     """
 
     def __init__(self, lengths: list[int], batch_size: int, seed: int, *, grouped: bool) -> None:

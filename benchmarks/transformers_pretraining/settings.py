@@ -75,21 +75,26 @@ def read_settings(given: argparse.Namespace) -> Settings:
     if given.init is not None:
         recipe = recipe.model_copy(update={"init": _init(given.init, recipe)})
     _require_known(recipe)
-    size: int | Literal["auto"] = given.micro_batch_size or recipe.training.micro_batch_size
-    batch = recipe.training.batch_size
-    if size == "auto":
-        size = max(number for number in range(1, min(batch, MICRO_BATCH_SIZE) + 1) if batch % number == 0)
-    if batch % size:
+    size = _micro_batch_size(given.micro_batch_size or recipe.training.micro_batch_size, recipe.training.batch_size)
+    return Settings(recipe, tuple(given.shards), size, given.loop, given.threads, not given.no_grouping)
+
+
+def _micro_batch_size(asked: int | Literal["auto"], batch: int) -> int:
+    if asked == "auto":
+        return max(size for size in range(1, min(batch, MICRO_BATCH_SIZE) + 1) if batch % size == 0)
+    if batch % asked:
         raise PretrainingError(
-            f"training.batch_size {batch} is not a multiple of {size} sequences per forward pass; give another "
+            f"training.batch_size {batch} is not a multiple of {asked} sequences per forward pass; give another "
             "--micro-batch-size"
         )
-    return Settings(recipe, tuple(given.shards), size, given.loop, given.threads, not given.no_grouping)
+    return asked
 
 
 def _init(name: str, recipe: Recipe) -> InitOptions:
     if name in ("published", "neighbours"):
         return InitOptions.model_validate({"scheme": name})
+    if not name.strip():
+        raise PretrainingError("--init names no folder; give published, neighbours or a folder, or leave it out")
     return InitOptions.model_validate({"from": name, "new_heads": recipe.init.new_heads})
 
 

@@ -1,14 +1,17 @@
 """A whole run, and the folder that it leaves."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoModelForPreTraining, AutoTokenizer
 
 from benchmarks.transformers_pretraining import outcome, run
 from benchmarks.transformers_pretraining.__main__ import main
+from benchmarks.transformers_pretraining.peer import peer_model
 from benchmarks.transformers_pretraining.settings import Settings
 from preprocessing.shards import ShardSet
 from pretraining.errors import PretrainingError
@@ -60,8 +63,6 @@ def test_the_export_is_what_finetuning_takes(
     run.run(settings("--loop", "plain", "--steps", "3"), tmp_path / "output")
     names = {path.name for path in (tmp_path / "output" / "export").iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "vocab.txt"} <= names
-    from transformers import AutoModelForPreTraining, AutoTokenizer
-
     _, problems = AutoModelForPreTraining.from_pretrained(tmp_path / "output" / "export", output_loading_info=True)
     assert not problems["missing_keys"]
     assert not problems["unexpected_keys"]
@@ -69,14 +70,19 @@ def test_the_export_is_what_finetuning_takes(
 
 
 def test_figures_are_of_our_evaluation(settings: Callable[..., Settings], sets: list[ShardSet], tmp_path: Path) -> None:
-    from benchmarks.transformers_pretraining.peer import peer_model
-
     outcome.export(peer_model(settings().recipe, sets), sets[0], tmp_path / "export")
     found = outcome.figures_of(tmp_path / "export", sets, 32, 30, threads=1)
     assert found["all"]["sequences"] == 30
     assert set(found) == {"all", "books", "wikipedia"}
-    with pytest.raises(PretrainingError, match=r"pretraining\.evaluate ended with exit code 2: .*absent"):
-        outcome.figures_of(tmp_path / "absent", sets, 32, 30, threads=1)
+
+
+def test_an_evaluation_that_fails(sets: list[ShardSet], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(words: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(words, 2, "", "a warning\nerror: absent: give a model folder\n")
+
+    monkeypatch.setattr(subprocess, "run", fails)
+    with pytest.raises(PretrainingError, match=r"^pretraining\.evaluate ended with exit code 2: absent: give a model"):
+        outcome.figures_of(Path("absent"), sets, 32, 30, threads=1)
 
 
 def test_a_foreign_folder_is_left_alone(

@@ -54,6 +54,8 @@ def test_the_micro_batch_of_auto_divides_the_batch(settings: Maker) -> None:
             ("--steps", "9", "--set", "schedule.kind=time", "--set", "schedule.seconds=9"),
             r"--steps: the budget of .* is schedule\.seconds",
         ),
+        (("--init", " "), r"--init names no folder"),
+        (("--seconds", "nan"), r"schedule\.seconds"),
         (("--micro-batch-size", "3"), r"training\.batch_size 8 is not a multiple of 3"),
     ],
 )
