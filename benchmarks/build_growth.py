@@ -19,6 +19,7 @@ corpus and number of workers:
 the wall clock's on idle cores, were all that the driver does in nobody's shadow.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -31,9 +32,9 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.preprocessing import SMALL, clean_megabytes, find_vocabulary
+from benchmarks.command import benchmark_parser, published_vocabulary, run
+from benchmarks.preprocessing import SMALL, clean_megabytes
 from benchmarks.wikipedia_corpus import find_excerpt, write_dumps
-from preprocessing.arguments import OptionParser
 
 _LOOK_SECONDS = 0.1
 Figures = dict[str, float]
@@ -75,7 +76,7 @@ def _peak_megabytes(pid: int) -> float:
 def build_command(dumps: Sequence[Path], output: Path, workers: int) -> list[str]:
     """The build of both lengths at duplicate factor 5."""
     command = [str(Path(sys.executable).parent / "beam"), "run", "preprocessing/pipeline.py", "--engine", "local"]
-    command += ["--wikipedia", *map(str, dumps), "--vocab", str(find_vocabulary()), "--output", str(output)]
+    command += ["--wikipedia", *map(str, dumps), "--vocab", str(published_vocabulary()), "--output", str(output)]
     return [*command, "--workers", str(workers), "--sequence-lengths", "128,512", *SMALL]
 
 
@@ -101,14 +102,17 @@ def measure(times: Sequence[int], workers: Sequence[int], size: int) -> dict[str
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.build_growth", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("build_growth", __doc__)
     parser.add_argument("--times", default="1,4,16", help="sizes of the corpus, in dumps, with commas between")
     parser.add_argument("--workers", default="1,2", help="numbers of workers, with commas between")
     parser.add_argument("--size", type=int, default=3, help="copies of the excerpt's pages in each dump")
-    arguments = parser.parse_args(argv)
+    return run(parser, compare, argv)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Measures and prints the figures."""
     times, workers = ([int(word) for word in text.split(",")] for text in (arguments.times, arguments.workers))
     print(json.dumps(measure(times, workers, arguments.size)))
-    return 0
 
 
 if __name__ == "__main__":

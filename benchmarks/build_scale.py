@@ -65,7 +65,9 @@ class OpenCounter:
         return self._read(wanted, folder)
 
 
-def measure(folder: Path, arguments: argparse.Namespace, beam_arguments: list[str], parser: OptionParser) -> dict:
+def measure(
+    folder: Path, arguments: argparse.Namespace, beam_arguments: list[str], parser: OptionParser
+) -> dict[str, Any]:
     """Builds in `folder`; returns the figures."""
     # They import Beam, which --help needs not.
     from preprocessing.build.graph import build_steps

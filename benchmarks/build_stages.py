@@ -24,13 +24,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.preprocessing import find_vocabulary, start_job
+from benchmarks.command import add_vocabulary, benchmark_parser, run, vocabulary_of
+from benchmarks.preprocessing import start_job
 from benchmarks.wikipedia_corpus import find_excerpt, write_dump
-from preprocessing.arguments import OptionParser
 from preprocessing.build.buckets import build_bucket
 from preprocessing.build.extract import extract_split, loaded_tokenizer
 from preprocessing.build.references import references_of_bucket
-from preprocessing.errors import PreprocessingError
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tokens.tokenizer import Tokenizer
@@ -165,23 +164,17 @@ def measure(inputs: InputOptions, vocabulary: Path, repeats: int) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.build_stages", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("build_stages", __doc__)
     parser.add_argument("--wikipedia", nargs="+", default=[], help="Wikipedia dumps, or quoted globs of them")
     parser.add_argument("--books", nargs="+", default=[], help="books, or quoted globs of them")
-    text = "vocab.txt, tokenizer.json or their folder (default: BERT's uncased vocabulary, from the extra `dev`)"
-    parser.add_argument("--vocab", type=Path, help=text)
+    add_vocabulary(parser)
     parser.add_argument("--repeats", type=int, default=3, help="rounds of which a figure is the median")
-    try:
-        run(parser.parse_args(argv))
-    except PreprocessingError as error:
-        print(f"benchmarks.build_stages: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(parser, compare, argv)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def compare(arguments: argparse.Namespace) -> None:
     """Measures the inputs that were given, or the excerpt."""
-    vocabulary = arguments.vocab or find_vocabulary()
+    vocabulary = vocabulary_of(arguments)
     if arguments.wikipedia or arguments.books:
         inputs = InputOptions(wikipedia=tuple(arguments.wikipedia), books=tuple(arguments.books))
         measure(inputs, vocabulary, arguments.repeats)

@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.command import benchmark_parser, run
 from benchmarks.synthetic_shards import write_shards
-from preprocessing.arguments import OptionParser
-from preprocessing.errors import PreprocessingError
 from preprocessing.shards import ShardSet
 from preprocessing.tokens.tokenizer import Tokenizer
 from pretraining.data.dynamic_masking import MaskingVocabulary
@@ -29,7 +28,6 @@ from pretraining.data.examples import Examples
 from pretraining.data.loader import Loader
 from pretraining.data.mapped_shards import OF_PROCESS, Mappings
 from pretraining.data.sampler import Position, Sampler
-from pretraining.errors import PretrainingError
 
 BATCH = 256
 
@@ -154,7 +152,7 @@ def order_seconds(population: int = 160_000_000, batch: int = 65_536) -> float:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.loader", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("loader", __doc__)
     parser.add_argument("shards", type=Path, nargs="?", help="folder of a build (default: synthetic shards)")
     parser.add_argument("--sequence-length", type=int, default=128, help="length of the examples in tokens")
     parser.add_argument(
@@ -163,12 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=OF_PROCESS.limit,
         help="how many shards are mapped at a time (default: half of vm.max_map_count)",
     )
-    try:
-        compare(parser.parse_args(argv))
-    except (PreprocessingError, PretrainingError) as error:
-        print(f"benchmarks.loader: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(parser, compare, argv)
 
 
 def compare(arguments: argparse.Namespace) -> None:

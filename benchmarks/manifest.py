@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from preprocessing.arguments import OptionParser
+from benchmarks.command import benchmark_parser, run
 from preprocessing.errors import PreprocessingError
 from preprocessing.examples.statistics import CorpusStatistics
 from preprocessing.shards import (
@@ -130,27 +130,26 @@ def compare(arguments: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.manifest", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("manifest", __doc__)
     parser.add_argument("--buckets", type=int, default=75_000, help="buckets of the synthetic build: four shards each")
     parser.add_argument("--step", choices=("make", *STEPS), help="one step alone, in this process")
     parser.add_argument("--folder", type=Path, help="folder of the manifest for --step")
-    try:
-        arguments = parser.parse_args(argv)
-        if arguments.step is None:
-            compare(arguments)
-            return 0
-        start, begun = time.perf_counter(), time.process_time()
-        if arguments.step == "make":
-            make(arguments.folder, arguments.buckets)
-        else:
-            STEPS[arguments.step](arguments.folder)
-        figures = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - begun}
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({name: round(value, 4) for name, value in figures.items()} | {"peak_mib": round(peak)}))
-    except PreprocessingError as error:
-        print(f"benchmarks.manifest: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(parser, measure, argv)
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """One step in this process, or all of them in one each."""
+    if arguments.step is None:
+        compare(arguments)
+        return
+    start, begun = time.perf_counter(), time.process_time()
+    if arguments.step == "make":
+        make(arguments.folder, arguments.buckets)
+    else:
+        STEPS[arguments.step](arguments.folder)
+    figures = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - begun}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({name: round(value, 4) for name, value in figures.items()} | {"peak_mib": round(peak)}))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ their own with keys for dropout, as in a run; what a process takes should stay w
 last line is one JSON object, in MB.
 """
 
+import argparse
 import json
 import sys
 import tempfile
@@ -14,14 +15,12 @@ from pathlib import Path
 import psutil
 import torch
 
+from benchmarks.command import benchmark_parser, run
 from benchmarks.synthetic_shards import write_shards
-from preprocessing.arguments import OptionParser
-from preprocessing.errors import PreprocessingError
 from preprocessing.shards import ShardSet
 from pretraining.data.examples import Examples
 from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Position, Sampler
-from pretraining.errors import PretrainingError
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
 
@@ -48,26 +47,25 @@ def resident(shard_set: ShardSet, size: str, sequences: int, steps: int, every: 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.memory", "Memory of a training process on the CPU over its steps.")
+    parser = benchmark_parser("memory", "Memory of a training process on the CPU over its steps.")
     text = "folder of a build of length 128 (default: synthetic shards)"
     parser.add_argument("shards", type=Path, nargs="?", help=text)
     parser.add_argument("--size", default="mini", help="published size of the model")
     parser.add_argument("--sequences", type=int, default=8, help="sequences of a step")
     parser.add_argument("--steps", type=int, default=400, help="optimiser steps")
     parser.add_argument("--every", type=int, default=50, help="steps between two figures")
-    try:
-        arguments = parser.parse_args(argv)
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = arguments.shards or write_shards(
-                Path(scratch) / "shards", rows=2000, heldout_rows=1, lengths=(128,), words=8_000, full_share=0.6
-            )
-            shard_set = ShardSet.open(folder)
-            found = resident(shard_set, arguments.size, arguments.sequences, arguments.steps, arguments.every)
-    except (PreprocessingError, PretrainingError) as error:
-        print(f"benchmarks.memory: {error}", file=sys.stderr)
-        return error.exit_code
+    return run(parser, measure, argv)
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Trains, and prints the figures."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = arguments.shards or write_shards(
+            Path(scratch) / "shards", rows=2000, heldout_rows=1, lengths=(128,), words=8_000, full_share=0.6
+        )
+        shard_set = ShardSet.open(folder)
+        found = resident(shard_set, arguments.size, arguments.sequences, arguments.steps, arguments.every)
     print(json.dumps({"megabytes": found}))
-    return 0
 
 
 if __name__ == "__main__":

@@ -17,14 +17,12 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.command import benchmark_parser, run
 from benchmarks.synthetic_shards import write_shards
-from preprocessing.arguments import OptionParser
-from preprocessing.errors import PreprocessingError
 from preprocessing.shards import ShardSet
 from pretraining.data.examples import Examples
 from pretraining.data.loader import GlobalBatch, Loader
 from pretraining.data.sampler import Position, Sampler
-from pretraining.errors import PretrainingError
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import PUBLISHED_SIZES, BertConfig
 
@@ -68,18 +66,12 @@ def measure(arguments: argparse.Namespace) -> dict[int, float]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.micro_batches", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("micro_batches", __doc__)
     parser.add_argument("--size", default="mini", choices=sorted(PUBLISHED_SIZES), help="published size of the model")
     parser.add_argument("--sequence-length", type=int, default=128, help="length of the examples in tokens")
     parser.add_argument("--sequences", type=int, default=32, help="sequences of a step, a power of two")
     parser.add_argument("--rounds", type=int, default=5, help="timings of each size")
-    try:
-        arguments = parser.parse_args(argv)
-        print(json.dumps({"microseconds_a_token": measure(arguments)}))
-    except (PreprocessingError, PretrainingError) as error:
-        print(f"benchmarks.micro_batches: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(parser, lambda given: print(json.dumps({"microseconds_a_token": measure(given)})), argv)
 
 
 if __name__ == "__main__":

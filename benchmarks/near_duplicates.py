@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from preprocessing.arguments import OptionParser
+from benchmarks.command import benchmark_parser, run
 from preprocessing.documents.drop_lists import write_sorted_keys
 from preprocessing.documents.near_duplicates.bands import sort_bands
 from preprocessing.documents.near_duplicates.candidates import find_candidates
@@ -119,13 +119,11 @@ def _anonymous_bytes() -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.near_duplicates", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("near_duplicates", __doc__)
     parser.add_argument("--documents", type=int, default=200_000, help="synthetic documents")
     parser.add_argument("--splits", type=int, default=20, help="splits that they come from")
     parser.add_argument("--every", type=int, default=20, help="one document in so many duplicates another")
-    arguments = parser.parse_args(argv)
-    print(json.dumps(step_figures(arguments.documents, arguments.splits, arguments.every)))
-    return 0
+    return run(parser, lambda given: print(json.dumps(step_figures(given.documents, given.splits, given.every))), argv)
 
 
 if __name__ == "__main__":

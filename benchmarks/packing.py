@@ -9,6 +9,7 @@ medians over rounds that alternate with the loader that cuts by length. With `--
 backward passes instead, over four micro-batches of eight sequences. The last line is one JSON object.
 """
 
+import argparse
 import json
 import statistics
 import sys
@@ -23,9 +24,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.command import benchmark_parser, run
 from benchmarks.synthetic_shards import write_shards
-from preprocessing.arguments import OptionParser
-from preprocessing.errors import PreprocessingError
 from preprocessing.shards import ShardSet
 from pretraining.data.batching import cut
 from pretraining.data.dealing import deal
@@ -33,7 +33,6 @@ from pretraining.data.examples import Examples
 from pretraining.data.loader import Loader
 from pretraining.data.sampler import Position, Sampler
 from pretraining.data.shape_ladder import ShapeLadder
-from pretraining.errors import PretrainingError
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
 
@@ -143,41 +142,40 @@ def training_seconds(examples: Examples, size: str, vocabulary: int, rounds: int
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.packing", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("packing", __doc__)
     parser.add_argument("shards", type=Path, nargs="?", help="folder of a build (default: synthetic shards)")
     parser.add_argument("--sequence-length", type=int, default=128, help="length of the examples in tokens")
     parser.add_argument("--steps", type=int, default=3000, help="steps whose filler is counted, at most")
     parser.add_argument("--rounds", type=int, default=9, help="global batches that are timed")
     parser.add_argument("--train", metavar="SIZE", help="time training steps of a model of this size on the CPU")
-    try:
-        arguments = parser.parse_args(argv)
-        torch.set_num_threads(1)
-        with tempfile.TemporaryDirectory() as scratch:
-            length = arguments.sequence_length
-            folder = arguments.shards or write_shards(
-                Path(scratch) / "shards", rows=5000, heldout_rows=1, shards=4, lengths=(length,), full_share=0.9
+    return run(parser, compare, argv)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Measures the cases, or training steps, and prints the figures."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        length = arguments.sequence_length
+        folder = arguments.shards or write_shards(
+            Path(scratch) / "shards", rows=5000, heldout_rows=1, shards=4, lengths=(length,), full_share=0.9
+        )
+        shard_set = ShardSet.open(folder)
+        examples = Examples([shard_set], "train", length)
+        if arguments.train:
+            vocabulary = shard_set.manifest.vocabulary_size
+            print(json.dumps(training_seconds(examples, arguments.train, vocabulary, arguments.rounds)))
+            return
+        found = []
+        for case in CASES[512 if length > 128 else 128]:
+            figures = measure(examples, case, arguments.steps, arguments.rounds)
+            found.append(figures)
+            print(
+                "{batch:>6} over {ranks:>3} ranks by {micro_batch:>3}: filler {filler_share:.2%}, {shapes} shapes "
+                "of {levels} levels, uneven {uneven_share}, {milliseconds} ms".format(**figures),
+                file=sys.stderr,
+                flush=True,
             )
-            shard_set = ShardSet.open(folder)
-            examples = Examples([shard_set], "train", length)
-            if arguments.train:
-                vocabulary = shard_set.manifest.vocabulary_size
-                print(json.dumps(training_seconds(examples, arguments.train, vocabulary, arguments.rounds)))
-                return 0
-            found = []
-            for case in CASES[512 if length > 128 else 128]:
-                figures = measure(examples, case, arguments.steps, arguments.rounds)
-                found.append(figures)
-                print(
-                    "{batch:>6} over {ranks:>3} ranks by {micro_batch:>3}: filler {filler_share:.2%}, {shapes} shapes "
-                    "of {levels} levels, uneven {uneven_share}, {milliseconds} ms".format(**figures),
-                    file=sys.stderr,
-                    flush=True,
-                )
-    except (PreprocessingError, PretrainingError) as error:
-        print(f"benchmarks.packing: {error}", file=sys.stderr)
-        return error.exit_code
     print(json.dumps({"sequence_length": length, "examples": len(examples), "cases": found}))
-    return 0
 
 
 if __name__ == "__main__":

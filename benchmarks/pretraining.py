@@ -14,17 +14,15 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.command import benchmark_parser, run
 from benchmarks.loader import measure as measure_loader
 from benchmarks.loader import order_seconds
 from benchmarks.step_time import CASES, measure_steps, our_step
 from benchmarks.synthetic_shards import write_shards
-from preprocessing.arguments import OptionParser
-from preprocessing.errors import PreprocessingError
 from preprocessing.shards import ShardSet
 from pretraining.data.examples import Examples
 from pretraining.data.loader import Loader, prefetch
 from pretraining.data.sampler import Position, Sampler
-from pretraining.errors import PretrainingError
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
 
@@ -54,7 +52,7 @@ def data_wait_share(shard_set: ShardSet, steps: int = 12) -> float:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.pretraining", "Pretraining next to what people use.")
+    parser = benchmark_parser("pretraining", "Pretraining next to what people use.")
     text = "folder of a build of lengths 128 and 512 (default: synthetic shards)"
     parser.add_argument("shards", type=Path, nargs="?", help=text)
     text = "time the steps of this model only; may be repeated"
@@ -62,12 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="rounds in which the steps of both sides are timed")
     text = "of both sides' steps: fp32, or bf16 by torch's autocast"
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help=text)
-    try:
-        compare(parser.parse_args(argv))
-    except (PreprocessingError, PretrainingError) as error:
-        print(f"benchmarks.pretraining: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(parser, compare, argv)
 
 
 def compare(arguments: argparse.Namespace) -> None:

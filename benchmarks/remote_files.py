@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from preprocessing.arguments import OptionParser
+from benchmarks.command import benchmark_parser, run
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.identity import content_hash
 from preprocessing.storage import RemotePath, use_arguments
@@ -74,16 +74,10 @@ def _seconds(work: Callable[[], Any], repeats: int) -> float:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.remote_files", __doc__.split("\n")[0])
+    parser = benchmark_parser("remote_files", __doc__)
     parser.add_argument("--megabytes", type=int, default=256, help="size of the large file")
     parser.add_argument("--repeats", type=int, default=50, help="how often the small question is asked")
-    try:
-        arguments = parser.parse_args(argv)
-        print(json.dumps(measure(arguments.megabytes, arguments.repeats)))
-    except PreprocessingError as error:
-        print(f"benchmarks.remote_files: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(parser, lambda given: print(json.dumps(measure(given.megabytes, given.repeats))), argv)
 
 
 if __name__ == "__main__":

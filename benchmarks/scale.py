@@ -30,10 +30,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.command import benchmark_parser, run
 from benchmarks.manifest import make, measured
 from benchmarks.synthetic_shards import write_shards
-from preprocessing.arguments import OptionParser
-from preprocessing.errors import PreprocessingError
 from preprocessing.shards import ShardSet
 from pretraining.data.batching import cut
 from pretraining.data.examples import Examples
@@ -201,6 +200,9 @@ PARTS = {"opening": opening, "joining": joining, "loading": loading, "memory": m
 
 def compare(arguments: argparse.Namespace) -> None:
     """Measures the parts, each in a process of its own, and prints what they found."""
+    if arguments.map:
+        print(json.dumps({"own_bytes": own_bytes(arguments.map)}))
+        return
     names = [name for name in arguments.only.split(",") if name]
     unknown = [name for name in names if name not in PARTS]
     if unknown:
@@ -221,19 +223,10 @@ def compare(arguments: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.scale", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("scale", __doc__)
     parser.add_argument("--only", metavar="NAMES", default="", help=f"parts, with commas: {', '.join(PARTS)}")
     parser.add_argument("--map", type=Path, metavar="FOLDER", help="map every shard of FOLDER and print the memory")
-    try:
-        arguments = parser.parse_args(argv)
-        if arguments.map:
-            print(json.dumps({"own_bytes": own_bytes(arguments.map)}))
-        else:
-            compare(arguments)
-    except (PreprocessingError, PretrainingError) as error:
-        print(f"benchmarks.scale: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(parser, compare, argv)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ A folder of files CODE.txt serves too, as the tests of the tables have: a line a
 `--peer` adds pySBD itself, or another installed splitter. `--books` adds speeds on real text, turn by turn.
 """
 
+import argparse
 import ast
 import glob
 import json
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import sentencex
 
-from preprocessing.arguments import OptionParser
+from benchmarks.command import benchmark_parser, run
 from preprocessing.documents.sentences import Segmenter
 from preprocessing.errors import PreprocessingError
 
@@ -124,21 +125,20 @@ def speeds(paragraphs: Sequence[str], language: str, peer_name: str | None = Non
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.sentences", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("sentences", __doc__)
     parser.add_argument("rules", type=Path, help="folder tests/lang of pySBD's repository, or of files CODE.txt")
     parser.add_argument("--peer", choices=_PEERS, help="an installed splitter to compare with as well")
     parser.add_argument("--books", help="quoted glob of plain text, whose speed is measured by the rules for English")
-    try:
-        arguments = parser.parse_args(argv)
-        compare(read_rules(arguments.rules), arguments.peer)
-        if arguments.books:
-            texts = [Path(file).read_text(encoding="utf-8") for file in sorted(glob.glob(arguments.books))]
-            blocks = [" ".join(block.split()) for text in texts for block in text.split("\n\n")]
-            print(json.dumps(speeds([block for block in blocks if block], "en", arguments.peer)))
-    except PreprocessingError as error:
-        print(f"benchmarks.sentences: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(parser, measure, argv)
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Compares, and measures speeds where there are books."""
+    compare(read_rules(arguments.rules), arguments.peer)
+    if arguments.books:
+        texts = [Path(file).read_text(encoding="utf-8") for file in sorted(glob.glob(arguments.books))]
+        blocks = [" ".join(block.split()) for text in texts for block in text.split("\n\n")]
+        print(json.dumps(speeds([block for block in blocks if block], "en", arguments.peer)))
 
 
 def compare(rules: dict[str, list[Case]], peer_name: str | None = None) -> None:

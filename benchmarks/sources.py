@@ -5,6 +5,7 @@
 One core, CPU time, the median of five runs. The last line is one JSON object; speeds are MB of clean text a second.
 """
 
+import argparse
 import json
 import statistics
 import sys
@@ -14,14 +15,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import sentencex
 
-from preprocessing.arguments import OptionParser
+from benchmarks.command import benchmark_parser, run
 from preprocessing.documents.cleaning import Cleaner
 from preprocessing.documents.document import Document
 from preprocessing.documents.options import CleaningOptions, DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.documents.sentences import Segmenter
 from preprocessing.documents.word_ngrams import WordHasher
-from preprocessing.errors import PreprocessingError
 from preprocessing.sources.books.reader import read_books
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
@@ -109,19 +109,18 @@ def signature_figures(inputs: InputOptions) -> dict[str, float]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.sources", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("sources", __doc__)
     parser.add_argument("--books", nargs="+", required=True, help="plain text or EPUB books, or quoted globs of them")
     parser.add_argument("--wikipedia", nargs="+", required=True, help="Wikipedia dumps, or quoted globs of them")
-    try:
-        arguments = parser.parse_args(argv)
-        books = InputOptions(books=tuple(arguments.books))
-        wikipedia = InputOptions(wikipedia=tuple(arguments.wikipedia))
-        figures = text_figures(books, "books") | text_figures(wikipedia, "wikipedia") | signature_figures(wikipedia)
-        print(json.dumps(figures))
-    except PreprocessingError as error:
-        print(f"benchmarks.sources: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run(parser, compare, argv)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Measures both and prints the figures."""
+    books = InputOptions(books=tuple(arguments.books))
+    wikipedia = InputOptions(wikipedia=tuple(arguments.wikipedia))
+    figures = text_figures(books, "books") | text_figures(wikipedia, "wikipedia") | signature_figures(wikipedia)
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Both sides are timed in CPU seconds of one process, turn by turn, page by page. 
 reader leaves out on purpose: references, tables, files, categories, galleries, formulas, code, headings.
 """
 
+import argparse
 import importlib.util
 import json
 import os
@@ -17,12 +18,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import benchmark_parser, run
 from cluster.demo.sample_corpus import DUMP
-from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.decompression import detect_compression
 from preprocessing.sources.stored_stream import StoredStream
@@ -130,22 +131,20 @@ def _words(texts: Iterable[str]) -> Counter[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = OptionParser("python -m benchmarks.wikitext", (__doc__ or "").split("\n")[0])
+    parser = benchmark_parser("wikitext", __doc__)
     text = "a pages-articles dump or an excerpt of one (default: the excerpt in the gensim package)"
     parser.add_argument("dump", type=Path, nargs="?", help=text)
-    try:
-        dump = parser.parse_args(argv).dump or sample_dump()
-        if not dump.is_file():
-            raise PreprocessingError(f"{dump}: no such file; give a pages-articles dump.")
-        compare(read_wikitext(dump))
-    except PreprocessingError as error:
-        print(f"benchmarks.wikitext: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    parser.add_argument("--pages", type=int, help="read no more than the first pages (default: all)")
+    return run(parser, compare, argv)
 
 
-def compare(pages: Pages) -> None:
+def compare(arguments: argparse.Namespace) -> None:
     """Measures both and prints the figures."""
+    dump = arguments.dump or sample_dump()
+    if not dump.is_file():
+        raise PreprocessingError(f"{dump}: no such file; give a pages-articles dump.")
+    pages = read_wikitext(dump)
+    pages = replace(pages, texts=pages.texts[: arguments.pages])
     rate = wikitext_mb_per_second(pages)
     result = {
         "wikitext_mb": round(pages.megabytes, 2),

@@ -58,7 +58,10 @@ def option_parser() -> argparse.ArgumentParser:
 
 def parse(argv: Sequence[str]) -> tuple[Path, list[str]]:
     """The file to run and the arguments it gets. Raises `ClusterError`; `SystemExit` after a help."""
+    from preprocessing.arguments import that_comes_along
+
     known, rest = option_parser().parse_known_args(argv)
+    known.file = that_comes_along(known.file)
     if known.help_of_file and known.file.is_file():  # whatever the engine lacks
         return known.file, [*rest, *known.help_of_file]
     if not known.file.is_file():

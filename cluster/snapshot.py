@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 """Where the code of this project lies."""
 PACKAGES = ("pages", "preprocessing", "pretraining", "finetuning", "cluster")
 SUFFIXES = frozenset({".py", ".toml", ".json", ".html", ".css", ".md", ".sh", ".sbatch"})
-NAMES = frozenset({"Dockerfile"})
+NAMES = frozenset({"Dockerfile", "py.typed"})
 _HASH_DIGITS = 12
 _STALE_SECONDS = 3600.0  # a copy takes seconds; what is unfinished for so long was killed
 

@@ -25,6 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write tests/end_to_end/golden/ anew instead of comparing with it; every test that writes is skipped",
     )
+    text = "folder with what others published, as OWNER/NAME, to be run against ours by tests/peers/ (docs/peers.md)"
+    parser.addoption("--peers", metavar="FOLDER", help=text)
 
 
 @pytest.fixture(autouse=True)

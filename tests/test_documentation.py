@@ -3,7 +3,7 @@
 Looked at is every word that begins with one of the project's top folders, in running text as well as in commands: a
 path with slashes (`preprocessing/pipeline.py`, `docs/`), a module with dots (`finetuning.sweep`), or a name in a module
 (`finetuning.kinds.registry.KINDS`). Outputs such as `runs/demo` begin with none of them. Whether the commands of the
-README have the options that it gives them is tested in `end_to_end/test_readme.py`.
+pages can be run as they are written is tested in `test_documented_commands.py`.
 """
 
 import ast

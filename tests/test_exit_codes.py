@@ -14,7 +14,11 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = REPOSITORY / "docs" / "exit-codes.md"
 STAGES = ("preprocessing", "pretraining", "finetuning", "cluster")
-ELSEWHERE = {"cluster.demo": "cluster/demo/road.py", "finetuning.sweep": "finetuning/sweeps/whole_sweep.py"}
+ELSEWHERE = {
+    "cluster.demo": "cluster/demo/road.py",
+    "cluster.reproduction": "cluster/reproduction/road.py",
+    "finetuning.sweep": "finetuning/sweeps/whole_sweep.py",
+}
 """Where a command's codes are, besides its own file."""
 BY_CLASS = {2, 75, 137}
 """Codes that a command takes from the class of an error, and that stand in its file as no number."""

@@ -21,10 +21,10 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "pretraining": (
         *("errors", "splitmix", "rendezvous", "devices", "model_card"),
-        *("model", "data", "optimization", "configuration", "planning", "run", COMMANDS),
+        *("model", "data", "optimization", "configuration", "planning", "run", "adaptation", COMMANDS),
     ),
     "finetuning": ("errors", "atomic_file", "tasks", "kinds", "run", "sweeps", "reporting", COMMANDS),
-    "cluster": ("errors", "snapshot", "process_tree", "checks", "engines", "demo", "chain", COMMANDS),
+    "cluster": ("errors", "snapshot", "process_tree", "checks", "engines", "stages", "demo", "reproduction", "chain", COMMANDS),
 }
 """For each stage its rooms, and the files that rooms share, in the order of the road: each may import what stands
 before it. Every other file on the top level is a command."""

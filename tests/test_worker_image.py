@@ -1,12 +1,16 @@
-"""The recipe of the workers' image has what preprocessing imports, and the versions of the driver."""
+"""The recipes of images: that of Beam's workers has what preprocessing imports, in the versions of the driver; that of
+everything installs the tested versions.
+"""
 
 import ast
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RECIPE = (REPOSITORY / "cluster" / "engines" / "Dockerfile").read_text(encoding="utf-8")
+WHOLE = (REPOSITORY / "cluster" / "slurm" / "Dockerfile").read_text(encoding="utf-8")
 PACKAGES = {"apache_beam": "apache-beam", "markdown_it": "markdown-it-py"}
 """What is installed for an import of another name."""
 OURS = {"pages", "preprocessing"}
@@ -38,3 +42,28 @@ def test_beam_and_python_are_those_of_the_driver() -> None:
     assert beam is not None
     assert python is not None
     assert f"FROM apache/beam_python{python[1]}_sdk:{beam[1]}\n" in RECIPE
+
+
+def test_every_installation_is_of_tested_versions() -> None:
+    commands = re.findall(r"pip install (.+)", WHOLE)
+    assert len(commands) == 5
+    assert [command for command in commands if "-c /opt/bert/constraints.txt" not in command] == []
+
+
+def test_both_targets_have_extras_that_there_are() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    python = project["requires-python"].removeprefix(">=")
+    assert f"FROM python:{python}-slim-bookworm AS base\n" in WHOLE
+    found = dict(
+        re.findall(r"^FROM torch-\w+ AS (\w+)$(?:\n.+)*?/opt/bert\[([a-z0-9,-]+)\]", WHOLE, flags=re.MULTILINE)
+    )
+    assert sorted(found) == ["cpu", "cuda"]
+    for extras in found.values():
+        assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+
+def test_no_image_takes_along_what_only_the_checkout_has() -> None:
+    left_out = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    needed = [name for name in ("preprocessing", "pyproject.toml", "constraints.txt", "README.md") if name in left_out]
+    assert needed == []
+    assert {".git", ".venv*", "runs"} <= set(left_out)

@@ -53,6 +53,7 @@ def split_of(kind: str) -> EncodedSplit:
 
 
 def model_of(kind: str) -> TaskModel:
+    """A tiny model with the head of a kind, in training mode."""
     encoder = BertModel(BertConfig.named("tiny", vocab_size=101))
     return TaskModel(encoder, kind_named(kind), CLASSES).train().to(DEVICE)
 

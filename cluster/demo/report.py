@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cluster.demo.chain import Marker, Stage
 from cluster.errors import ClusterError
+from cluster.stages.chain import Marker, Stage
 
 _PAGES = {"data": "shards/report.html", "phase1": "phase1/report.html", "phase2": "phase2/report.html"}
 _STARTS = {"pretrained": "pretrained weights", "random": "random weights"}

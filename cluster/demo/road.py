@@ -6,19 +6,20 @@ Each stage is the very command that a user would give. Stopped at any point, the
 stopped; what changed since (text, options, code) is made anew from there on.
 """
 
-import glob
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster.demo.chain import Stage, run_chain
 from cluster.demo.report import write_report
 from cluster.errors import ClusterError
+from cluster.stages.chain import Stage, run_chain
+from cluster.stages.commands import beam, input_files, module, pretrain, require_checkout, sources
 
 RANKS = 2
 SEEDS = (1, 2, 3, 4, 5)
+GAPS = "fill_mask.json"
 PREPROCESSING = ("preprocessing", "cluster")
 PRETRAINING = ("pretraining",)
 FINETUNING = ("finetuning",)
@@ -35,8 +36,8 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
         wikipedia, books = f"{corpus}/wikipedia/*.bz2", f"{corpus}/books/*.txt"
         inputs: tuple[Path, ...] = ()
     else:
-        inputs = tuple(Path(name) for pattern in (wikipedia, books) if pattern for name in matching(pattern))
-    sources = [*(["--wikipedia", wikipedia] if wikipedia else []), *(["--books", books] if books else [])]
+        inputs = input_files((wikipedia, books))
+    text = sources(wikipedia, books)
 
     def add(name: str, title: str, command: tuple[str, ...], output: Path, packages: tuple[str, ...]) -> None:
         chain.append(Stage(name, title, command, (output,), packages, inputs))
@@ -44,14 +45,14 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
     add(
         "vocabulary",
         "WordPiece vocabulary",
-        beam("preprocessing/vocabulary.py", *sources, "--vocabulary-size", "2048", "--output", vocabulary),
+        beam("preprocessing/vocabulary.py", *text, "--vocabulary-size", "2048", "--output", vocabulary),
         vocabulary,
         PREPROCESSING,
     )
     add(
         "shards",
         "Raw text to shards (Apache Beam)",
-        beam("preprocessing/pipeline.py", *sources, "--vocab", vocabulary, "--output", shards)
+        beam("preprocessing/pipeline.py", *text, "--vocab", vocabulary, "--output", shards)
         + (
             "--sequence-lengths",
             "128,512",
@@ -65,8 +66,14 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
         shards / "manifest.json",
         PREPROCESSING,
     )
-    add("phase1", "Pretraining, phase 1: length 128", pretrain("demo-phase1", shards, phase1), phase1, PRETRAINING)
-    command = pretrain("demo-phase2", shards, phase2, f"--init.from={phase1 / 'export'}")
+    add(
+        "phase1",
+        "Pretraining, phase 1: length 128",
+        pretrain("demo-phase1", RANKS, shards, phase1),
+        phase1,
+        PRETRAINING,
+    )
+    command = pretrain("demo-phase2", RANKS, shards, phase2, f"--init.from={phase1 / 'export'}")
     add("phase2", "Pretraining, phase 2: length 512", command, phase2, PRETRAINING)
     export = phase2 / "export"
     for length in ("128", "512"):
@@ -74,6 +81,8 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
         command = module("pretraining.evaluate", "--model", export, "--shards", shards, "--sequence-length", length)
         command += ("--examples", "512", "--output", str(figures))
         add(f"evaluation-{length}", f"Held-out figures at length {length}", command, figures, PRETRAINING)
+    command = module("cluster.demo.gaps", "--model", export, "--output", folder / GAPS)
+    add("gaps", "Gaps in five sentences", command, folder / GAPS, ("cluster", *PRETRAINING))
     command = module("cluster.demo.task", "--shards", shards, "--output", task)
     add("task", "Fine-tuning task from held-out documents", command, task, ("cluster",))
     command = module("finetuning.sweep", "--models", f"pretrained={export},random=random:{export / 'config.json'}")
@@ -82,36 +91,6 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
     command += ("--seeds", ",".join(map(str, SEEDS)), f"--options.tokenizer={export}", "--options.threads=1")
     add("finetuning", "Fine-tuning: pretrained and random weights", command, sweep, FINETUNING)
     return chain
-
-
-def matching(pattern: str) -> list[str]:
-    """Files that a glob matches, sorted; raises `ClusterError` when there are none."""
-    found = sorted(name for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
-    if not found:
-        raise ClusterError(f"{pattern}: matches no file; give a path or a quoted glob such as 'books/**/*.txt'")
-    return found
-
-
-def module(name: str, *arguments: str | Path) -> tuple[str, ...]:
-    """`python -m NAME …` with the Python that runs this."""
-    return (sys.executable, "-m", name, *map(str, arguments))
-
-
-def beam(*arguments: str | Path) -> tuple[str, ...]:
-    """`beam run …` on this machine's cores."""
-    return (command("beam"), "run", *map(str, arguments), "--engine", "local")
-
-
-def pretrain(recipe: str, shards: Path, folder: Path, *options: str) -> tuple[str, ...]:
-    """`deepspeed pretraining/main.py …` on as many ranks as the demo has."""
-    launcher = (command("deepspeed"), "--num_gpus", str(RANKS), "pretraining/main.py")
-    recipe_file = f"pretraining/recipes/{recipe}.toml"
-    return (*launcher, "--config", recipe_file, f"--data.shards={shards}", f"--output.folder={folder}", *options)
-
-
-def command(name: str) -> str:
-    """The path of a console script beside the Python that runs this."""
-    return str(Path(sys.executable).parent / name)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -132,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what runs is ended by it as by Ctrl-C
     try:
         arguments = parser.parse_args(argv)
+        require_checkout()
         chain = stages(arguments.output, arguments.wikipedia, arguments.books)
         markers = run_chain(chain, arguments.output)
         summary = write_report(arguments.output, chain, markers)

@@ -104,7 +104,7 @@ def _cut(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
 def micro_batches(
     split: EncodedSplit, items: NDArray[np.int64], most_pieces: int, ranks: int = 1
 ) -> list[list[NDArray[np.int64]]]:
-    """Deal the items of a batch to ranks and forward passes of similar length: result[step][rank], maybe empty.
+    """Deal the items of a batch to ranks and forward passes of similar length: `result[step][rank]`, maybe empty.
 
     Every rank has the same number of steps. Items are sorted by length, so that attention on the CPU pads little,
     and dealt in turns, so that the ranks' loads are nearly equal.

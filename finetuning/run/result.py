@@ -25,13 +25,19 @@ class Result(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: str
+    """Name of the task."""
     model: str
+    """The starting weights, as the run was given them."""
     model_fingerprint: str
     """sha256 of the starting weights (of the configuration, for random weights), 64 hexadecimal digits."""
     learning_rate: float
+    """The peak."""
     batch_size: int
+    """Examples per optimiser step, over all devices together."""
     epochs: float
+    """Passes over the training rows that were asked for."""
     seed: int
+    """Of the head, of dropout and of the order of examples."""
     metric: str
     """Name of the main metric, a key of `metrics`."""
     score: float
@@ -52,16 +58,21 @@ class Result(BaseModel):
     diverged: bool = False
     """The loss stopped being finite; training ended there."""
     stopped_early: bool = False
+    """Training ended before its last epoch, because of `stop_failed_after`."""
     epoch_scores: tuple[float, ...] = ()
+    """The main metric after each epoch that was scored."""
     train_loss: float
     """Mean training loss of the last epoch."""
     train_rows: int
+    """Rows of the training split that were trained on."""
     dev_rows: int
+    """Rows of the task's main dev split."""
     train_sequences: int
     """Encoded sequences: more than rows where documents are cut into windows or rows have choices."""
     truncation: dict[str, Truncation] = Field(default_factory=dict)
     """For each split what did not fit into its sequences; empty in results of earlier versions."""
     parameters: int
+    """Weights of the model, its head included."""
     seconds: float
     """The whole run."""
     seconds_per_epoch: float
@@ -69,11 +80,13 @@ class Result(BaseModel):
     notes: tuple[str, ...] = ()
     """What the data made remarkable: skipped lines, labels without training rows."""
     versions: dict[str, str]
+    """Package → its version in this run."""
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
     """That the run computed in: of `spec.precision` what the device made of it."""
     inputs: Inputs | None = None
     """What was read, by which a change of it is noticed; None in results of earlier versions."""
     spec: RunSpec
+    """What was asked for."""
 
     @model_validator(mode="before")
     @classmethod

@@ -85,7 +85,7 @@ class PlannedRun:
 
 
 def plan_runs(config: SweepConfig) -> list[PlannedRun]:
-    """All runs in order: wave 0 before wave 1; within a wave the first seed of every setting, then the second, …"""
+    """All runs in order: wave 0 before wave 1; within a wave the first seed of every setting, then the others."""
     runs = []
     for label, model in config.models.items():
         for task in config.tasks:

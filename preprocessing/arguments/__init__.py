@@ -14,6 +14,7 @@ In: a command line. Out: frozen, checked models. Open first: `pydantic_options.p
 
 from preprocessing.arguments.closed_output import end_unread
 from preprocessing.arguments.command_line import flat_values, given_values, words_of
+from preprocessing.arguments.installed_files import that_comes_along
 from preprocessing.arguments.parser import OptionParser, refuse_unknown
 from preprocessing.arguments.pydantic_options import add_models, build_model
 from preprocessing.arguments.remote_names import REMOTE, add_storage_options
@@ -31,5 +32,6 @@ __all__ = [
     "positive",
     "refuse_unknown",
     "remote_names",
+    "that_comes_along",
     "words_of",
 ]

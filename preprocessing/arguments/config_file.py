@@ -6,13 +6,15 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from preprocessing.arguments.installed_files import that_comes_along
 from preprocessing.storage import RemotePath
 
 
 def read_table(path: str | Path | RemotePath, error_class: type[Exception]) -> dict[str, Any]:
-    """The content of a TOML file; raises `error_class` where there is none."""
+    """The content of a TOML file, also of one that is installed with this project; raises `error_class` without one."""
     try:
-        text = (Path(path) if isinstance(path, str) else path).read_text(encoding="utf-8")
+        file = path if isinstance(path, RemotePath) else that_comes_along(Path(path))
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise error_class(f"--config {path}: there is no such file.") from error
     except (OSError, ValueError) as error:  # not UTF-8, or a name that none can have

@@ -13,13 +13,19 @@ class ExampleStatistics(_Statistics):
     """What the examples of one split and length are made of; sums over all its shards."""
 
     rows: int = 0
+    """Examples."""
     tokens: int = 0
+    """Tokens of all examples, special tokens included."""
     random_pairs: int = 0
+    """Examples whose segment B is from another document."""
     masked_tokens: int = 0
+    """Masked positions: those that have a label."""
     masked_as_mask: int = 0
     """Masked positions that show [MASK]; the rest show another token or the original one."""
     masked_as_random: int = 0
+    """Masked positions that show a random piece."""
     masked_as_original: int = 0
+    """Masked positions that show the original piece."""
     truncated_tokens: int = 0
     """Tokens cut off because the two segments were longer than the sequence."""
     documents_without_examples: int = 0
@@ -45,12 +51,17 @@ class CorpusStatistics(_Statistics):
     """The documents that were kept, by the source they came from."""
 
     documents_by_source: dict[str, int] = {}
+    """Source → documents."""
     sentences_by_source: dict[str, int] = {}
+    """Source → sentences."""
     tokens_by_source: dict[str, int] = {}
+    """Source → tokens, without special ones."""
     unknown_tokens_by_source: dict[str, int] = {}
+    """Source → tokens that are [UNK]."""
     text_bytes_by_source: dict[str, int] = {}
     """UTF-8 bytes of clean text."""
     heldout_documents: int = 0
+    """Documents of the held-out split."""
 
     def __add__(self, other: "CorpusStatistics") -> "CorpusStatistics":
         return CorpusStatistics(

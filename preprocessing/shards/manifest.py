@@ -37,19 +37,31 @@ class Manifest(Record):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     format_version: int
+    """Version of the format of the shards."""
     configuration_hash: str
+    """sha256 of `configuration`, 64 hexadecimal digits."""
     configuration: dict[str, Any]
+    """Every option that the bytes depend on; files that options name stand there by what they hold."""
     inputs_hash: str
+    """sha256 over the keys of all splits of the input, 64 hexadecimal digits: other input, another hash."""
     inputs: InputRecords
+    """The input files, by source and name."""
     tokenizer_fingerprint: str
+    """sha256 of everything that decides which ids a text gets, 64 hexadecimal digits."""
     vocabulary_size: int
+    """Pieces of the vocabulary."""
     buckets: int
+    """Parts that the documents were dealt to: files of each split and length, at most."""
     lengths: tuple[int, ...]
+    """Sequence lengths that were built, in pieces."""
     shards: ShardRecords
+    """The shards, by name."""
     documents: DocumentTableRecords
+    """The tables of documents, by name."""
     tally: dict[str, Any]
     """Merged `Tally` of all splits and buckets, as its `to_json` gives it."""
     corpus: CorpusStatistics
+    """The documents that were kept, in numbers."""
     statistics: dict[str, ExampleStatistics]
     """By split and length, for instance "train/128"."""
     tables: dict[str, TableRecord] = Field(default_factory=dict)

@@ -17,6 +17,8 @@ class FileRecord(NamedTuple):
 
 
 class Record(BaseModel):
+    """A frozen part of a manifest, which refuses keys that it does not know."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -58,9 +60,13 @@ class TableRecord(Record):
     """One table of the manifest. `name` is relative to the shard folder, `bytes` the size of the file."""
 
     name: str
+    """Relative to the shard folder."""
     rows: int
+    """Rows of the table."""
     sha256: str
+    """Of the file, 64 hexadecimal digits."""
     bytes: int
+    """Size of the file."""
 
     @property
     def file(self) -> FileRecord:

@@ -30,6 +30,7 @@ def duplicates_path(folder: Location, bucket: int, buckets: int) -> Location:
 
 
 def part_name(bucket: int, buckets: int) -> str:
+    """The name of a bucket's file in each of its folders."""
     return f"part-{bucket:05d}-of-{buckets:05d}.arrow"
 
 

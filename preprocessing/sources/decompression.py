@@ -28,7 +28,7 @@ PARQUET_EXPANSION = 2.0  # it compresses its columns itself
 
 
 def detect_compression(path: str) -> str:
-    """ "", "bz2", "gzip", "xz" or "zstd", by the file's first bytes."""
+    """Which of "", "bz2", "gzip", "xz" or "zstd" it is, by the file's first bytes."""
     with open_file(path) as stream:
         head = stream.read(_HEAD_BYTES)
     if head.startswith(b"BZh"):

@@ -33,11 +33,11 @@ class Corpus:
         return len(self.keys)
 
     def sentence_counts(self) -> Array:
-        """int64, documents"""
+        """Sentences of each document, int64 [documents]."""
         return np.diff(self.document_offsets)
 
     def token_counts(self) -> Array:
-        """int64, documents"""
+        """Tokens of each document, int64 [documents]."""
         return np.diff(self.sentence_offsets[self.document_offsets])
 
     def document_sentences(self, document: int) -> list[list[int]]:

@@ -20,8 +20,7 @@ from torch import Tensor, nn
 
 from pretraining.model.bert import BertForPreTraining, SelfAttention
 
-WORD_DEVIATION = 0.2
-POSITION_AMPLITUDE = 0.2
+SCALE = 0.2  # deviation of word embeddings, and amplitude of positions
 FASTEST, SLOWEST = 2.0, 0.05  # radians a position, of the sinusoids
 SCORE_GAP = 4.0  # between the wanted neighbour and those beside it, before the softmax: a share of some 0.93
 _FAINT = 0.1  # what is left of random weights where the scheme has its own
@@ -29,21 +28,25 @@ _CUT_VARIANCE = 0.774  # of a normal distribution of variance 1 that is cut at t
 
 
 @torch.no_grad()
-def start_at_neighbours(model: BertForPreTraining) -> None:
-    """Changes the first weights of `model` in place, from those as published."""
+def start_at_neighbours(model: BertForPreTraining, scale: float = SCALE, *, heads: bool = True) -> None:
+    """Changes the first weights of `model` in place, from those as published.
+
+    Another `scale`, and heads that look nowhere in particular, are for comparisons (benchmarks/plateau).
+    """
     embeddings = model.bert.embeddings
     width = embeddings.word.embedding_dim
     pairs = width // 4
     radians_f = frequencies(pairs)
-    nn.init.trunc_normal_(embeddings.word.weight, std=WORD_DEVIATION, a=-2 * WORD_DEVIATION, b=2 * WORD_DEVIATION)
+    nn.init.trunc_normal_(embeddings.word.weight, std=scale, a=-2 * scale, b=2 * scale)
     embeddings.word.weight[:, : 2 * pairs] *= _FAINT
     embeddings.position.weight.zero_()
     angle_pf = torch.arange(embeddings.position.num_embeddings)[:, None] * radians_f
-    embeddings.position.weight[:, 0 : 2 * pairs : 2] = POSITION_AMPLITUDE * angle_pf.cos()
-    embeddings.position.weight[:, 1 : 2 * pairs : 2] = POSITION_AMPLITUDE * angle_pf.sin()
+    embeddings.position.weight[:, 0 : 2 * pairs : 2] = scale * angle_pf.cos()
+    embeddings.position.weight[:, 1 : 2 * pairs : 2] = scale * angle_pf.sin()
     first = model.bert.layers[0].attention
     assert isinstance(first, SelfAttention)
-    _look_beside(first, radians_f, width)
+    if heads:
+        _look_beside(first, radians_f, width)
 
 
 def frequencies(pairs: int) -> Tensor:
@@ -52,7 +55,7 @@ def frequencies(pairs: int) -> Tensor:
 
 
 def offset(head: int) -> int:
-    """Where a head looks: −1, +1, −2, +2, …"""
+    """Where a head looks: −1, +1, −2, +2 and so on."""
     return (head // 2 + 1) * (-1 if head % 2 == 0 else 1)
 
 
@@ -65,9 +68,8 @@ def _look_beside(attention: SelfAttention, radians_f: Tensor, width: int) -> Non
     used = min(head_size // 2, len(radians_f))
     chosen = torch.linspace(0, len(radians_f) - 1, used).round().long()
     radians_u = radians_f[chosen]
-    # LayerNorm makes the sum of word and position one of variance 1; the segment's share is too small to count.
-    variance = POSITION_AMPLITUDE**2 / 4 + _CUT_VARIANCE * WORD_DEVIATION**2 * (1 + _FAINT**2) / 2
-    amplitude_squared = POSITION_AMPLITUDE**2 / variance
+    # LayerNorm makes of word and position, both of one scale, a sum of variance 1; a segment is too small to count.
+    amplitude_squared = 1 / (1 / 4 + _CUT_VARIANCE * (1 + _FAINT**2) / 2)
     scale = SCORE_GAP * math.sqrt(head_size) / (amplitude_squared * float((1 - radians_u.cos()).sum()))
     query_hw, key_hw, _ = attention.qkv.weight.chunk(3)
     for head in range(attention.heads):

@@ -18,7 +18,7 @@ def code_version(root: Path = ROOT) -> dict[str, Any]:
     if root.name.startswith("code-"):
         return known | {"revision": root.name}
     # A file of ours must be tracked: the checkout may be another project's, with this one installed inside it.
-    if _git(root, "ls-files", "--error-unmatch", str(Path(__file__).relative_to(ROOT))) is None:
+    if _git(root, "ls-files", "--error-unmatch", str(Path(__file__).resolve().relative_to(ROOT))) is None:
         return known | {"revision": None}
     changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", *PACKAGES)
     return known | {"revision": _git(root, "rev-parse", "HEAD"), "modified": changes != ""}

@@ -23,5 +23,6 @@ __all__ = [
     "ranks",
     "report_page",
     "saved",
+    "state_file",
     "trainer_state",
 ]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.demo.chain import Marker
 from cluster.demo.report import spread, write_report
 from cluster.demo.road import main, stages
 from cluster.demo.sample_corpus import BOOKS_SHA256, write_sample
 from cluster.errors import ClusterError
+from cluster.stages.chain import Marker
 
 
 def test_every_output_lies_below_the_demo_folder(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_the_report_says_what_the_stages_left(finished_demo: Path) -> None:
     page = (finished_demo / "report.html").read_text()
     assert "0.700 ± 0.141 over 2 seeds" in page
     assert "0.700 ± 0.141 over 2 seeds" in lines
-    assert "data:image/svg+xml" in page
+    assert "<svg" in page
 
 
 def test_a_report_without_the_runs_of_one_model_is_refused(finished_demo: Path) -> None:

@@ -301,3 +301,21 @@ def write_checkpoint(folder: Path, vocabulary: Path, *, width: int, intermediate
     (folder / "config.json").write_text(json.dumps(settings))
     (folder / "vocab.txt").write_bytes(vocabulary.read_bytes())
     return folder
+
+
+@pytest.fixture(scope="session", name="write_raw_text")
+def _write_raw_text() -> Callable[[Path], None]:
+    return write_raw_text
+
+
+def write_raw_text(folder: Path) -> None:
+    """A dump below `wikipedia/` and books below `books/`, enough text for examples of 512 pieces."""
+    draw = random.Random(11)
+    words = ["".join(draw.choices(LETTERS, k=draw.randint(2, 9))) for _ in range(300)]
+    pages = "".join(page(number, " ".join(sentence(words, draw) for _ in range(40))) for number in range(1, 61))
+    (folder / "wikipedia").mkdir(parents=True)
+    (folder / "books").mkdir()
+    (folder / "wikipedia" / "dump.xml.bz2").write_bytes(bz2.compress(f"{dump_head()}{pages}</mediawiki>\n".encode()))
+    for number in range(20):
+        paragraphs = (" ".join(sentence(words, draw) for _ in range(8)) for _ in range(10))
+        (folder / "books" / f"book{number}.txt").write_text("\n\n".join(paragraphs) + "\n")

@@ -17,7 +17,7 @@ from cluster.chain.page import write_page
 from cluster.chain.record import Record
 from cluster.chain.road import read_chain
 from cluster.chain.table import rows_of
-from cluster.demo.chain import Marker, Stage
+from cluster.stages.chain import Marker, Stage
 from cluster.demo.report import write_report as write_demo
 from finetuning.atomic_file import write_json
 from finetuning.reporting.content import build

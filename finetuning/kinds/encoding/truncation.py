@@ -19,6 +19,7 @@ class Truncation:
     """Counts of one split; tokens are pieces of the tokenizer, without special ones unless said."""
 
     rows: int
+    """Rows of the split."""
     truncated_rows: int
     """Rows that lost tokens."""
     truncated_share: float
@@ -26,11 +27,13 @@ class Truncation:
     tokens: int
     """Of all rows, before anything was cut."""
     lost_tokens: int
+    """Tokens that were cut off."""
     longest: int
     """Tokens of the longest sequence that nothing would have been cut from, special ones included."""
     limit: int
     """The length that cuts: `max_length`, or `max_query_length` where only questions are cut."""
     limit_name: str = "max_length"
+    """The option that sets `limit`."""
     rows_in_parts: int = 0
     """Rows that were too long and are read in several sequences: windows of a paragraph, parts of a sentence."""
     empty_rows: int = 0

@@ -29,8 +29,11 @@ class InputFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
+    """As it was opened."""
     bytes: int
+    """Its size."""
     modified_ns: int
+    """Time of its last change, in nanoseconds since 1970."""
     sha256: str = ""
     """64 hexadecimal digits; empty for weights, of which `Result.model_fingerprint` is the hash."""
 
@@ -64,6 +67,7 @@ class Inputs(BaseModel):
     data: dict[str, InputFile] = Field(default_factory=dict)
     """The file of each split that was read."""
     tokenizer: InputFile | None = None
+    """The tokenizer's file; none where there was none on the disk."""
     configuration: InputFile | None = None
     """The model's `config.json`."""
     weights: tuple[InputFile, ...] = ()

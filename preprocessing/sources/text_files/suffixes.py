@@ -13,7 +13,7 @@ _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
 def kind_of(file: str) -> str:
-    """ "txt", "md", "html", "xhtml" or "epub"; "" for a name that says none of them."""
+    """One of "txt", "md", "html", "xhtml" or "epub"; "" for a name that says none of them."""
     name = file.lower()
     for ending in _COMPRESSED:
         if name.endswith(ending):

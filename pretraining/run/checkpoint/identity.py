@@ -39,11 +39,14 @@ class Identity:
 
 def identity_of(recipe: Recipe, model: BertConfig, shards: str, population: str, ranks: int, threads: int) -> Identity:
     """The identity of a run of `recipe`."""
+    architecture, settings = model.model_dump(mode="json"), settings_of(recipe)
+    return Identity(architecture, shards, population, settings, recipe.training.steps, recipe.stage, ranks, threads)
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """The values of a recipe that change what is learnt, by dotted key; not those that are compared otherwise."""
     dumped = recipe.model_dump(mode="json", by_alias=True)
-    settings = {key: value for key, value in sorted(_flat(dumped).items()) if not _is_free(key)}
-    return Identity(
-        model.model_dump(mode="json"), shards, population, settings, recipe.training.steps, recipe.stage, ranks, threads
-    )
+    return {key: value for key, value in sorted(_flat(dumped).items()) if not _is_free(key)}
 
 
 def accepted_changes(

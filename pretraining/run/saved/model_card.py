@@ -54,7 +54,9 @@ class _Shards:
         return table.get(key) if isinstance(table, dict) else None
 
 
-def describe_export(folder: Path, run: Path, model: BertConfig, step: int, before: Path) -> None:
+def describe_export(
+    folder: Path, run: Path, model: BertConfig, step: int, before: Path, sections: Sequence[tuple[str, str]] = ()
+) -> None:
     """Writes `lineage.json` and the card into an export, whose weights and `config.json` are there.
 
     Args:
@@ -63,6 +65,7 @@ def describe_export(folder: Path, run: Path, model: BertConfig, step: int, befor
         model: its configuration.
         step: which of the run's steps the weights are of.
         before: the folder that the export will take the place of, whose README somebody may have written.
+        sections: title and Markdown of what else the card says, behind the held-out figures.
     """
     recipe = read_recipe(run)
     shards = [_opened(name) for name in recipe.data.shards]
@@ -72,7 +75,8 @@ def describe_export(folder: Path, run: Path, model: BertConfig, step: int, befor
         lineage.read_lineage(export_folder(Path(source))) if source else [],
         _step(recipe, shards, step),
     )
-    write_card(folder, _card(recipe, model, read_metrics(run / "metrics.jsonl"), shards, steps, step), before)
+    card = _card(recipe, model, read_metrics(run / "metrics.jsonl"), shards, steps, step, sections)
+    write_card(folder, card, before)
 
 
 def _opened(name: str) -> _Shards:
@@ -103,6 +107,7 @@ def _card(
     shards: Sequence[_Shards],
     steps: Sequence[lineage.Step],
     step: int,
+    sections: Sequence[tuple[str, str]],
 ) -> Card:
     size = f"{model.num_hidden_layers} layers of width {model.hidden_size}"
     held_out = {
@@ -121,6 +126,7 @@ def _card(
             ("Use", block(USAGES[ARCHITECTURE].code, "python") + _NOTE_ON_USE),
             ("Meant for, and limits", _LIMITS),
             ("Held-out figures", _figures(held_out, figures)),
+            *sections,
             ("Data", _data(recipe, shards)),
             ("Training", _training(recipe, logged, [line for line in lines if line.get("step", 0) <= step])),
             ("Lineage", lineage.as_list(steps)),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.demo.chain import Marker, Stage
 from cluster.demo.report import write_report
 from cluster.errors import ClusterError
+from cluster.stages.chain import Marker, Stage
 from tests.cluster.demo.finished_demo import finish_demo
 from tests.finetuning.conftest import write_result  # noqa: F401
 

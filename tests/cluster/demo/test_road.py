@@ -13,7 +13,7 @@ def test_a_signal_ends_the_demo_and_what_it_runs(
 ) -> None:
     child = f"import os, time; open(r'{tmp_path}/pid', 'w').write(str(os.getpid())); time.sleep(60)"
     program = (
-        "import sys; from pathlib import Path; from cluster.demo import road; from cluster.demo.chain import Stage\n"
+        "import sys; from pathlib import Path; from cluster.demo import road; from cluster.stages.chain import Stage\n"
         f"road.stages = lambda output, *_: [Stage('long', 'long', (sys.executable, '-c', {child!r}), (), ())]\n"
         f"sys.exit(road.main(['--output', r'{tmp_path}']))"
     )

@@ -35,7 +35,7 @@ def test_recipes_that_come_along(path: Path) -> None:
 def test_all_recipes_are_there() -> None:
     names = {path.stem for path in RECIPES}
     large = {"bert-large", "bert-large-phase1", "bert-large-phase2", "bert-large-24h"}
-    assert names == {"demo-phase1", "demo-phase2", "bert-base", *large}
+    assert names == {"demo-phase1", "demo-phase2", "bert-base", "adapt", "mini", *large}
 
 
 @pytest.mark.parametrize(

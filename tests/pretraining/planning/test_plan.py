@@ -40,7 +40,7 @@ def test_time_bounds_the_hours(card: str, mfu: float | None) -> None:
 def test_a_recipes_own_micro_batch_stays() -> None:
     recipe = load_recipe(RECIPES / "demo-phase1.toml", [("training.precision", "bf16")])
     plan = make_plan(recipe, Cluster(H100, 2))
-    assert (plan.micro_batch_size, plan.micro_batches) == (16, 1)
+    assert (plan.micro_batch_size, plan.micro_batches) == (8, 1)
     assert plan.micro_batch_reason == "as the recipe says"
 
 

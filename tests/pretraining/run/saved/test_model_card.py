@@ -195,3 +195,17 @@ def test_what_somebody_wrote_stays(run: Make, export: Make, caplog: pytest.LogCa
     export(folder)
     assert (folder / "export" / "MODEL_CARD.md").read_text() == "mine too\n"
     assert card.read_text() == ours.replace("unknown", "mit")
+
+
+def test_a_section_of_ones_own_and_the_same_steps_again(run: Make, export: Make) -> None:
+    folder = export(run("one", evaluation()))
+    before = json.loads((folder / "lineage.json").read_text())
+    model = BertConfig.load(folder)
+    describe_export(folder, folder.parent, model, 6, before=folder, sections=(("Before and after", "| a |"),))
+    card = (folder / "README.md").read_text()
+    assert card.index("## Held-out figures") < card.index("## Before and after\n\n| a |") < card.index("## Data")
+    assert json.loads((folder / "lineage.json").read_text()) == before
+    (folder / "README.md").write_text(card + "mine")
+    describe_export(folder, folder.parent, model, 6, before=folder, sections=(("Other", "| b |"),))
+    assert (folder / "README.md").read_text() == card + "mine"
+    assert "## Other" in (folder / "MODEL_CARD.md").read_text()

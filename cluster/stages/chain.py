@@ -1,4 +1,4 @@
-"""A chain of stages on one machine, as the demo runs it.
+"""A chain of stages on one machine, as the demo and the reproduction run it.
 
 Each stage is a command, run once, skipped when complete, taken up again when not. It is complete when its marker says
 so, and the marker is written after the command has ended well. The marker carries a key: a hash of the command, of the

@@ -1,4 +1,4 @@
-"""The demo's chain: complete stages are skipped, interrupted and changed ones are not, nothing is left running."""
+"""A chain of stages: complete stages are skipped, interrupted and changed ones are not, nothing is left running."""
 
 import signal
 import sys
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.demo.chain import Stage, read_marker, run_chain
 from cluster.errors import ClusterError
+from cluster.stages.chain import Stage, read_marker, run_chain
 
 
 def stage(name: str, folder: Path, code: str) -> Stage:
@@ -88,7 +88,7 @@ def test_interrupting_ends_every_process_and_leaves_the_stage_incomplete(
     grandchild = f"import os, time; open(r'{tmp_path}/pid', 'w').write(str(os.getpid())); time.sleep(60)"
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
     program = (
-        "import sys; from pathlib import Path; from cluster.demo.chain import Stage, run_chain\n"
+        "import sys; from pathlib import Path; from cluster.stages.chain import Stage, run_chain\n"
         f"run_chain([Stage('long', 'long', (sys.executable, '-c', {child!r}), (Path(r'{tmp_path}/out'),), ())], "
         f"Path(r'{tmp_path}'))"
     )

@@ -1,4 +1,4 @@
-"""A program of the demo that is asked to end while a stage runs."""
+"""A program that is asked to end while a stage runs."""
 
 import signal
 import subprocess

@@ -1,0 +1,129 @@
+"""BERT-Mini on one machine: books and a dump → shards → one phase of pretraining → small tasks → figures.
+
+    python -m cluster.reproduction --books 'books/**/*.txt' --wikipedia 'dumps/*.bz2' --data DATA --output runs/mini
+
+Each stage is the very command that a user would give. Stopped at any point, the same command goes on where it stopped.
+With `--peer` the same size is pretrained by `transformers` too, on the same shards and for as many seconds.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cluster.errors import ClusterError
+from cluster.reproduction.results import write_results
+from cluster.reproduction.tasks import SmallTask, tasks_in
+from cluster.stages.chain import Stage, run_chain
+from cluster.stages.commands import beam, input_files, module, pretrain, require_checkout, sources
+
+RANKS = 2
+LENGTH = "128"
+RECIPE = "mini"
+SWEEP = Path(__file__).with_name("small-sets.toml")
+PREPROCESSING = ("preprocessing", "pages")
+PRETRAINING = ("pretraining",)
+FINETUNING = ("finetuning",)
+
+
+def stages(
+    folder: Path, wikipedia: str | None, books: str | None, data: Path | None, *, peer: bool = False
+) -> list[Stage]:
+    """The chain; every output lies below `folder`. Without `data` it ends with held-out figures."""
+    inputs = input_files((wikipedia, books))
+    text = sources(wikipedia, books)
+    vocabulary, shards, run, theirs = (folder / name for name in ("vocabulary", "shards", "pretraining", "peer"))
+    chain: list[Stage] = []
+
+    def add(name: str, title: str, command: tuple[str, ...], output: Path, packages: tuple[str, ...]) -> None:
+        chain.append(Stage(name, title, command, (output,), packages, inputs))
+
+    command = beam("preprocessing/vocabulary.py", *text, "--vocabulary-size", "8192", "--output", vocabulary)
+    add("vocabulary", "WordPiece vocabulary", command, vocabulary, PREPROCESSING)
+    options = ("--sequence-lengths", LENGTH, "--duplicate-factor", "2", "--heldout-fraction", "0.03")
+    command = beam("preprocessing/pipeline.py", *text, "--vocab", vocabulary, "--output", shards, *options)
+    add("shards", "Raw text to shards (Apache Beam)", command, shards / "manifest.json", PREPROCESSING)
+    add("pretraining", "Pretraining BERT-Mini", pretrain(RECIPE, RANKS, shards, run), run, PRETRAINING)
+    models = {"ours": run / "export"}
+    if peer:
+        command = module("benchmarks.transformers_pretraining", "--shards", shards, "--output", theirs)
+        command += ("--config", f"pretraining/recipes/{RECIPE}.toml", "--threads", str(RANKS))
+        command += ("--as-long-as", str(run))
+        add("peer", "The same by transformers, for as long", command, theirs, ("benchmarks",))
+        models["transformers"] = theirs / "export"
+    for label, model in models.items():
+        figures = folder / f"evaluation-{label}.json"
+        command = module("pretraining.evaluate", "--model", model, "--shards", shards, "--sequence-length", LENGTH)
+        command += ("--examples", "4000", "--output", str(figures))
+        add(f"evaluation-{label}", f"Held-out figures, {label}", command, figures, PRETRAINING)
+    if data is not None:
+        tasks = tasks_in(data)
+        sweep = folder / "finetuning"
+        command = scores(tasks, data, {**models, "random": f"random:{models['ours'] / 'config.json'}"}, sweep)
+        add("finetuning", "Fine-tuning on small tasks", command, sweep, FINETUNING)
+        for task in tasks:
+            bag = folder / "bag_of_words" / task.name
+            command = module("finetuning.bag_of_words", "--task", task.recipe, "--data", data / task.folder)
+            add(f"bag-{task.name}", f"Bag of words: {task.name}", (*command, "--output", str(bag)), bag, FINETUNING)
+    return chain
+
+
+def scores(tasks: Sequence[SmallTask], data: Path, models: dict[str, Path | str], output: Path) -> tuple[str, ...]:
+    """The sweep of all tasks; those from random weights take the tokenizer of the first model."""
+    named = ",".join(f"{label}={model}" for label, model in models.items())
+    changes = [
+        f"--task.{task.name}.{change}" for task in tasks for change in (f"data={data / task.folder}", *task.changes)
+    ]
+    recipes = ",".join(task.recipe for task in tasks)
+    options: tuple[str | Path, ...] = (
+        "--config",
+        SWEEP,
+        "--models",
+        named,
+        "--tasks",
+        recipes,
+        "--output",
+        output,
+        *changes,
+    )
+    return module("finetuning.sweep", *options, f"--options.tokenizer={next(iter(models.values()))}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    from preprocessing.arguments import OptionParser
+    from preprocessing.errors import PreprocessingError
+
+    parser = OptionParser("python -m cluster.reproduction", (__doc__ or "").split("\n")[0], ClusterError)
+    text = "folder of every stage's output and of the figures"
+    parser.add_argument("--output", type=Path, default=Path("runs/mini"), metavar="FOLDER", help=text)
+    parser.add_argument("--wikipedia", metavar="GLOB", help="a pages-articles dump, or a quoted glob of dumps")
+    parser.add_argument("--books", metavar="GLOB", help="a plain text or EPUB file, or a quoted glob of them")
+    text = "folder with small tasks: glue/, sentences/, squad/, conll2000/, conll2002-dutch/, or some of them"
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help=text)
+    text = "pretrain by transformers as well, on the same shards and for as long"
+    parser.add_argument("--peer", action="store_true", help=text)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # One thread a rank: two ranks with a pool of all cores each would fight over them.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what runs is ended by it as by Ctrl-C
+    try:
+        given = parser.parse_args(argv)
+        if given.wikipedia is None and given.books is None:
+            raise ClusterError("no text to learn from: give --books GLOB, --wikipedia GLOB, or both")
+        require_checkout()
+        chain = stages(given.output, given.wikipedia, given.books, given.data, peer=given.peer)
+        markers = run_chain(chain, given.output)
+        print("\n" + write_results(given.output, markers))
+    except (ClusterError, PreprocessingError) as error:
+        print(f"reproduction: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("reproduction: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

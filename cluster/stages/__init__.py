@@ -1,0 +1,6 @@
+"""A chain of this project's own commands on one machine, for the demo and the reproduction.
+
+`chain.py`, to open first, runs stages in turn and skips what is complete; `commands.py` writes their command lines.
+"""
+
+__all__ = ["chain", "commands"]
