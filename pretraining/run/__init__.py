@@ -15,6 +15,7 @@ __all__ = [
     "evaluation",
     "export_folder",
     "health",
+    "initial_weights",
     "ledger",
     "loop",
     "metrics",
