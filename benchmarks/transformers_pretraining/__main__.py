@@ -27,6 +27,8 @@ def option_parser() -> OptionParser:
     budget = parser.add_mutually_exclusive_group()
     text = "seconds of training, over which the rate falls to its end; left out: the recipe's budget"
     budget.add_argument("--seconds", type=float, metavar="S", help=text)
+    text = "folder of a finished run of pretraining/main.py: as many seconds of training as that one had"
+    budget.add_argument("--as-long-as", type=Path, metavar="RUN", help=text)
     text = "optimiser steps, over which the rate falls to its end; left out: the recipe's budget"
     budget.add_argument("--steps", type=positive, metavar="N", help=text)
     text = "threads of torch, in training and evaluation"

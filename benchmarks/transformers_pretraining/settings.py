@@ -1,6 +1,7 @@
 """What a run of the peer is asked to do: a recipe with its budget, and what only the peer has a choice of."""
 
 import argparse
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from pretraining.configuration.recipe import load_recipe
 from pretraining.configuration.tables import InitOptions, Recipe
 from pretraining.errors import PretrainingError
 from pretraining.optimization.schedules import MOST_STEPS
+from pretraining.run.state_file import read_state
 
 Loop = Literal["trainer", "plain"]
 LOOPS: tuple[Loop, Loop] = ("trainer", "plain")
@@ -57,14 +59,15 @@ def read_settings(given: argparse.Namespace) -> Settings:
             raise PretrainingError(f"--set {text}: write KEY=VALUE, as --set optimizer.learning_rate=3e-4")
         changes.append((key, value))
     recipe = load_recipe(given.config, changes)
-    if given.seconds is not None:
+    seconds = given.seconds if given.as_long_as is None else trained_seconds(given.as_long_as)
+    if seconds is not None:
         if recipe.schedule.kind not in ("linear", "time"):
             raise PretrainingError(
                 f"--seconds: a rate of kind {recipe.schedule.kind!r} does not fall over seconds; give --steps, or "
                 "--set schedule.kind=linear"
             )
         # The seconds alone bound the run: a slower side must not be stopped by the other's number of steps.
-        budget = {"schedule.kind": "time", "schedule.seconds": given.seconds, "training.steps": MOST_STEPS}
+        budget = {"schedule.kind": "time", "schedule.seconds": seconds, "training.steps": MOST_STEPS}
         recipe = load_recipe(given.config, [*changes, *((key, str(value)) for key, value in budget.items())])
     elif given.steps is not None:
         if recipe.schedule.kind == "time":
@@ -77,6 +80,14 @@ def read_settings(given: argparse.Namespace) -> Settings:
     _require_known(recipe)
     size = _micro_batch_size(given.micro_batch_size or recipe.training.micro_batch_size, recipe.training.batch_size)
     return Settings(recipe, tuple(given.shards), size, given.loop, given.threads, not given.no_grouping)
+
+
+def trained_seconds(run: Path) -> float:
+    """Seconds of training that a finished run of ours had, all its starts together; PretrainingError without them."""
+    if read_state(run).get("status") != "finished":
+        raise PretrainingError(f"--as-long-as {run}: is no run that has finished; give the folder of one, or --seconds")
+    lines = map(json.loads, (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    return float(max(line["seconds"] for line in lines if "event" not in line))
 
 
 def _micro_batch_size(asked: int | Literal["auto"], batch: int) -> int:

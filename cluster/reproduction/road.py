@@ -49,7 +49,7 @@ def stages(
     if peer:
         command = module("benchmarks.transformers_pretraining", "--shards", shards, "--output", theirs)
         command += ("--config", f"pretraining/recipes/{RECIPE}.toml", "--threads", str(RANKS))
-        command += ("--as-long-as", str(run))
+        command += ("--as-long-as", str(run), "--init", "published")
         add("peer", "The same by transformers, for as long", command, theirs, ("benchmarks",))
         models["transformers"] = theirs / "export"
     for label, model in models.items():

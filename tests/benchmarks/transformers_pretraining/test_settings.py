@@ -1,6 +1,7 @@
 """The budget, the first weights, and what the peer does not do."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +63,13 @@ def test_the_micro_batch_of_auto_divides_the_batch(settings: Maker) -> None:
 def test_what_is_refused(settings: Maker, words: tuple[str, ...], message: str) -> None:
     with pytest.raises(PretrainingError, match=message):
         settings(*words)
+
+
+def test_as_long_as_a_run_is_its_seconds_of_all_starts(settings: Maker, tmp_path: Path) -> None:
+    lines = ('{"step": 1, "seconds": 3.5}', '{"event": "evaluation", "seconds": 99}', '{"step": 2, "seconds": 7.25}')
+    (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "state.json").write_text('{"status": "finished"}')
+    assert settings("--as-long-as", str(tmp_path)).recipe.schedule.seconds == 7.25
+    (tmp_path / "state.json").write_text('{"status": "running"}')
+    with pytest.raises(PretrainingError, match=r"--as-long-as .* is no run that has finished"):
+        settings("--as-long-as", str(tmp_path))
