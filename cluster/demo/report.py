@@ -13,7 +13,7 @@ from cluster.errors import ClusterError
 from cluster.stages.chain import Marker, Stage
 
 _PAGES = {"data": "shards/report.html", "phase1": "phase1/report.html", "phase2": "phase2/report.html"}
-_STARTS = {"pretrained": "pretrained weights", "random": "random weights", "bag_of_words": "a bag of words, no encoder"}
+_STARTS = {"pretrained": "pretrained weights", "random": "random weights", "bag_of_words": "bag of words"}
 
 
 def write_report(folder: Path, stages: Sequence[Stage], markers: Mapping[str, Marker]) -> str:
@@ -178,7 +178,7 @@ def _scores(summary: Mapping[str, Any]) -> str:
     rows = []
     for number, (name, runs) in enumerate(summary["task_scores"].items()):
         scores = [run["score"] for run in runs]
-        estimate = Estimate(name, statistics.mean(scores), None, scores, number)
+        estimate = Estimate(name.replace("_", " "), statistics.mean(scores), None, scores, number)
         rows.append(Row(_STARTS[name], [estimate], [constant], f"{len(scores)} seeds"))
     note = "Rings: seeds; dots: their means."
     return intervals(f"The task's scores ({summary['task_metric']})", rows, note=note)

@@ -24,6 +24,8 @@ def finish_demo(folder: Path, write_result: Callable[..., Path], text: str = "wo
         for model, score in (("models/a", 0.7), ("random:config.json", 0.5)):
             run = folder / "finetuning" / f"{model.split(':')[0].replace('/', '-')}-{seed}"
             write_result(run, task="continues", score=score + seed / 100, seed=seed, spec={"model": model})
+        bag = {"task": "continues", "score": 0.6 + seed / 100, "seed": seed, "spec": {"model": "bag of words"}}
+        write_result(folder / "bag_of_words" / f"seed-{seed}", **bag)
     answers = [{"word": f"word{number}", "probability": 0.4 / number} for number in range(5, 0, -1)]
     gaps = [
         {"sentence": "Paris is the [MASK] of France.", "answers": answers, "before": answers[:2]},

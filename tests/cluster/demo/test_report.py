@@ -34,6 +34,8 @@ def test_the_story_and_its_figures(folder: Path) -> None:
     assert "0.520 → 0.720" in page
     assert "0.720 ± 0.010 over 3 seeds" in page
     assert "0.720 ± 0.010 over 3 seeds" in said
+    assert "bag of words     0.620 ± 0.010 over 3 seeds" in said
+    assert '<th scope="row">bag of words</th>' in page
     assert "The &lt;text&gt;" in page
     assert "<code>python -m text</code>" in page
     assert summary["seconds"]["total"] == 12.5
