@@ -1,6 +1,7 @@
 """A benchmark's process: what it found, what it took, how it fails, and that nothing of it is left."""
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -35,7 +36,10 @@ def test_text_has_no_figures(text: str) -> None:
 def test_memory_is_that_of_the_largest_process() -> None:
     inner = "b = bytearray(300 << 20); b[::4096] = bytes(len(b[::4096]))"
     found = python(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}], check=True)")
-    assert 300 << 20 < found.peak_bytes < 600 << 20
+    assert found.peak_bytes > 300 << 20
+    # A process that is forked counts its parent's memory until it is another program: of what runs here now, no less.
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    assert found.peak_bytes < max(600 << 20, own + (50 << 20))
 
 
 def test_a_failure_is_told_by_its_last_line() -> None:
