@@ -7,22 +7,19 @@ medians.
 
 import gc
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks.transformers_model import as_transformers
 from preprocessing.shards import ShardSet
 from pretraining.data.examples import Examples
 from pretraining.data.sampler import permute
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
-from pretraining.model.huggingface import export_bert
 from pretraining.model.packing import PackedBatch
 from pretraining.planning.flops import Work, training_flops
 from pretraining.planning.measured_peak import measure_matmul_tflops
@@ -101,11 +98,7 @@ def our_step(model: BertForPreTraining, batch: PackedBatch, *, mixed: bool = Fal
 
 def their_step(model: BertForPreTraining, batch: PackedBatch, *, mixed: bool = False) -> Callable[[], float]:
     """The same with `transformers`, from the same weights."""
-    import transformers
-
-    with tempfile.TemporaryDirectory() as folder:
-        export_bert(model, Path(folder))
-        other: Any = transformers.BertForPreTraining.from_pretrained(folder, attn_implementation="sdpa").train()
+    other = as_transformers(model)
     optimizer = torch.optim.AdamW(other.parameters(), lr=1e-5, fused=True)
     padded = padded_inputs(batch)
 

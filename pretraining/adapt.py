@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from preprocessing.errors import PreprocessingError
 from pretraining.adaptation.options import read_options
-from pretraining.errors import PretrainingError, not_written
+from pretraining.errors import PretrainingError, ended_by
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,9 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         adapt(options, training)
     except (PretrainingError, PreprocessingError, OSError) as error:
-        known = error if isinstance(error, PretrainingError) else not_written(error)
-        print(f"error: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error)
     return 0
 
 

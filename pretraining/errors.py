@@ -1,6 +1,7 @@
 """What pretraining raises for a mistake that its user can mend, and for a failure that a retry may mend."""
 
 import errno
+import sys
 from pathlib import Path
 
 from preprocessing.atomic_file import writing_failed
@@ -37,6 +38,13 @@ def not_written(error: PreprocessingError | OSError) -> PretrainingError:
     is_full = isinstance(system, OSError) and system.errno in (errno.ENOSPC, errno.EDQUOT)
     said = writing_failed(Path(error.filename or "a file"), error) if isinstance(error, OSError) else error
     return (RetryablePretrainingError if is_full else PretrainingError)(str(said))
+
+
+def ended_by(error: PretrainingError | PreprocessingError | OSError) -> int:
+    """Say the one sentence of an error that ends a command; returns the exit code."""
+    known = error if isinstance(error, PretrainingError) else not_written(error)
+    print(f"error: {known}", file=sys.stderr)
+    return known.exit_code
 
 
 _SHORTAGES = ("out of memory", "can't allocate memory", "Cannot allocate memory", "bad_alloc", "ALLOC_FAILED")

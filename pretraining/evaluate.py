@@ -14,7 +14,7 @@ from pathlib import Path
 from preprocessing.arguments import OptionParser, positive
 from preprocessing.atomic_file import write_text
 from preprocessing.errors import PreprocessingError
-from pretraining.errors import PretrainingError, not_written
+from pretraining.errors import PretrainingError, ended_by
 
 
 def option_parser() -> OptionParser:
@@ -47,9 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             write_text(given.output, text)
     except (PretrainingError, PreprocessingError) as error:
-        known = not_written(error) if isinstance(error, PreprocessingError) else error
-        print(f"error: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error)
     return 0
 
 

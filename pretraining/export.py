@@ -9,7 +9,7 @@ from pathlib import Path
 
 from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError
-from pretraining.errors import PretrainingError, not_written
+from pretraining.errors import PretrainingError, ended_by
 
 
 def option_parser() -> OptionParser:
@@ -40,9 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tokenizer = given.tokenizer or Path(ShardSet.open(run.recipe.data.shards[0]).tokenizer_path)
         export_checkpoint(run, tokenizer, output)
     except (PretrainingError, PreprocessingError, OSError) as error:
-        known = error if isinstance(error, PretrainingError) else not_written(error)
-        print(f"error: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error)
     print(output)
     return 0
 

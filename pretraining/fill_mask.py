@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.arguments import OptionParser, end_unread, positive
 from preprocessing.errors import PreprocessingError
-from pretraining.errors import PretrainingError, not_written
+from pretraining.errors import PretrainingError, ended_by
 
 if TYPE_CHECKING:
     from pretraining.run.saved.masked_words import Filling, MaskedText
@@ -68,9 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return end_unread()
     except (PretrainingError, PreprocessingError, OSError) as error:
-        known = error if isinstance(error, PretrainingError) else not_written(error)
-        print(f"error: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error)
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError
-from pretraining.errors import PretrainingError, not_written
+from pretraining.errors import PretrainingError, ended_by
 
 
 def option_parser() -> OptionParser:
@@ -32,9 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         first, *others = given.runs
         outcome = compare_with_run(first, others[0]) if others else compare_with_recipe(first)
     except (PretrainingError, PreprocessingError, OSError) as error:
-        known = error if isinstance(error, PretrainingError) else not_written(error)
-        print(f"error: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error)
     print(outcome.text)
     return 0 if outcome.same else 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError
-from pretraining.errors import PretrainingError, not_written
+from pretraining.errors import PretrainingError, ended_by
 
 
 def option_parser() -> OptionParser:
@@ -30,9 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         run = read_run(given.run)
         write_report(run.folder, run.recipe, run.model, run.ranks)
     except (PretrainingError, PreprocessingError, OSError) as error:
-        known = error if isinstance(error, PretrainingError) else not_written(error)
-        print(f"error: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error)
     print(given.run / "report.html")
     return 0
 

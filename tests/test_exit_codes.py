@@ -22,8 +22,8 @@ ELSEWHERE = {
 """Where a command's codes are, besides its own file."""
 BY_CLASS = {2, 75, 137}
 """Codes that a command takes from the class of an error, and that stand in its file as no number."""
-UNREAD = ("end_unread", 141)
-"""A call that ends a command, and the code."""
+ENDINGS = {"end_unread": (141,), "run_program": (0, 130)}
+"""Calls that end a command, and their codes."""
 
 
 def sources(root: Path) -> dict[str, ast.Module]:
@@ -68,7 +68,7 @@ def error_codes(trees: dict[str, ast.Module]) -> dict[str, int]:
 
 
 def command_codes(trees: dict[str, ast.Module], root: Path) -> dict[str, set[int]]:
-    """Each module that can be run, and the codes that its file returns as numbers, constants or by `end_unread`."""
+    """Each module that can be run, and the codes that its file returns: numbers, constants, calls of `ENDINGS`."""
     known = {name: number for tree in trees.values() for name, number in constants(tree).items()}
     found = {}
     for module, tree in trees.items():
@@ -93,8 +93,8 @@ def _returned(tree: ast.Module, known: dict[str, int]) -> Iterator[int]:
                     yield value.value
                 elif isinstance(value, ast.Name) and re.fullmatch("EXIT_[A-Z_]+|INTERRUPTED|AGAIN", value.id):
                     yield known[value.id]
-                elif isinstance(value, ast.Call) and ast.unparse(value.func) == UNREAD[0]:
-                    yield UNREAD[1]
+                elif isinstance(value, ast.Call):
+                    yield from ENDINGS.get(ast.unparse(value.func), ())
 
 
 def rows(heading: str, text: str) -> list[list[str]]:

@@ -1,11 +1,9 @@
 """One run: a plain loop over the shards' examples, the same batches in every run."""
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 
 from benchmarks.plateau.settings import Setting
 from benchmarks.step_time import padded_inputs
+from benchmarks.transformers_model import as_transformers
 from preprocessing.shards import ShardSet
 from pretraining.data.dynamic_masking import vocabulary_of
 from pretraining.data.examples import Examples
@@ -21,9 +20,10 @@ from pretraining.data.sampler import permute
 from pretraining.devices.abilities import abilities_of
 from pretraining.model.bert import BertForPreTraining
 from pretraining.model.config import BertConfig
-from pretraining.model.huggingface import export_bert
 from pretraining.model.neighbour_start import start_at_neighbours
 from pretraining.model.packing import PackedBatch
+from pretraining.optimization.optimizers import build_optimizer
+from pretraining.optimization.options import OptimizerConfig
 
 EVALUATIONS = 10
 WARM_UP = 0.05  # of the run's time
@@ -66,7 +66,7 @@ def train(setting: Setting, shards: Path, seconds: float, length: int, seed: int
     vocabulary = vocabulary_of(shard_set) if setting.masking == "dynamic" else None
     network = _network(setting, shard_set.manifest.vocabulary_size, examples)
     parameters = list(network.module.parameters())
-    optimizer = _optimizer(parameters, setting.rate)
+    optimizer = build_optimizer(network.module, OptimizerConfig(learning_rate=setting.rate))
     mixed = abilities_of(torch.device("cpu")).has_bfloat16
     chosen = np.sort(permute(np.arange(min(HELD_OUT, len(held_out))), len(held_out), (1,)))
     batches = [held_out.pack(chosen[start : start + _AT_A_TIME]) for start in range(0, len(chosen), _AT_A_TIME)]
@@ -150,11 +150,7 @@ def _ours(setting: Setting, model: BertForPreTraining) -> Network:
 
 def _theirs(setting: Setting, model: BertForPreTraining) -> Network:
     """`transformers` from the same weights, on batches padded to their longest sequence."""
-    import transformers
-
-    with tempfile.TemporaryDirectory() as folder:
-        export_bert(model, Path(folder))
-        other: Any = transformers.BertForPreTraining.from_pretrained(folder, attn_implementation="sdpa")
+    other = as_transformers(model)
 
     def loss(batch: PackedBatch) -> Tensor:
         found = other(**padded_inputs(batch))
@@ -172,13 +168,4 @@ def _theirs(setting: Setting, model: BertForPreTraining) -> Network:
         right = (logits_mv.argmax(-1) == labels_m).sum()
         return float(nats), float(right), float(len(labels_m)), float(right_next), float(batch.sequences)
 
-    return Network(other.train(), loss, score)
-
-
-def _optimizer(parameters: list[nn.Parameter], rate: float) -> torch.optim.Optimizer:
-    """AdamW as the recipes have it: no decay of biases and LayerNorm."""
-    groups = [
-        {"params": [one for one in parameters if one.ndim == 2], "weight_decay": 0.01},
-        {"params": [one for one in parameters if one.ndim != 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=rate, eps=1e-6, fused=True)
+    return Network(other, loss, score)

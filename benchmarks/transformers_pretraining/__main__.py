@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.transformers_pretraining.settings import LOOPS, read_settings
 from preprocessing.arguments import OptionParser, positive
 from preprocessing.errors import PreprocessingError
-from pretraining.errors import PretrainingError, not_written
+from pretraining.errors import PretrainingError, ended_by
 
 
 def option_parser() -> OptionParser:
@@ -57,9 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(run(settings, given.output))
     except (PretrainingError, PreprocessingError) as error:
-        known = not_written(error) if isinstance(error, PreprocessingError) else error
-        print(f"error: {known}", file=sys.stderr)
-        return known.exit_code
+        return ended_by(error)
     return 0
 
 

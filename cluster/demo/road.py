@@ -6,16 +6,16 @@ Each stage is the very command that a user would give. Stopped at any point, the
 stopped; what changed since (text, options, code) is made anew from there on.
 """
 
-import os
-import signal
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.demo.report import write_report
 from cluster.errors import ClusterError
 from cluster.stages.chain import Stage, run_chain
-from cluster.stages.commands import beam, input_files, module, pretrain, require_checkout, sources
+from cluster.stages.commands import beam, input_files, module, pretrain, sources
+from cluster.stages.program import run_program
 
 RANKS = 2
 SEEDS = (1, 2, 3, 4, 5)
@@ -100,7 +100,6 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     from preprocessing.arguments import OptionParser
-    from preprocessing.errors import PreprocessingError
 
     parser = OptionParser("python -m cluster.demo", __doc__.split("\n")[0], ClusterError)
     text = "folder of every stage's output and of the report"
@@ -109,24 +108,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--wikipedia", help=text)
     text = "a plain text or EPUB file, or a quoted glob of them (default: the sample, unless --wikipedia is given)"
     parser.add_argument("--books", help=text)
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    # One thread a rank: two ranks with a pool of all cores each would fight over them.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what runs is ended by it as by Ctrl-C
-    try:
-        arguments = parser.parse_args(argv)
-        require_checkout()
-        chain = stages(arguments.output, arguments.wikipedia, arguments.books)
-        markers = run_chain(chain, arguments.output)
-        summary = write_report(arguments.output, chain, markers)
-    except (ClusterError, PreprocessingError) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("demo: interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
-    print(f"\n{summary}\n\nThe whole story: {arguments.output / 'report.html'}")
-    return 0
+
+    def run(given: Namespace) -> str:
+        chain = stages(given.output, given.wikipedia, given.books)
+        markers = run_chain(chain, given.output)
+        summary = write_report(given.output, chain, markers)
+        return f"\n{summary}\n\nThe whole story: {given.output / 'report.html'}"
+
+    return run_program("demo", parser, argv, run)
 
 
 if __name__ == "__main__":

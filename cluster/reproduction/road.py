@@ -6,9 +6,8 @@ Each stage is the very command that a user would give. Stopped at any point, the
 With `--peer` the same size is pretrained by `transformers` too, on the same shards and for as many seconds.
 """
 
-import os
-import signal
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from cluster.errors import ClusterError
 from cluster.reproduction.results import write_results
 from cluster.reproduction.tasks import SmallTask, tasks_in
 from cluster.stages.chain import Stage, run_chain
-from cluster.stages.commands import beam, input_files, module, pretrain, require_checkout, sources
+from cluster.stages.commands import beam, input_files, module, pretrain, sources
+from cluster.stages.program import run_program
 
 RANKS = 2
 LENGTH = "128"
@@ -96,7 +96,6 @@ def scores(tasks: Sequence[SmallTask], data: Path, models: dict[str, Path | str]
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     from preprocessing.arguments import OptionParser
-    from preprocessing.errors import PreprocessingError
 
     parser = OptionParser("python -m cluster.reproduction", (__doc__ or "").split("\n")[0], ClusterError)
     text = "folder of every stage's output and of the figures"
@@ -107,25 +106,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, metavar="FOLDER", help=text)
     text = "pretrain by transformers as well, on the same shards and for as long"
     parser.add_argument("--peer", action="store_true", help=text)
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    # One thread a rank: two ranks with a pool of all cores each would fight over them.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what runs is ended by it as by Ctrl-C
-    try:
-        given = parser.parse_args(argv)
+
+    def run(given: Namespace) -> str:
         if given.wikipedia is None and given.books is None:
             raise ClusterError("no text to learn from: give --books GLOB, --wikipedia GLOB, or both")
-        require_checkout()
         chain = stages(given.output, given.wikipedia, given.books, given.data, peer=given.peer)
-        markers = run_chain(chain, given.output)
-        print("\n" + write_results(given.output, markers))
-    except (ClusterError, PreprocessingError) as error:
-        print(f"reproduction: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("reproduction: interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
-    return 0
+        return "\n" + write_results(given.output, run_chain(chain, given.output))
+
+    return run_program("reproduction", parser, argv, run)
 
 
 if __name__ == "__main__":
