@@ -1,7 +1,8 @@
-"""Attention on the CPU, sequences of one length at a time: in float32 with its gradient written out.
+"""Attention on the CPU, sequences of one length at a time, with its gradient written out.
 
 Against torch's own: no padding and no masks, cheap random numbers for dropout, faster matrix products where sequences
-are long, and the gradients of query, key and value written straight into one tensor (docs/model-speed.md).
+are long, batched ones in bfloat16 where torch makes one for every block of every head, and the gradients of query, key
+and value written straight into one tensor (docs/model-speed.md).
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +10,6 @@ from itertools import repeat
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -26,14 +26,11 @@ LONG = 512
 def attention_on_cpu(
     qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float, token_keys_t: Tensor | None, site: int
 ) -> Tensor:
-    """[t, 3, h, d] → [t, h, d]. With keys lower precision is computed in float32, as torch's own does with dropout."""
+    """[t, 3, h, d] → [t, h, d]. float16, which few processors multiply, is computed in float32."""
     keys_th = site_keys(token_keys_t, site, rows=qkv_t3hd.shape[2]) if dropout and token_keys_t is not None else None
-    if qkv_t3hd.dtype in (torch.float32, torch.float64):
-        return CpuAttention.apply(qkv_t3hd, layout.runs, dropout, keys_th)
-    if keys_th is not None:
-        with torch.autocast("cpu", enabled=False):
-            return CpuAttention.apply(qkv_t3hd.float(), layout.runs, dropout, keys_th).to(qkv_t3hd.dtype)
-    return _run_by_run(qkv_t3hd, layout, dropout)
+    with torch.autocast("cpu", enabled=False):  # it would take float32, where that was chosen, for bfloat16
+        computed_t3hd = qkv_t3hd.float() if qkv_t3hd.dtype == torch.float16 else qkv_t3hd
+        return CpuAttention.apply(computed_t3hd, layout.runs, dropout, keys_th).to(qkv_t3hd.dtype)
 
 
 class CpuAttention(torch.autograd.Function):
@@ -57,7 +54,7 @@ class CpuAttention(torch.autograd.Function):
             for keys_l, query, key, value, context in _blocks(run, keys_th, *qkv_t3hd.unbind(1), context_thd):
                 weights_ll = torch.softmax(_times(query * ctx.scale, key.mT), -1)
                 mask_ll = keep_mask(weights_ll, dropout, keys_l) if dropout else None
-                kept_ll = weights_ll if mask_ll is None else weights_ll * mask_ll
+                kept_ll = weights_ll if mask_ll is None else (weights_ll * mask_ll).to(weights_ll.dtype)
                 context.copy_(_times(kept_ll, value))
                 saved += [weights_ll, mask_ll if keys_l is None else None]
         ctx.save_for_backward(qkv_t3hd, keys_th, *saved)
@@ -79,7 +76,7 @@ class CpuAttention(torch.autograd.Function):
                 grad_weights_ll = _times(grad, value.mT)
                 kept_ll = weights_ll
                 if mask_ll is not None:
-                    kept_ll = weights_ll * mask_ll
+                    kept_ll = (weights_ll * mask_ll).to(weights_ll.dtype)
                     grad_weights_ll.mul_(mask_ll)
                 grad_scores_ll = torch._softmax_backward_data(grad_weights_ll, weights_ll, -1, weights_ll.dtype)
                 torch.mul(_times(grad_scores_ll, key), ctx.scale, out=grads[0])
@@ -112,14 +109,3 @@ def _times(left: Tensor, right: Tensor) -> Tensor:
     if left.dim() == 2 and onednn_serves(left, right):
         return product(left, right.mT)
     return left.mm(right) if left.dim() == 2 else left.bmm(right)
-
-
-def _run_by_run(qkv_t3hd: Tensor, layout: SequenceLayout, dropout: float) -> Tensor:
-    """torch's own attention for every run of sequences of one length."""
-    contexts = []
-    for run in layout.runs:
-        qkv = qkv_t3hd[run.tokens].unflatten(0, (run.sequences, run.length))
-        query_shld, key_shld, value_shld = (part.transpose(1, 2) for part in qkv.unbind(2))
-        context_shld = F.scaled_dot_product_attention(query_shld, key_shld, value_shld, dropout_p=dropout)
-        contexts.append(context_shld.transpose(1, 2).flatten(0, 1))
-    return torch.cat(contexts)

@@ -25,6 +25,14 @@ def onednn_serves(*tensors: Tensor) -> bool:
     )
 
 
+def rows_choose_the_kernel(hidden_tk: Tensor) -> bool:
+    """True where oneDNN multiplies these rows by a layer: float32 on the CPU, and bfloat16, for which torch takes it."""
+    if torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling():
+        is_bfloat16 = torch.get_autocast_dtype("cpu") == torch.bfloat16
+        return is_bfloat16 and hidden_tk.device.type == "cpu" and torch.backends.mkldnn.is_available()
+    return onednn_serves(hidden_tk)
+
+
 def granule(rows: int) -> int:
     """What a number of rows is rounded to: at most 32 numbers between a power of two and the next, 3 % apart."""
     return max(8, 1 << max(0, rows.bit_length() - 6))

@@ -1,7 +1,8 @@
 """Decoder and cross-entropy of the masked positions in one function, without a second [m, v] tensor.
 
-In float32 on the CPU, softmax and its gradient are worked out in the memory of the scores: at a small model the scores
-are the largest tensors of a step, and each fresh copy costs more than the arithmetic (docs/model-speed.md).
+On the CPU, softmax and its gradient are worked out a few rows at a time, which stay in the cache, and take the place of
+the scores: at a small model these are the largest tensors of a step, and each fresh copy costs more than the arithmetic
+(docs/model-speed.md). In bfloat16 the rows at hand are float32, and no other copy of the scores is.
 """
 
 from typing import Any
@@ -13,6 +14,8 @@ from torch.autograd.function import once_differentiable
 
 from pretraining.model.linear import onednn_serves, product, product_over_rows
 
+SCORES_AT_ONCE = 1 << 18  # 1 MiB in float32: what the second cache of a core holds
+
 
 def masked_token_loss(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, labels_m: Tensor) -> tuple[Tensor, Tensor]:
     """Sum over m of −log softmax(hidden · decoderᵀ + bias)[label] in nats (float32), and the number of labels that
@@ -20,9 +23,18 @@ def masked_token_loss(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, lab
     behind the labels, which fill it up (`linear.filled_up`).
     """
     if onednn_serves(hidden_mh, decoder_vh):
-        return DecoderLoss.apply(hidden_mh, decoder_vh, bias_v, labels_m)
+        return DecoderLoss.apply(hidden_mh, decoder_vh, bias_v, labels_m, torch.float32)
+    if _is_bfloat16_on_cpu(hidden_mh):
+        return DecoderLoss.apply(hidden_mh, decoder_vh, bias_v, labels_m, torch.bfloat16)
     scores_mv = _scores(hidden_mh, decoder_vh, bias_v)[: len(labels_m)].float()
-    return F.cross_entropy(scores_mv, labels_m, reduction="sum"), _correct(scores_mv.detach(), labels_m)
+    return F.cross_entropy(scores_mv, labels_m, reduction="sum"), _correct(scores_mv, scores_mv.amax(1), labels_m).sum()
+
+
+def _is_bfloat16_on_cpu(hidden_mh: Tensor) -> bool:
+    if torch.compiler.is_compiling() or hidden_mh.device.type != "cpu":
+        return False
+    mixed = torch.is_autocast_enabled("cpu")
+    return (torch.get_autocast_dtype("cpu") if mixed else hidden_mh.dtype) == torch.bfloat16
 
 
 def _scores(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor) -> Tensor:
@@ -36,9 +48,10 @@ def _scores(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor) -> Tensor:
     return F.linear(hidden_mh, F.pad(decoder_vh, (0, 0, 0, missing)), F.pad(bias_v, (0, missing)))[:, :rows]
 
 
-def _correct(scores_mv: Tensor, labels_m: Tensor) -> Tensor:
+def _correct(scores_mv: Tensor, highest_m: Tensor, labels_m: Tensor) -> Tensor:
+    """Bool [m]."""
     own_m = scores_mv.gather(1, labels_m.clamp(min=0)[:, None]).squeeze(1)
-    return ((own_m >= scores_mv.amax(1)) & (labels_m >= 0)).sum()
+    return (own_m >= highest_m) & (labels_m >= 0)
 
 
 class DecoderLoss(torch.autograd.Function):
@@ -46,26 +59,53 @@ class DecoderLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, labels_m: Tensor
+        ctx: Any, hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, labels_m: Tensor, precision: torch.dtype
     ) -> tuple[Tensor, Tensor]:
-        filled_mv = product(hidden_mh, decoder_vh, bias_v)
+        decoder_vh = decoder_vh.to(precision)
+        filled_mv = _product(hidden_mh.to(precision), decoder_vh, bias_v.to(precision))
         filled_mv[len(labels_m) :] = 0
         scores_mv = filled_mv[: len(labels_m)]
-        correct = _correct(scores_mv, labels_m)
-        highest_m1 = scores_mv.amax(1, keepdim=True)
-        label_m1, counts_m1 = labels_m.clamp(min=0)[:, None], (labels_m >= 0)[:, None].to(scores_mv.dtype)
-        own_m1 = scores_mv.gather(1, label_m1)
-        sums_m1 = scores_mv.sub_(highest_m1).exp_().sum(1, keepdim=True)
-        loss_sum = ((sums_m1.log() + highest_m1 - own_m1) * counts_m1).sum()
-        grad_mv = scores_mv.mul_(counts_m1 / sums_m1)  # in place, so filled_mv holds it
-        grad_mv.scatter_add_(1, label_m1, -counts_m1)
-        ctx.save_for_backward(hidden_mh, decoder_vh, filled_mv)
+        rows = max(1, SCORES_AT_ONCE // scores_mv.shape[1])
+        parts = [
+            _loss_and_gradient(scores_rv, labels_r)
+            for scores_rv, labels_r in zip(scores_mv.split(rows), labels_m.split(rows), strict=True)
+        ]
+        losses, hits = zip(*parts, strict=True)
+        loss_sum, correct = torch.cat(losses).sum(), torch.cat(hits).sum()
+        ctx.save_for_backward(hidden_mh, decoder_vh, filled_mv)  # which holds the gradient now
         ctx.mark_non_differentiable(correct)
         return loss_sum, correct
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         hidden_mh, decoder_vh, grad_mv = ctx.saved_tensors
-        grad_decoder_vh = product_over_rows(grad_mv, hidden_mh * grad)
-        return product(grad_mv, decoder_vh.t()).mul_(grad), grad_decoder_vh, grad_mv.sum(0).mul_(grad), None
+        given = hidden_mh.dtype
+        grad_hidden_mh = _product(grad_mv, decoder_vh.t()).to(given).mul_(grad)
+        grad_decoder_vh = _product_over_rows(grad_mv, (hidden_mh * grad).to(grad_mv.dtype)).to(given)
+        return grad_hidden_mh, grad_decoder_vh, grad_mv.sum(0, dtype=torch.float32).mul_(grad).to(given), None, None
+
+
+def _loss_and_gradient(scores_rv: Tensor, labels_r: Tensor) -> tuple[Tensor, Tensor]:
+    """Losses, float32 [r], and which rows are right, bool [r]; the scores become their gradient."""
+    work_rv = scores_rv.float()  # the scores themselves, where they are float32
+    highest_r1 = work_rv.amax(1, keepdim=True)
+    hits_r = _correct(work_rv, highest_r1.squeeze(1), labels_r)
+    label_r1, counts_r1 = labels_r.clamp(min=0)[:, None], (labels_r >= 0)[:, None].to(work_rv.dtype)
+    own_r1 = work_rv.gather(1, label_r1)
+    sums_r1 = work_rv.sub_(highest_r1).exp_().sum(1, keepdim=True)
+    losses_r1 = (sums_r1.log() + highest_r1 - own_r1) * counts_r1
+    work_rv.mul_(counts_r1 / sums_r1).scatter_add_(1, label_r1, -counts_r1)
+    if work_rv is not scores_rv:
+        scores_rv.copy_(work_rv)
+    return losses_r1.squeeze(1), hits_r
+
+
+def _product(left_mk: Tensor, right_nk: Tensor, bias_n: Tensor | None = None) -> Tensor:
+    if left_mk.dtype == torch.float32:
+        return product(left_mk, right_nk, bias_n)
+    return F.linear(left_mk, right_nk, bias_n)
+
+
+def _product_over_rows(left_tm: Tensor, right_tn: Tensor) -> Tensor:
+    return product_over_rows(left_tm, right_tn) if left_tm.dtype == torch.float32 else left_tm.t().mm(right_tn)
