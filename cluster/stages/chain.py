@@ -2,11 +2,13 @@
 
 Each stage is a command, run once, skipped when complete, taken up again when not. It is complete when its marker says
 so, and the marker is written after the command has ended well. The marker carries a key: a hash of the command, of the
-code that it runs, and of the key of the stage before. A stage whose key has changed starts from an empty output; one
-that was merely interrupted keeps what it has, and the command itself decides what of that is complete.
+code that it runs, and of the key of the stage before. A stage whose key has changed starts from an empty output, and
+what it had is removed, or set aside if it took long to make; one that was merely interrupted keeps what it has, and the
+command itself decides what of that is complete.
 """
 
 import hashlib
+import itertools
 import json
 import shutil
 import subprocess
@@ -19,6 +21,9 @@ from pathlib import Path
 from cluster.errors import ClusterError
 from cluster.process_tree import end_process_tree
 from cluster.snapshot import ROOT
+
+
+DEAR = 600  # seconds: what took as long to make is not removed when the code has changed
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def _run_stage(stage: Stage, key: str, folder: Path, place: str) -> Marker:
                     f"{output} is there, and no {marker_file} says that it is this program's own; give another "
                     "--output, or remove it"
                 )
-            _remove(output, folder)
+            _clear(output, folder, marker)
         marker = Marker(key, "running", stage.command, attempts=0, seconds=0.0)
     marker = replace(marker, state="running", attempts=marker.attempts + 1)
     _write(marker_file, marker)
@@ -149,10 +154,19 @@ def _run_command(command: Sequence[str], log: Path) -> int:
         raise
 
 
-def _remove(output: Path, folder: Path) -> None:
+def _clear(output: Path, folder: Path, marker: Marker | None) -> None:
     if not output.resolve().is_relative_to(folder.resolve()):
         raise ClusterError(f"{output} lies outside {folder} and is not removed; choose another --output")
-    if output.is_dir():
+    if marker is not None and marker.seconds >= DEAR and output.exists():
+        places = (output.with_name(f"{output.name}.before-{number}") for number in itertools.count(1))
+        place = next(place for place in places if not place.exists())
+        output.rename(place)
+        minutes = marker.seconds / 60
+        print(
+            f"      {output}: {minutes:.0f} minutes of other code, inputs or options; begun anew, and kept as {place}",
+            flush=True,
+        )
+    elif output.is_dir():
         shutil.rmtree(output)
     else:
         output.unlink(missing_ok=True)

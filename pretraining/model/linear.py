@@ -26,7 +26,7 @@ def onednn_serves(*tensors: Tensor) -> bool:
 
 
 def rows_choose_the_kernel(hidden_tk: Tensor) -> bool:
-    """True where oneDNN multiplies these rows by a layer: float32 on the CPU, and bfloat16, for which torch takes it."""
+    """Whether oneDNN multiplies these rows by a layer: float32 on the CPU, and bfloat16, for which torch takes it."""
     if torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling():
         is_bfloat16 = torch.get_autocast_dtype("cpu") == torch.bfloat16
         return is_bfloat16 and hidden_tk.device.type == "cpu" and torch.backends.mkldnn.is_available()

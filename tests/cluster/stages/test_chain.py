@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import ClusterError
+from cluster.stages import chain
 from cluster.stages.chain import Stage, read_marker, run_chain
 
 
@@ -36,6 +37,22 @@ def test_a_changed_stage_starts_anew_and_so_does_what_follows(tmp_path: Path) ->
     assert (tmp_path / "first.txt").read_text() == "once "
     assert (tmp_path / "second.txt").read_text() == "once "
     assert markers["second"].attempts == 1
+
+
+def test_what_took_long_is_set_aside_when_the_stage_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(chain, "DEAR", 0.0)
+    first = writing(tmp_path, "first")
+    for argument in ("", "another", "a third"):
+        run_chain([replace(first, command=(*first.command, argument))], tmp_path)
+    assert [file.name for file in sorted(tmp_path.glob("first.*"))] == [
+        "first.txt",
+        "first.txt.before-1",
+        "first.txt.before-2",
+    ]
+    assert (tmp_path / "first.txt").read_text() == (tmp_path / "first.txt.before-2").read_text() == "once "
+    assert f"begun anew, and kept as {tmp_path / 'first.txt.before-2'}" in capsys.readouterr().out
 
 
 def test_a_lost_output_is_made_again(tmp_path: Path) -> None:
