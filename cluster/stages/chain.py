@@ -22,7 +22,6 @@ from cluster.errors import ClusterError
 from cluster.process_tree import end_process_tree
 from cluster.snapshot import ROOT
 
-
 DEAR = 600  # seconds: what took as long to make is not removed when the code has changed
 
 

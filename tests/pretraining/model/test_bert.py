@@ -128,9 +128,10 @@ def uninitialised_memory_is_nan() -> Iterator[None]:
 
 @pytest.mark.usefixtures("uninitialised_memory_is_nan")
 @pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("mixed", [False, True], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize("keys_s", [None, torch.tensor([3, 4, 5])], ids=["from the generator", "from keys"])
 def test_rows_that_fill_up_change_nothing(
-    keys_s: Tensor | None, training: bool, small_config: BertConfig, make_batch: MakeBatch
+    keys_s: Tensor | None, mixed: bool, training: bool, small_config: BertConfig, make_batch: MakeBatch
 ) -> None:
     """43 tokens become 48; the same masks, loss and gradients as without, and the same state of torch's generator."""
     config = small_config.model_copy(update={"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1})
@@ -143,8 +144,9 @@ def test_rows_that_fill_up_change_nothing(
             filled_up.side_effect = way
             model.zero_grad()
             torch.manual_seed(5)
-            states = list(model.bert.hidden_states(batch))
-            loss = mean_loss(model(batch))
+            with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+                states = list(model.bert.hidden_states(batch))
+                loss = mean_loss(model(batch))
             loss.backward()
             gradients = [parameter.grad.clone() for parameter in model.parameters()]
             results.append([*states, loss.detach(), *gradients, torch.get_rng_state()])
@@ -154,7 +156,10 @@ def test_rows_that_fill_up_change_nothing(
         torch.testing.assert_close(filled, plain, atol=1e-6, rtol=1e-5)
 
 
-def test_kernels_are_kept_for_few_numbers_of_tokens(small_config: BertConfig, make_batch: MakeBatch) -> None:
+@pytest.mark.parametrize("mixed", [False, True], ids=["float32", "bfloat16"])
+def test_kernels_are_kept_for_few_numbers_of_tokens(
+    mixed: bool, small_config: BertConfig, make_batch: MakeBatch
+) -> None:
     """oneDNN keeps one for each shape that it meets in a product or in GELU."""
     model, seen, counts = BertForPreTraining(small_config), set(), []
 
@@ -167,7 +172,9 @@ def test_kernels_are_kept_for_few_numbers_of_tokens(small_config: BertConfig, ma
 
     with (
         mock.patch.object(linear, "_by_onednn", note(linear._by_onednn)),
+        mock.patch.object(linear.F, "linear", note(linear.F.linear)),
         mock.patch.object(bert.F, "gelu", note(bert.F.gelu)),
+        torch.autocast("cpu", torch.bfloat16, enabled=mixed),
     ):
         for tokens in range(33, 41):
             batch = make_batch([tokens])

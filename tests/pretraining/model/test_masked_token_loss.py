@@ -7,12 +7,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from pretraining.model import masked_token_loss as masked_token_loss_module
 from pretraining.model.masked_token_loss import _scores, masked_token_loss
 from pretraining.model.tied_embedding import look_up_tied
 
 
+@pytest.mark.parametrize("at_once", [1, 150, 1 << 18], ids=["one row", "three rows", "all rows"])
 @pytest.mark.parametrize("masked", [1, 13])
-def test_loss_and_gradients_equal_torch(masked: int) -> None:
+def test_loss_and_gradients_equal_torch(masked: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masked_token_loss_module, "SCORES_AT_ONCE", at_once)
     torch.manual_seed(0)
     hidden, decoder, bias = (torch.randn(*shape, requires_grad=True) for shape in ((masked, 8), (50, 8), (50,)))
     labels = torch.randint(0, 50, (masked,))
@@ -66,12 +69,32 @@ def test_large_scores_do_not_overflow() -> None:
     assert correct.item() == 0
 
 
-def test_lower_precision_is_left_to_torch_and_the_loss_is_float32() -> None:
-    hidden, decoder, labels = torch.randn(3, 8), torch.randn(50, 8), torch.tensor([1, 2, 3])
-    with torch.autocast("cpu", torch.bfloat16):
-        loss, correct = masked_token_loss(hidden, decoder, torch.zeros(50), labels)
-    assert loss.dtype == torch.float32
-    assert correct.dtype == torch.int64
+@pytest.mark.parametrize("mixed", [True, False], ids=["autocast", "bfloat16"])
+def test_in_bfloat16_it_is_within_its_rounding_of_float32(mixed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masked_token_loss_module, "SCORES_AT_ONCE", 150)  # three rows
+    torch.manual_seed(0)
+    exact = [torch.randn(*shape).bfloat16().float().requires_grad_() for shape in ((13, 8), (50, 8), (50,))]
+    labels = torch.tensor([*range(12), -100])
+    scores = F.linear(*exact)
+    wanted = F.cross_entropy(scores, labels, reduction="sum")
+    given = [tensor.detach().to(torch.float32 if mixed else torch.bfloat16).requires_grad_() for tensor in exact]
+    with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+        loss, correct = masked_token_loss(*given, labels)
+    assert type(loss.grad_fn).__name__ == "DecoderLossBackward"
+    assert (loss.dtype, correct.dtype) == (torch.float32, torch.int64)
+    assert loss.item() == pytest.approx(wanted.item(), rel=2e-3)
+    assert correct.item() == (scores[:12].argmax(1) == labels[:12]).sum().item()
+    grads = (torch.autograd.grad(each / 7, inputs) for each, inputs in ((loss, given), (wanted, exact)))
+    for ours, plain, tensor in zip(*grads, given, strict=True):
+        assert ours.dtype == tensor.dtype
+        torch.testing.assert_close(ours.float(), plain, atol=0.01 * plain.abs().max().item(), rtol=0.01)
+
+
+def test_float16_is_left_to_torch_and_the_loss_is_float32() -> None:
+    hidden, decoder, labels = torch.randn(3, 8).half().requires_grad_(), torch.randn(50, 8).half(), torch.arange(3)
+    loss, correct = masked_token_loss(hidden, decoder, torch.zeros(50).half(), labels)
+    assert type(loss.grad_fn).__name__ != "DecoderLossBackward"
+    assert (loss.dtype, correct.dtype) == (torch.float32, torch.int64)
 
 
 def test_the_tied_embedding_has_one_gradient_for_both_uses() -> None:
