@@ -84,6 +84,7 @@ CASES = (
     Case("micro_batches", "a step by the size of its micro-batches", quick=("--sequences", "2", "--rounds", "1")),
     Case("memory", "memory of a training process over its steps", quick=("--steps", "4", "--every", "2")),
     Case("dropout", "dropout with keys", quick=("--rounds", "1")),
+    Case("kernels", "attention and loss by code for the CPU", quick=("--rounds", "1")),
     Case("precision", "bfloat16 on this processor", quick=("--rounds", "1")),
     Case("compile_time", "what torch.compile takes", quick=("--layers", "1")),
     Case("scale", "what many ranks cost besides their GPUs", quick=("--only", "opening")),
