@@ -80,7 +80,10 @@ def test_a_row_is_its_texts_and_its_class() -> None:
             for label in ("0", 1, "00000001")
         ),
         # No number of a class: too large, of other digits, or longer than any.
-        *(("a b", label, f"label {label!r} is unknown; own knows 'a', 'b'") for label in ("2", "١", "000000001", "1.0")),
+        *(
+            ("a b", label, f"label {label!r} is unknown; own knows 'a', 'b'")
+            for label in ("2", "١", "000000001", "1.0")
+        ),
         ("a b", " B ", "label ' B ' is unknown; own knows 'a', 'b'; write it exactly as 'b'"),
         ("0 1", "1.0", "label '1.0' is unknown; own knows '0', '1'; write it exactly as '1'"),
         ("x.0 y", "X", "label 'X' is unknown; own knows 'x.0', 'y'; write it exactly as 'x.0'"),
