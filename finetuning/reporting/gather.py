@@ -16,9 +16,7 @@ from finetuning.sweeps.table import SWEEP_FILE
 
 FROM_MNLI = "-from-mnli"
 
-NAMED_APART = frozenset(
-    {"task", "model", "tokenizer", "output", "data", "learning_rate", "batch_size", "epochs", "seed"}
-)
+NAMED_APART = frozenset({"task", "model", "tokenizer", "data", "learning_rate", "batch_size", "epochs", "seed"})
 """Fields of a specification that a setting does not list among its options: it, the label or the task says them."""
 WITHOUT_EFFECT = fields_with("none", "kept")
 """Fields that change how a run is made or what it keeps, but not its score."""

@@ -25,14 +25,14 @@ class MissingRun:
     folder: Path
     attempts: int
     last_line: str
-    reason: str = ""
+    reason: str
     """Why it was given up, one of `finetuning.sweeps.attempts.Reason`; empty where it was not."""
-    message: str = ""
-    job: str = ""
+    message: str
+    job: str
     """The Slurm job of its last attempt, `4711` or `4711_3`."""
-    log: str = ""
+    log: str
     """The file with what it printed; empty where it never began."""
-    tail: tuple[str, ...] = ()
+    tail: tuple[str, ...]
     """Its last lines."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 _GOLDEN = ("tests/preprocessing/examples/test_default_recipe.py",)  # the bytes of whole examples
 FURTHER: dict[str, tuple[str, ...]] = {
+    "finetuning/kinds/constant.py": ("tests/finetuning/kinds/test_failure.py",),
     "preprocessing/examples/arrays.py": _GOLDEN,
     "preprocessing/examples/mask_draws.py": _GOLDEN,
     "preprocessing/examples/options.py": _GOLDEN,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from finetuning.kinds.loading import kind_of, load_task
 from finetuning.reporting import published
 from finetuning.run.specification import RunSpec
 from finetuning.sweeps.config import SweepConfig
@@ -168,3 +169,88 @@ FEATURES = {
 
 def test_figures_of_features() -> None:
     assert published.FEATURES == FEATURES
+
+
+# What of a result a figure stands beside, where that is not the metric of its name on the main dev split.
+OURS = {
+    ("mnli", "test", "mismatched accuracy"): "dev_mismatched/accuracy",
+    ("squad2", "dev", "exact_match"): "exact_match_at_best_f1",
+    ("conll2003", "test", "entity_f1"): "test/entity_f1",
+    ("goemotions", "test", "macro_f1"): "test/macro_f1",
+}
+
+
+def test_every_figure_stands_beside_a_metric_of_its_task() -> None:
+    for name, items in published.PUBLISHED.items():
+        task = load_task(name)
+        known = {*kind_of(task).metrics, "exact_match_at_best_f1"}
+        for item in items:
+            split, _, metric = item.ours.rpartition("/")
+            assert metric in known, (name, item)
+            assert split in ("", *task.dev[1:]), (name, item)
+            assert item.ours == OURS.get((name, item.split, item.metric), item.metric)
+
+
+def test_only_goemotions_is_of_another_paper() -> None:
+    """Table 4 of Demszky et al. 2020: BERT, macro average of F1 over the whole taxonomy."""
+    others = [
+        (name, item.size, item.split, item.metric, item.percent, item.table, item.source)
+        for name, items in published.PUBLISHED.items()
+        for item in items
+        if item.source != published.CITATION
+    ]
+    source = "Demszky et al. 2020, arXiv:2005.00547v2"
+    assert others == [("goemotions", "Base", "test", "macro_f1", 46.0, 4, source)]
+    assert published.CITATION == "Devlin et al. 2019, arXiv:1810.04805v2"
+
+
+def said(task: str, metrics: dict[str, float]) -> list[tuple[str, float, list[str]]]:
+    """What stands beside each metric, in a line a figure."""
+    return [
+        (
+            row["metric"],
+            row["score"],
+            [f"{item['size']} {item['split']} {item['percent']}, table {item['table']}" for item in row["published"]],
+        )
+        for row in published.beside(task, metrics)
+    ]
+
+
+def test_every_metric_has_the_figures_that_compare_with_it() -> None:
+    assert said("mnli", {"dev_mismatched/accuracy": 0.832, "accuracy": 0.841, "f1": 0.8}) == [
+        ("dev_mismatched/accuracy", 0.832, ["Base test 83.4, table 1", "Large test 85.9, table 1"]),
+        (
+            "accuracy",
+            0.841,
+            [
+                "Base dev 84.4, table 6",
+                "Large dev 86.6, table 6",
+                "Base test 84.6, table 1",
+                "Large test 86.7, table 1",
+            ],
+        ),
+        ("f1", 0.8, []),
+    ]
+    of_squad = {"f1": 0.7, "exact_match": 0.6, "best_f1": 0.8, "best_f1_threshold": -1.25}
+    assert said("squad2", of_squad | {"exact_match_at_best_f1": 0.78}) == [
+        ("f1", 0.7, []),
+        ("exact_match", 0.6, []),
+        ("best_f1", 0.8, ["Large dev 81.9, table 3"]),
+        ("best_f1_threshold", -1.25, []),
+        ("exact_match_at_best_f1", 0.78, ["Large dev 78.7, table 3"]),
+    ]
+
+
+@pytest.mark.parametrize("layers", FEATURES)
+def test_features_stand_beside_those_of_the_same_layers(layers: str) -> None:
+    task = f"conll2003-features ({layers}, width 768, dropout 0.5)"
+    expected = [f"Base dev {FEATURES[layers]}, table 7"]
+    assert said(task, {"entity_f1": 0.95, "test/entity_f1": 0.91}) == [
+        ("entity_f1", 0.95, expected),
+        ("test/entity_f1", 0.91, []),
+    ]
+
+
+@pytest.mark.parametrize("task", ["conll2003-features (first, width 768)", "conll2003-features", "my conll2003"])
+def test_features_of_other_layers_have_no_figure(task: str) -> None:
+    assert published.published(task) == ()

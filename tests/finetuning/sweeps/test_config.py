@@ -18,7 +18,22 @@ BAD = {
     "no models": ({"models": {}}, "at least one model"),
     "a label that is no folder name": ({"models": {"a/b": "x"}}, "label 'a/b'"),
     "a task twice": ({"tasks": ("cola", "cola")}, "listed twice"),
+    "a task file twice": ({"tasks": ("cola", "x/cola.toml")}, "listed twice"),
     "a task that is not swept": ({"task": {"mnli": {}}}, "'mnli' is configured but not among"),
+    "a start of a task that is not swept": (
+        {"tasks": ("mnli", "rte"), "start_from_mnli": ("cola",)},
+        "'cola' is configured but not among",
+    ),
+    "MNLI from itself": ({"tasks": ("mnli", "rte"), "start_from_mnli": ("rte", "mnli")}, "mnli cannot start from"),
+    "a seed that MNLI has not of its own": (
+        {
+            "tasks": ("mnli", "rte"),
+            "start_from_mnli": ("rte",),
+            "mnli_run": "same seed",
+            "task": {"mnli": {"seeds": [2, 3]}},
+        },
+        "rte has the seed 1, which mnli has not",
+    ),
     "a seed that MNLI has not": (
         {
             "tasks": ("mnli", "rte"),
@@ -30,6 +45,11 @@ BAD = {
     ),
     "from MNLI without MNLI": ({"start_from_mnli": ("rte",)}, "needs the task mnli"),
     "half of a rule": ({"first_seeds": 2}, "go together"),
+    "the other half": ({"keep_settings": 2}, "go together"),
+    "two names of a length": (
+        {"options": {"max-length": 64, "sequence_length": 64}},
+        "max_length and sequence_length are the same; write one of them",
+    ),
     "no seeds": ({"seeds": ()}, "seeds"),
     "a rate of 5": ({"learning_rates": (5.0,)}, "--learning-rates 5.0: "),
 }
@@ -152,3 +172,10 @@ def test_a_grid_is_what_is_left_out(
 def test_a_grid_of_another_name_is_refused() -> None:
     with pytest.raises(FinetuningError, match=r"--grid.*huge.*one.*paper.*appendix"):
         parse_sweep(["--models", "a=m", "--tasks", "cola", "--output", "o", "--grid", "huge"])
+
+
+def test_lists_of_the_command_line_have_commas() -> None:
+    words = ["--models", "a=m", "--output", "o", "--tasks", "mnli,rte,cola", "--start-from-mnli", "rte,cola"]
+    sweep, _ = parse_sweep([*words, "--max-length", "64"])
+    assert (sweep.tasks, sweep.start_from_mnli) == (("mnli", "rte", "cola"), ("rte", "cola"))
+    assert sweep.sequence_length == 64

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from finetuning.errors import FinetuningError
+from finetuning.run.specification import RunSpec
 from finetuning.sweeps.config import SweepConfig
 from finetuning.sweeps.grid import plan_runs
 
@@ -109,3 +110,36 @@ def test_a_bad_value_of_an_option_is_named(tmp_path: Path):
         run.spec(tmp_path)
     with pytest.raises(FinetuningError, match=r"unknown option 'zzz' of a run; known options: .*weight_decay"):
         plan_runs(config(tmp_path, options={"zzz": 1}))
+
+
+GRID = ("task", "model", "output", "data", "learning_rate", "batch_size", "epochs", "seed")
+
+
+def test_whatever_the_grid_does_not_say_may_be_an_option(tmp_path: Path):
+    for name in GRID:
+        with pytest.raises(FinetuningError, match=f"unknown option '{name}' of a run"):
+            plan_runs(config(tmp_path, options={name: 1}))
+    options = {name: 1 for name in RunSpec.model_fields if name not in GRID}
+    (run, *_) = plan_runs(config(tmp_path, options=options))
+    assert run.options == tuple(sorted(options.items()))
+
+
+def test_an_option_of_a_run_goes_before_the_length_of_the_sweep(tmp_path: Path):
+    override = {"options": {"sequence_length": 32}}
+    runs = plan_runs(config(tmp_path, sequence_length=96, options={"dropout": 0.5}, task={"rte": override}))
+    assert {run.task: run.options for run in runs} == {
+        "cola": (("dropout", 0.5), ("sequence_length", 96)),
+        "rte": (("dropout", 0.5), ("sequence_length", 32)),
+    }
+
+
+def test_mnli_keeps_its_model_only_where_something_starts_from_it(tmp_path: Path):
+    (run, *_) = plan_runs(config(tmp_path, tasks=("mnli",)))
+    assert (run.options, run.wave) == ((), 0)
+
+
+def test_tasks_of_files_are_called_as_their_files(tmp_path: Path):
+    (run, *_) = plan_runs(config(tmp_path, tasks=("x/own.toml",), task={"own": {"data": "d"}}))
+    assert (run.task, run.task_name, run.data) == ("x/own.toml", "own", "d")
+    assert run.folder == Path("a/own/lr5e-05-batch32-epochs3-seed1")
+    assert run.setting == ("a", "own", 5e-5, 32, 3.0)
