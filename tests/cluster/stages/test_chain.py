@@ -38,6 +38,19 @@ def test_a_changed_stage_starts_anew_and_so_does_what_follows(tmp_path: Path) ->
     assert markers["second"].attempts == 1
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_quiet_chain_speaks_in_its_logs_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], quiet: bool
+) -> None:
+    made = stage("made", tmp_path, f"print('said'); open(r'{tmp_path}/made.txt', 'w').close()")
+    for _ in range(2):  # the second time it is complete
+        run_chain([made], tmp_path, quiet=quiet)
+    assert (tmp_path / "logs" / "made.log").read_text() == "said\n"
+    said = capsys.readouterr()
+    assert (said.out == "") == quiet
+    assert said.err == ""
+
+
 def test_a_lost_output_is_made_again(tmp_path: Path) -> None:
     run_chain([writing(tmp_path, "first")], tmp_path)
     (tmp_path / "first.txt").unlink()
