@@ -15,6 +15,7 @@ from finetuning.errors import FinetuningError, ended_by, show_log
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 from preprocessing.arguments import OptionParser
+from preprocessing.progress import add_quiet, progress_of
 
 FOLDER = "bag-of-words"
 """Below the output, where a sweep has the label of a model."""
@@ -45,6 +46,7 @@ def option_parser() -> OptionParser:
     )
     parser.add_argument("--limit-train", type=int, metavar="N", help="only the first N training rows")
     parser.add_argument("--limit-dev", type=int, metavar="N", help="only the first N rows of every other split")
+    add_quiet(parser)
     return parser
 
 
@@ -106,10 +108,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     show_log()
     try:
         options = option_parser().parse_args(argv)
+        show_log(quiet=options.quiet)
+        progress = progress_of(options)
         # Late: the help and a wrong option need no torch.
         from finetuning.baselines.bag_of_words import run_bag_of_words
 
-        results = [finished(spec) or run_bag_of_words(spec) for spec in specifications(options)]
+        results = [finished(spec) or run_bag_of_words(spec, progress) for spec in specifications(options)]
     except (FinetuningError, OSError) as error:
         return ended_by(error)
     for result in results:

@@ -16,6 +16,7 @@ from finetuning.errors import FinetuningError, ended_by, show_log
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec, add_context, add_length
 from preprocessing.arguments import OptionParser, build_model
+from preprocessing.progress import add_quiet, progress_of
 
 TABLE_7 = "table-7"
 ROWS = (
@@ -64,6 +65,7 @@ def option_parser() -> OptionParser:
     parser.add_argument("--limit-train", type=int, metavar="N", help="only the first N training sentences")
     parser.add_argument("--limit-dev", type=int, metavar="N", help="only the first N sentences of every other split")
     parser.add_argument("--device", default="auto", help="where it runs: auto, cpu, cuda, cuda:1, …")
+    add_quiet(parser)
     return parser
 
 
@@ -127,6 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     show_log()
     try:
         options = option_parser().parse_args(argv)
+        show_log(quiet=options.quiet)
+        progress = progress_of(options)
         if "," not in options.layers + options.seeds and options.layers != TABLE_7:
             Result.refuse_finished(options.output)
         runs = specifications(options)
@@ -136,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         results = []
         for layers, spec in runs:
             tagger = BiLstmOptions(layers, options.width, options.dropout)
-            results.append((layers, finished(spec, f"({tagger.text})") or run_bilstm(spec, tagger)))
+            results.append((layers, finished(spec, f"({tagger.text})") or run_bilstm(spec, tagger, progress)))
     except (FinetuningError, OSError) as error:
         return ended_by(error)
     if len(results) > 1:

@@ -82,7 +82,7 @@ def ended_by(error: FinetuningError | OSError, program: str = "error") -> int:
     return known.exit_code
 
 
-def show_log() -> None:
-    """A command's log on standard error: what this package says, and warnings of others."""
+def show_log(*, quiet: bool = False) -> None:
+    """A command's log on standard error: what this package says, or with `quiet` its errors, and warnings of others."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    logging.getLogger("finetuning").setLevel(logging.INFO)
+    logging.getLogger("finetuning").setLevel(logging.ERROR if quiet else logging.INFO)

@@ -13,6 +13,7 @@ from pathlib import Path
 from finetuning.errors import FinetuningError, ended_by, show_log
 from finetuning.run.specification import RunSpec, add_context, add_length
 from preprocessing.arguments import OptionParser, build_model
+from preprocessing.progress import add_quiet, progress_of
 
 
 def option_parser() -> OptionParser:
@@ -39,6 +40,7 @@ def option_parser() -> OptionParser:
     add_context(parser)
     parser.add_argument("--output", type=Path, required=True, help="the Arrow file to write")
     parser.add_argument("--device", default="auto", help="where the encoder runs: auto, cpu, cuda, cuda:1, …")
+    add_quiet(parser)
     return parser
 
 
@@ -47,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     show_log()
     try:
         options = option_parser().parse_args(argv)
+        show_log(quiet=options.quiet)
         spec = build_model(RunSpec, options, FinetuningError)
         # Late: the help and a wrong option need no torch.
         from finetuning.run.features import read_rows, write_features
@@ -67,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.level,
             ranks.device,
             spec.sequence_length,
+            progress_of(options),
         )
     except (FinetuningError, OSError) as error:
         return ended_by(error)

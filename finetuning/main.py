@@ -24,6 +24,7 @@ from finetuning.run.resume.interruption import interruption
 from finetuning.run.specification import RunSpec
 from finetuning.tasks.task import task_names
 from preprocessing.arguments import OptionParser, add_models, build_model
+from preprocessing.progress import add_quiet, progress_of
 
 
 def option_parser() -> OptionParser:
@@ -35,14 +36,16 @@ def option_parser() -> OptionParser:
         epilog=f"Tasks: {', '.join(task_names())}, or the path of a task's .toml file.",
     )
     add_models(parser, (RunSpec,), config="a run")
+    add_quiet(parser)
     # The deepspeed launcher passes it; the environment says the same.
     parser.add_argument("--local_rank", help=argparse.SUPPRESS, default=argparse.SUPPRESS)
     return parser
 
 
-def parse_spec(argv: Sequence[str] | None = None) -> RunSpec:
-    """The specification that a command line asks for; FinetuningError names an option that is wrong."""
-    return build_model(RunSpec, option_parser().parse_args(argv), FinetuningError)
+def parse_spec(argv: Sequence[str] | None = None) -> tuple[RunSpec, argparse.Namespace]:
+    """The run that a command line asks for, and its other options; FinetuningError names an option that is wrong."""
+    options = option_parser().parse_args(argv)
+    return build_model(RunSpec, options, FinetuningError), options
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,12 +53,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     show_log()
     interruption.listen()  # early: a signal may come while torch is imported
     try:
-        spec = parse_spec(argv)
+        spec, options = parse_spec(argv)
+        show_log(quiet=options.quiet)
         Result.refuse_finished(spec.output)
         # Late: the help and a wrong option need no torch.
         from finetuning.run.finetune import run
 
-        result = run(spec)
+        result = run(spec, progress_of(options))
     except (FinetuningError, OSError) as error:
         return ended_by(error)
     except KeyboardInterrupt:

@@ -16,6 +16,7 @@ from pathlib import Path
 from finetuning.errors import FinetuningError, ended_by, show_log
 from finetuning.run.specification import RunSpec, add_length
 from preprocessing.arguments import OptionParser, build_model, end_unread
+from preprocessing.progress import add_quiet, progress_of
 
 STREAM = "-"
 """Standard input or output, where a file's name could stand."""
@@ -46,6 +47,7 @@ def option_parser() -> OptionParser:
     parser.add_argument(
         "--threads", type=int, metavar="N", help="threads of torch on the CPU; left out: torch's own choice"
     )
+    add_quiet(parser)
     return parser
 
 
@@ -54,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     show_log()
     try:
         options = option_parser().parse_args(argv)
+        show_log(quiet=options.quiet)
+        progress = progress_of(options)
         _check(options)
         asked = {"task": options.task or "", "model": str(options.model), "output": options.output}
         asked |= {"device": options.device, "threads": options.threads, "precision": "fp32"}
@@ -67,11 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             source = STANDARD_INPUT if options.input == STREAM else Path(options.input)
             output = None if options.output == STREAM else Path(options.output)
             suffix = None if options.format is None else f".{options.format}"
-            count = answer_file(options.model, source, output, spec, suffix)
+            count = answer_file(options.model, source, output, spec, suffix, progress)
             # Among the answers, a line that is none would break what reads them.
             print(f"{count} answers in {output or 'standard output'}", file=sys.stdout if output else sys.stderr)
         else:
-            print(json.dumps(answer_task(options.model, options.task, options.data, Path(options.output), spec)))
+            output = Path(options.output)
+            print(json.dumps(answer_task(options.model, options.task, options.data, output, spec, progress)))
         sys.stdout.flush()
     except BrokenPipeError:
         return end_unread()

@@ -49,6 +49,7 @@ from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.jobs.splits import write_splits
 from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
 from preprocessing.owned_folder import held_folder, remove_own
+from preprocessing.progress import BYTES, SILENT, Progress, progress_of
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.parsed_corpus import CORPUS_VERSION
 from preprocessing.sources.planning import plan_splits
@@ -88,6 +89,7 @@ def find_contaminated(
     output: Location,
     pipeline_options: "PipelineOptions",
     max_bad_share: float | None = None,
+    progress: Progress = SILENT,
 ) -> Tally:
     """Runs the Beam job, writes `contaminated.jsonl` and `report.json` into `output`. Raises PreprocessingError."""
     # They import Beam: seconds, and only if there is work.
@@ -107,19 +109,21 @@ def find_contaminated(
         write_splits(job.splits_path, splits)
         sizes = {split.key: split.size for split in splits}
         compare = Phase("compare", sizes, re.compile(r"([0-9a-f]{32})\.json"), "splits")
-        with BuildWatch(output, job.folder, (compare,)):
+        with BuildWatch(output, job.folder, (compare,), progress):
             run_steps(pipeline_options, contamination_steps(job))
         raise_failures(job.folder)
-        tally = _write(splits, job, output, max_bad_share)
+        tally = _write(splits, job, output, max_bad_share, progress)
         forget_progress(output)
         return tally
 
 
-def _write(splits: Sequence[Split], job: ContaminationJob, output: Location, max_bad_share: float | None) -> Tally:
+def _write(
+    splits: Sequence[Split], job: ContaminationJob, output: Location, max_bad_share: float | None, progress: Progress
+) -> Tally:
     """All splits' lines, in the order of the input, and what was counted."""
     tally, bad_share = Tally(), BadShare()
     with replacing(output / "contaminated.jsonl") as temporary, temporary.open("w", encoding="utf-8") as stream:
-        for split in splits:
+        for split in progress.over(splits, "add up splits", len(splits), "splits"):
             lines, counted = read_contaminated(split, job)
             stream.writelines(f"{line}\n" for line in lines)
             tally.merge(counted)
@@ -148,18 +152,22 @@ def _find(argv: Sequence[str]) -> Tally:
     pipeline_options = _beam_options(beam_arguments, known, parser)
     source = with_absolute_files(document_options(known))
     evaluation_ngrams(source)  # what is wrong with the evaluation files is said before anything else is read
-    planned = plan_splits(build_model(InputOptions, known), known.split_bytes, records=source.records)
+    inputs, progress = build_model(InputOptions, known), progress_of(known)
+    planned = plan_splits(inputs, known.split_bytes, records=source.records, progress=progress)
     splits = [with_absolute_paths(split) for split in planned]
     max_bad_share = build_model(BadShareOptions, known).max_bad_share
     if pipeline_options is not None:
-        return find_contaminated(splits, source, known.output.absolute(), pipeline_options, max_bad_share)
+        output = known.output.absolute()
+        return find_contaminated(splits, source, output, pipeline_options, max_bad_share, progress)
     tally, bad_share = Tally(), BadShare()
-    for split in splits:
-        counted = Tally()
-        for found in contaminated_documents(split, source, counted):
-            print(in_one_line(found))
-        tally.merge(counted)
-        bad_share.add(split, counted)
+    with progress.count("compare", sum(split.size for split in splits), BYTES) as count:
+        for split in splits:
+            counted = Tally()
+            for found in contaminated_documents(split, source, counted):
+                print(in_one_line(found))
+            tally.merge(counted)
+            bad_share.add(split, counted)
+            count.advance(split.size)
     bad_share.enforce(max_bad_share)
     return tally
 

@@ -31,6 +31,7 @@ from preprocessing.errors import PreprocessingError
 from preprocessing.jobs.failures import raise_failures
 from preprocessing.jobs.garbage_collection import rare_collections
 from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
+from preprocessing.progress import progress_of
 from preprocessing.sources.options import InputOptions, RawInputOptions
 from preprocessing.sources.parsed_corpus import ParsedCorpus
 from preprocessing.sources.planning import plan_splits
@@ -81,12 +82,13 @@ def parse(argv: Sequence[str]) -> str:
     options, max_bad_share = build_model(RunOptions, known), build_model(BadShareOptions, known).max_bad_share
     source = with_template_map(build_model(DocumentOptions, known))
     job = ParseJob(location(options.output).absolute(), source)
+    progress = progress_of(known)
     for sentence in idle_options(known):
-        print(f"corpus: {sentence}.", file=sys.stderr)
+        progress.remark(f"corpus: {sentence}.")
     known_before = corpus_folder.known_inputs(job.folder, options.split_bytes) if options.trust_times else None
-    found = plan_splits(build_model(InputOptions, known), options.split_bytes, known_before, source.records)
+    found = plan_splits(build_model(InputOptions, known), options.split_bytes, known_before, source.records, progress)
     if warning := language_warning(found, source.language):
-        print(f"corpus: {warning}.", file=sys.stderr)
+        progress.remark(f"corpus: {warning}.")
     splits = [with_absolute_paths(split) for split in found]
     if not corpus_folder.is_complete(job, splits):
         # They import Beam: seconds, and only if there is work.
@@ -96,10 +98,10 @@ def parse(argv: Sequence[str]) -> str:
         with corpus_folder.lock(job):
             if not corpus_folder.is_complete(job, splits):  # by another process, while this one waited
                 corpus_folder.start(job, splits, options.split_bytes)
-                with corpus_folder.watch(job, splits):
+                with corpus_folder.watch(job, splits, progress):
                     run_steps(pipeline_options, parse_steps(len(splits), job))
                 raise_failures(job.intermediate)
-                return f"{job.folder}: {_summary(corpus_folder.finish(job, splits, max_bad_share))}"
+                return f"{job.folder}: {_summary(corpus_folder.finish(job, splits, max_bad_share, progress))}"
     return f"{job.folder} is complete already: nothing to do."
 
 

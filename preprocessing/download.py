@@ -14,11 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
 from preprocessing.arguments import OptionParser
 from preprocessing.errors import PreprocessingError, raise_all
+from preprocessing.progress import BYTES, SILENT, Progress, add_quiet, progress_of
 from preprocessing.sources.download.catalogue import gutenberg_ids
 from preprocessing.sources.download.transfer import MirrorUnavailableError, Transfer, fetch_text
 
@@ -66,7 +64,7 @@ def book_transfers(mirror: str, ids: Sequence[int], output: Path) -> list[Transf
     ]
 
 
-def download(transfers: Sequence[Transfer], *, attempts: int, pause: float, console: Console) -> None:
+def download(transfers: Sequence[Transfer], *, attempts: int, pause: float, progress: Progress = SILENT) -> None:
     """Runs the transfers one after the other (mirrors ask for that), showing progress; complete files are checked only.
 
     One that fails keeps no other from being fetched: what failed is raised at the end, all of it, unless the mirror
@@ -74,30 +72,18 @@ def download(transfers: Sequence[Transfer], *, attempts: int, pause: float, cons
     """
     faults: list[PreprocessingError] = []
     unanswered = 0
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        for number, transfer in enumerate(transfers, 1):
-            task = progress.add_task(f"{number}/{len(transfers)} {transfer.target.name}", total=None)
-
-            def show(done: int, total: int | None, task: object = task) -> None:
-                progress.update(task, completed=done, total=total)  # type: ignore[arg-type]
-
-            try:
-                transfer.run(attempts=attempts, pause=pause, show=show)
-                unanswered = 0
-            except MirrorUnavailableError as fault:
-                unanswered += 1
-                if unanswered == UNANSWERED or len(transfers) == 1:
-                    raise
-                faults.append(fault)
-            except PreprocessingError as fault:
-                faults.append(fault)
+    for number, transfer in enumerate(transfers, 1):
+        try:
+            with progress.count(f"{number}/{len(transfers)} {transfer.target.name}", unit=BYTES) as count:
+                transfer.run(attempts=attempts, pause=pause, show=count.reach)
+            unanswered = 0
+        except MirrorUnavailableError as fault:
+            unanswered += 1
+            if unanswered == UNANSWERED or len(transfers) == 1:
+                raise
+            faults.append(fault)
+        except PreprocessingError as fault:
+            faults.append(fault)
     raise_all(faults)
 
 
@@ -127,12 +113,12 @@ def _parser() -> OptionParser:
         command.add_argument(
             "--pause", type=float, default=2.0, help="seconds before the second try; doubles each time"
         )
+        add_quiet(command)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code: 0, 2 for what the user can mend, 75 for a mirror that may answer later."""
-    console = Console(stderr=True)
     transfers: list[Transfer] = []
     try:
         arguments = _parser().parse_args(argv)
@@ -142,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             ids = arguments.ids or gutenberg_ids(mirror, arguments.language, arguments.limit)
             transfers = book_transfers(mirror, ids, arguments.output)
-        download(transfers, attempts=arguments.attempts, pause=arguments.pause, console=console)
+        download(transfers, attempts=arguments.attempts, pause=arguments.pause, progress=progress_of(arguments))
     except PreprocessingError as error:
         print(f"download: {error}", file=sys.stderr)
         return error.exit_code

@@ -27,6 +27,7 @@ from preprocessing.arguments import REMOTE, OptionParser, add_models, add_storag
 from preprocessing.atomic_file import replacing, write_text
 from preprocessing.errors import PreprocessingError
 from preprocessing.owned_folder import held_folder
+from preprocessing.progress import SILENT, Progress, add_quiet, progress_of
 from preprocessing.shards import Shard, ShardSet
 from preprocessing.storage import Location, location
 from preprocessing.tokens.tokenizer import Tokenizer
@@ -50,10 +51,10 @@ class ExportOptions(BaseModel):
     pad: bool = Field(True, description="pad every row to the sequence length")
 
 
-def export(shards: ShardSet, options: ExportOptions) -> list[Location]:
+def export(shards: ShardSet, options: ExportOptions, progress: Progress = SILENT) -> list[Location]:
     """Writes the files; returns them. Raises PreprocessingError for a folder of something else."""
     length = options.sequence_length or shards.lengths[0]
-    files = shards.records(options.split, length).with_rows().files()
+    records = shards.records(options.split, length).with_rows()
     folder = location(options.output)
     identity = {
         "fingerprint": shards.fingerprint,
@@ -69,7 +70,7 @@ def export(shards: ShardSet, options: ExportOptions) -> list[Location]:
         pad_id = Tokenizer.load(shards.tokenizer_path).pad_id
         with_pairs = shards.manifest.configuration.get("examples", {}).get("objective") != "none"
         targets = []
-        for file in files:
+        for file in progress.over(records.files(), "export", len(records), "shards"):
             target = folder / PurePosixPath(file.name).with_suffix(".parquet").name
             if not target.is_file():
                 tables = _tables(shards.read(file), length if options.pad else None, pad_id, with_pairs)
@@ -122,10 +123,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = OptionParser("python -m preprocessing.export", __doc__.split("\n")[0], remote=True)
     parser.add_argument("folder", type=location, help="folder of a build: what its --output named")
     add_models(parser, (ExportOptions,))
+    add_quiet(parser)
     add_storage_options(parser)
     try:
         arguments = parser.parse_args(argv)
-        for path in export(ShardSet.open(arguments.folder), build_model(ExportOptions, arguments)):
+        options = build_model(ExportOptions, arguments)
+        for path in export(ShardSet.open(arguments.folder), options, progress_of(arguments)):
             print(path)
     except PreprocessingError as error:
         print(f"preprocessing.export: {error}", file=sys.stderr)

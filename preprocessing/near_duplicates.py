@@ -47,6 +47,7 @@ from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.jobs.splits import write_splits
 from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
 from preprocessing.owned_folder import held_folder, remove_own
+from preprocessing.progress import SILENT, Progress, progress_of
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.parsed_corpus import CORPUS_VERSION
 from preprocessing.sources.planning import plan_splits
@@ -70,6 +71,7 @@ def find_near_duplicates(
     output: Path,
     pipeline_options: "PipelineOptions",
     max_bad_share: float | None = None,
+    progress: Progress = SILENT,
 ) -> Path:
     """Runs the whole pass and returns the drop list's path, `output/drop.arrow`. Raises PreprocessingError."""
     # They import Beam: seconds, and only if there is work.
@@ -86,16 +88,17 @@ def find_near_duplicates(
         remove_own(output, _OWN, temporary_only=True)
         remove_own(job.folder, rf"[0-9a-f]{{32}}\.(?:arrow|json)|{LINK_FILES}", temporary_only=True)
         write_splits(job.splits_path, ordered)
-        with _watch(job, ordered, output):
+        with _watch(job, ordered, output, progress):
             run_steps(pipeline_options, near_duplicate_steps(job))
         raise_failures(job.folder)
         bad_share = BadShare()
-        for split in ordered:
+        for split in progress.over(ordered, "add up splits", len(ordered), "splits"):
             bad_share.add_plain(read_bad_share(job.signature_path(split.key)))
         bad_share.enforce(max_bad_share)
-        members = Members(job)
-        groups = find_groups(job, members)
-        write_groups(output / "groups.arrow", groups, members)
+        with progress.count("link near-duplicates"):
+            members = Members(job)
+            groups = find_groups(job, members)
+            write_groups(output / "groups.arrow", groups, members)
         write_sorted_keys(output / "drop.arrow", DROP_REASON, groups.dropped_keys.astype(">u8").tobytes())
         report = _report(job, groups, members)
         write_text(output / "report.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
@@ -117,7 +120,7 @@ def _digest(data: object) -> str:
     return xxhash.xxh3_64_hexdigest(json.dumps(data, sort_keys=True).encode())
 
 
-def _watch(job: NearDuplicateJob, splits: Sequence[Split], output: Path) -> BuildWatch:
+def _watch(job: NearDuplicateJob, splits: Sequence[Split], output: Path, progress: Progress) -> BuildWatch:
     """Tells how far the job is; the pieces of linking count alike."""
     total = sum(split.size for split in splits)
 
@@ -136,6 +139,7 @@ def _watch(job: NearDuplicateJob, splits: Sequence[Split], output: Path) -> Buil
             phase("copy their signatures", "members", job.parts, "parts"),
             phase("compare", "pairs", job.ranges, "ranges"),
         ),
+        progress,
     )
 
 
@@ -180,10 +184,12 @@ def find_from_arguments(argv: Sequence[str]) -> Path:
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
     source = with_absolute_files(document_options(known))
-    found = plan_splits(build_model(InputOptions, known), known.split_bytes, records=source.records)
+    inputs, progress = build_model(InputOptions, known), progress_of(known)
+    found = plan_splits(inputs, known.split_bytes, records=source.records, progress=progress)
     splits = [with_absolute_paths(split) for split in found]
     options, max_bad_share = build_model(NearDuplicateOptions, known), build_model(BadShareOptions, known).max_bad_share
-    return find_near_duplicates(splits, source, options, known.output.absolute(), pipeline_options, max_bad_share)
+    output = known.output.absolute()
+    return find_near_duplicates(splits, source, options, output, pipeline_options, max_bad_share, progress)
 
 
 if __name__ == "__main__":

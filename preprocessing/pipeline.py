@@ -16,6 +16,7 @@ if sys.path and Path(sys.path[0]).resolve() == Path(__file__).resolve().parent:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import argparse
+import json
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,6 +34,8 @@ from preprocessing.examples.options import ExampleOptions
 from preprocessing.jobs.failures import raise_failures
 from preprocessing.jobs.garbage_collection import rare_collections
 from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
+from preprocessing.progress import progress_of
+from preprocessing.shards import Manifest
 from preprocessing.shards.thresholds import ThresholdOptions
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
@@ -73,6 +76,8 @@ def option_parser() -> OptionParser:
         config="options of a build",
     )
     add_runner_options(parser)
+    text = "print what was built as a JSON object: folder, was_complete, shards, examples, documents, fingerprint"
+    parser.add_argument("--json", action="store_true", help=text)
     return parser
 
 
@@ -97,19 +102,20 @@ def build(argv: Sequence[str]) -> None:
     known, beam_arguments = parser.parse_known_args(argv)
     pipeline_options = beam_options(beam_arguments, known, parser)
     options, thresholds = build_model(RunOptions, known), build_model(ThresholdOptions, known)
+    progress = progress_of(known)
     inputs_before = (
         build_folder.known_inputs(location(options.output), options.split_bytes) if options.trust_times else None
     )
     source = build_folder.with_absolute_files(document_options(known))
     for sentence in idle_options(known):
-        print(f"preprocessing: {sentence}.", file=sys.stderr)
-    splits = plan_splits(build_model(InputOptions, known), options.split_bytes, inputs_before, source.records)
+        progress.remark(f"preprocessing: {sentence}.")
+    splits = plan_splits(build_model(InputOptions, known), options.split_bytes, inputs_before, source.records, progress)
     if warning := language_warning(splits, source.language):
-        print(f"preprocessing: {warning}.", file=sys.stderr)
+        progress.remark(f"preprocessing: {warning}.")
     splits = [build_folder.with_absolute_paths(split) for split in splits]
     job, tokenizer = prepare(known, options, source, splits)
     for sentence in lost_marks(tokenizer, source.language):
-        print(f"preprocessing: {sentence}.", file=sys.stderr)
+        progress.remark(f"preprocessing: {sentence}.")
     if not build_folder.is_complete(job):
         # They import Beam: seconds, and only if there is work.
         from preprocessing.build.graph import build_steps
@@ -118,18 +124,28 @@ def build(argv: Sequence[str]) -> None:
         with build_folder.lock(job):
             if not build_folder.is_complete(job):  # by another process, while this one waited
                 build_folder.start(job, tokenizer, splits, options.split_bytes)
-                with build_folder.watch(job, splits):
+                with build_folder.watch(job, splits, progress):
                     run_steps(pipeline_options, build_steps(len(splits), job))
                 raise_failures(job.intermediate)
-                manifest = build_folder.finish(job, splits, tokenizer, thresholds)
+                manifest = build_folder.finish(job, splits, tokenizer, thresholds, progress)
                 build_folder.clean(job, keep=options.keep_intermediate)
                 for sentence in warnings_of(manifest.counters, source.language):
-                    print(f"preprocessing: {sentence}.", file=sys.stderr)
-                rows, documents = sum(shard.rows for shard in manifest.shards), manifest.counters["documents_out"]
-                print(f"{job.folder}: {rows} examples of {documents} documents; {manifest.fingerprint}")
+                    progress.remark(f"preprocessing: {sentence}.")
+                print(_summary(job, manifest, was_complete=False, as_json=known.json))
                 return
-    print(f"{job.folder} is complete already: nothing to do.")
+    print(_summary(job, Manifest.read(job.folder), was_complete=True, as_json=known.json))
     build_folder.clean(job, keep=options.keep_intermediate)
+
+
+def _summary(job: Job, manifest: Manifest, *, was_complete: bool, as_json: bool) -> str:
+    """What there is now, in one line for people or for programs."""
+    examples, documents = int(manifest.shards.rows.sum()), manifest.counters["documents_out"]
+    if as_json:
+        found = {"folder": str(job.folder), "was_complete": was_complete, "shards": len(manifest.shards)}
+        return json.dumps(found | {"examples": examples, "documents": documents, "fingerprint": manifest.fingerprint})
+    if was_complete:
+        return f"{job.folder} is complete already: nothing to do."
+    return f"{job.folder}: {examples} examples of {documents} documents; {manifest.fingerprint}"
 
 
 def prepare(

@@ -8,17 +8,19 @@ missing, corrupt or not part of the build.
 """
 
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Literal
 
 from preprocessing.arguments import OptionParser, add_storage_options
 from preprocessing.errors import PreprocessingError
+from preprocessing.progress import BYTES, SILENT, Progress, add_quiet, progress_of
 from preprocessing.shards import (
     MANIFEST_NAME,
     TABLES_FOLDER,
@@ -48,7 +50,7 @@ class Problem:
         return f"{self.kind}: {self.name}: {self.detail}"
 
 
-def verify(folder: Location) -> tuple[Manifest, list[Problem]]:
+def verify(folder: Location, progress: Progress = SILENT) -> tuple[Manifest, list[Problem]]:
     """The manifest of `folder` and everything that is wrong with its files, sorted; an empty list means intact.
 
     Raises PreprocessingError when there is no readable manifest.
@@ -56,14 +58,22 @@ def verify(folder: Location) -> tuple[Manifest, list[Problem]]:
     manifest = Manifest.read(folder)
     documents = {file.name: file.rows for file in manifest.documents.files()}
     lengths = manifest.shards.column("length").tolist()
-    others = chain(manifest.documents.files(), (table.file for table in manifest.tables.values()))
+    tables = [table.file for table in manifest.tables.values()]
+    others = chain(manifest.documents.files(), tables)
     files = chain(zip(manifest.shards.files(), lengths, strict=True), zip(others, repeat(None)))
     problems: list[Problem] = []
+    size = _size(manifest) + sum(table.bytes for table in tables)
+
     # Hashing releases the interpreter's lock, so threads share the cores; the pool holds what it is given.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with progress.count("verify", size, BYTES) as count, ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def check(file: tuple[FileRecord, int | None]) -> Problem | None:
+            problem = _check(folder, *file, manifest.vocabulary_size, documents)
+            count.advance(file[0].bytes)
+            return problem
+
         while some := list(islice(files, _AT_A_TIME)):
-            found = pool.map(lambda file: _check(folder, file[0], file[1], manifest.vocabulary_size, documents), some)
-            problems += [problem for problem in found if problem is not None]
+            problems += [problem for problem in pool.map(check, some) if problem is not None]
     problems += _check_tokenizer(folder, manifest)
     known = {*(file.name for file in manifest.shards.files()), *documents}
     known |= {table.name for table in manifest.tables.values()}
@@ -73,6 +83,11 @@ def verify(folder: Location) -> tuple[Manifest, list[Problem]]:
         if name not in known and not name.startswith(f"{TOKENIZER_FOLDER}/")
     ]
     return manifest, sorted(problems)
+
+
+def _size(manifest: Manifest) -> int:
+    """Bytes of all shards and document tables."""
+    return int(manifest.shards.bytes.sum()) + int(manifest.documents.bytes.sum())
 
 
 def _check(
@@ -141,21 +156,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = OptionParser("python -m preprocessing.verify", __doc__.split("\n")[0], remote=True)
     parser.add_argument("folder", type=location, help="folder of a build: what its --output named")
     add_storage_options(parser)
+    add_quiet(parser)
+    text = "print a JSON object, whatever was found: intact, shards, examples, bytes, fingerprint, problems"
+    parser.add_argument("--json", action="store_true", help=text)
     try:
         arguments = parser.parse_args(argv)
-        manifest, problems = verify(arguments.folder)
+        manifest, problems = verify(arguments.folder, progress_of(arguments))
     except PreprocessingError as error:
         print(f"preprocessing.verify: {error}", file=sys.stderr)
         return error.exit_code
+    figures = {"shards": len(manifest.shards), "examples": int(manifest.shards.rows.sum()), "bytes": _size(manifest)}
+    if arguments.json:
+        found = {"intact": not problems, **figures, "fingerprint": manifest.fingerprint}
+        print(json.dumps(found | {"problems": [asdict(problem) for problem in problems]}, ensure_ascii=False))
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
         print(f"preprocessing.verify: {arguments.folder} has {len(problems)} problems, see above", file=sys.stderr)
         return PreprocessingError.exit_code
-    rows = int(manifest.shards.rows.sum())
-    size = int(manifest.shards.bytes.sum()) + int(manifest.documents.bytes.sum())
-    print(f"{len(manifest.shards)} shards, {rows} examples, {size} bytes: intact ({MANIFEST_NAME} agrees)")
-    print(manifest.fingerprint)
+    if not arguments.json:
+        said = ", ".join(f"{number} {what}" for what, number in figures.items())
+        print(f"{said}: intact ({MANIFEST_NAME} agrees)")
+        print(manifest.fingerprint)
     return 0
 
 

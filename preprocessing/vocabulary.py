@@ -37,6 +37,7 @@ from preprocessing.jobs.runners import add_runner_options, beam_options, quiet
 from preprocessing.jobs.splits import write_splits
 from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
 from preprocessing.owned_folder import held_folder, remove_own
+from preprocessing.progress import Progress, progress_of
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.sources.split import Split
@@ -87,12 +88,14 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Location]:
     pipeline_options = beam_options(beam_arguments, known, parser)
     options = build_model(VocabularyOptions, known)
     max_bad_share = build_model(BadShareOptions, known).max_bad_share
+    progress = progress_of(known)
     source = with_absolute_files(document_options(known))
     untrained = build_tokenizer({"[UNK]": 0}, lowercase=not options.cased, accents=options.keep_accents)
     warned = lost_marks(untrained, source.language)
     for sentence in warned:
-        print(f"vocabulary: {sentence}.", file=sys.stderr)
-    found = plan_splits(build_model(InputOptions, known), options.split_bytes, records=source.records)
+        progress.remark(f"vocabulary: {sentence}.")
+    inputs = build_model(InputOptions, known)
+    found = plan_splits(inputs, options.split_bytes, records=source.records, progress=progress)
     splits = [with_absolute_paths(split) for split in found]
     job = CountJob(
         folder=location(options.output).absolute(),
@@ -102,15 +105,19 @@ def train(argv: Sequence[str]) -> tuple[Tokenizer, Location]:
         source_identity=json.dumps(source_identity(source), sort_keys=True),
     )
     with held_folder(job.folder, _MARKER, _LOCK):
-        tokenizer = _train(job, splits, pipeline_options, max_bad_share)
+        tokenizer = _train(job, splits, pipeline_options, max_bad_share, progress)
     for sentence in lost_marks(tokenizer, source.language):
         if sentence not in warned:  # the text is of another script than --language says
-            print(f"vocabulary: {sentence}.", file=sys.stderr)
+            progress.remark(f"vocabulary: {sentence}.")
     return tokenizer, job.folder
 
 
 def _train(
-    job: CountJob, splits: list[Split], pipeline_options: "PipelineOptions", max_bad_share: float | None
+    job: CountJob,
+    splits: list[Split],
+    pipeline_options: "PipelineOptions",
+    max_bad_share: float | None,
+    progress: Progress,
 ) -> Tokenizer:
     from preprocessing.jobs.steps import run_steps  # imports Beam: seconds, and only if there is work
 
@@ -122,12 +129,12 @@ def _train(
     write_splits(job.splits_path, splits)
     sizes = {job.counts_path(split).name: split.size for split in splits}
     count = Phase("count words", sizes, re.compile(r"(counts-[0-9a-f]{16}\.json)"), "splits")
-    with BuildWatch(job.folder, job.intermediate, (count,)):
+    with BuildWatch(job.folder, job.intermediate, (count,), progress):
         run_steps(pipeline_options, count_steps(len(splits), job))
     raise_failures(job.intermediate)
     counts: Counter[str] = Counter()
     bad_share = BadShare()
-    for split in splits:
+    for split in progress.over(splits, "add up words", len(splits), "splits"):
         path = job.counts_path(split)
         if not path.is_file():
             raise PreprocessingError(f"The runner lost the split of {split.file}; run the same command again.")
@@ -136,7 +143,8 @@ def _train(
         bad_share.add_plain(found["bad"])
         prune(counts, 2 * WORDS_KEPT)
     bad_share.enforce(max_bad_share)
-    tokenizer = train_wordpiece(counts, job.options)
+    with progress.count("train WordPiece"):
+        tokenizer = train_wordpiece(counts, job.options)
     tokenizer.save(job.folder)
     summary = {"complete": True, "fingerprint": tokenizer.fingerprint, "sampled_share": job.share, "words": len(counts)}
     write_text(job.folder / _MARKER, json.dumps(summary | settings, indent=1) + "\n")

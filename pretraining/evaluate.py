@@ -14,6 +14,7 @@ from pathlib import Path
 from preprocessing.arguments import OptionParser, positive
 from preprocessing.atomic_file import write_text
 from preprocessing.errors import PreprocessingError
+from preprocessing.progress import add_quiet, progress_of
 from pretraining.errors import PretrainingError, ended_by
 
 
@@ -30,6 +31,7 @@ def option_parser() -> OptionParser:
     parser.add_argument("--examples", type=int, metavar="N", default=10_000, help="held-out examples, at most")
     parser.add_argument("--batch-size", type=positive, metavar="N", default=32, help="examples per forward pass")
     parser.add_argument("--output", type=Path, metavar="FILE", help="JSON file; left out: standard output")
+    add_quiet(parser)
     return parser
 
 
@@ -40,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Late: the help and a wrong option need no torch.
         from pretraining.run.saved.exported_model import evaluate
 
-        figures = evaluate(given.model, given.shards, given.sequence_length, given.examples, given.batch_size)
+        asked = (given.model, given.shards, given.sequence_length, given.examples, given.batch_size)
+        figures = evaluate(*asked, progress_of(given))
         text = json.dumps({source: asdict(value) for source, value in figures.items()}, indent=1) + "\n"
         if given.output is None:
             print(text, end="")

@@ -16,7 +16,8 @@ COMMANDS = "(commands)"
 ORDER: dict[str, tuple[str, ...]] = {
     "pages": ("elements", "scales", "figure", "columns", "curves", "intervals", "rendering", COMMANDS),
     "preprocessing": (
-        *("errors", "storage", "atomic_file", "folder_lock", "owned_folder", "arguments", "compiled", "tally"),
+        *("errors", "storage", "atomic_file", "folder_lock", "owned_folder", "progress", "arguments"),
+        *("compiled", "tally"),
         *("languages", "wikitext", "sources", "documents", "tokens", "examples", "shards", "jobs", "build", COMMANDS),
     ),
     "pretraining": (
@@ -42,7 +43,7 @@ before it. Every other file on the top level is a command."""
 
 SHARED = (
     *("preprocessing.errors", "preprocessing.atomic_file", "preprocessing.arguments"),
-    *("preprocessing.folder_lock", "preprocessing.owned_folder"),
+    *("preprocessing.folder_lock", "preprocessing.owned_folder", "preprocessing.progress"),
 )
 OTHER_STAGES: dict[str, tuple[str, ...]] = {
     "pages": (),

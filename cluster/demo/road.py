@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def run(given: Namespace) -> str:
         chain = stages(given.output, given.wikipedia, given.books)
-        markers = run_chain(chain, given.output)
+        markers = run_chain(chain, given.output, quiet=given.quiet)
         summary = write_report(given.output, chain, markers)
         return f"\n{summary}\n\nThe whole story: {given.output / 'report.html'}"
 

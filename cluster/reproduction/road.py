@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if given.wikipedia is None and given.books is None:
             raise ClusterError("no text to learn from: give --books GLOB, --wikipedia GLOB, or both")
         chain = stages(given.output, given.wikipedia, given.books, given.data, peer=given.peer)
-        return "\n" + write_results(given.output, run_chain(chain, given.output))
+        return "\n" + write_results(given.output, run_chain(chain, given.output, quiet=given.quiet))
 
     return run_program("reproduction", parser, argv, run)
 

@@ -52,8 +52,8 @@ class Marker:
     seconds: float
 
 
-def run_chain(stages: Sequence[Stage], folder: Path) -> dict[str, Marker]:
-    """Run what is not complete, in order; the markers by stage name.
+def run_chain(stages: Sequence[Stage], folder: Path, *, quiet: bool = False) -> dict[str, Marker]:
+    """Run what is not complete, in order; the markers by stage name. With `quiet` only the logs tell of it.
 
     Raises `ClusterError` when a command fails, and `KeyboardInterrupt` once its processes have ended.
     """
@@ -61,7 +61,7 @@ def run_chain(stages: Sequence[Stage], folder: Path) -> dict[str, Marker]:
     key = ""
     for number, stage in enumerate(stages, 1):
         key = stage_key(stage, before=key)
-        markers[stage.name] = _run_stage(stage, key, folder, f"[{number}/{len(stages)}]")
+        markers[stage.name] = _run_stage(stage, key, folder, f"[{number}/{len(stages)}]", quiet=quiet)
     return markers
 
 
@@ -94,11 +94,12 @@ def _write(file: Path, marker: Marker) -> None:
     write_text(file, json.dumps(asdict(marker), indent=1))
 
 
-def _run_stage(stage: Stage, key: str, folder: Path, place: str) -> Marker:
+def _run_stage(stage: Stage, key: str, folder: Path, place: str, *, quiet: bool) -> Marker:
     marker_file = folder / "stages" / f"{stage.name}.json"
     marker = read_marker(marker_file)
     if marker and marker.key == key and marker.state == "complete" and all(o.exists() for o in stage.outputs):
-        print(f"{place} {stage.title}: complete ({marker.seconds:.0f} s), skipped", flush=True)
+        if not quiet:
+            print(f"{place} {stage.title}: complete ({marker.seconds:.0f} s), skipped", flush=True)
         return marker
     if marker is None or marker.key != key:
         for output in stage.outputs:
@@ -112,10 +113,11 @@ def _run_stage(stage: Stage, key: str, folder: Path, place: str) -> Marker:
     marker = replace(marker, state="running", attempts=marker.attempts + 1)
     _write(marker_file, marker)
 
-    print(f"{place} {stage.title}\n      $ {' '.join(stage.command)}", flush=True)
+    if not quiet:
+        print(f"{place} {stage.title}\n      $ {' '.join(stage.command)}", flush=True)
     started = time.monotonic()
     try:
-        code = _run_command(stage.command, folder / "logs" / f"{stage.name}.log")
+        code = _run_command(stage.command, folder / "logs" / f"{stage.name}.log", quiet=quiet)
     finally:
         marker = replace(marker, seconds=round(marker.seconds + time.monotonic() - started, 2))
         _write(marker_file, marker)
@@ -132,8 +134,8 @@ def _run_stage(stage: Stage, key: str, folder: Path, place: str) -> Marker:
     return marker
 
 
-def _run_command(command: Sequence[str], log: Path) -> int:
-    """Run to the end, copying its output to the log and to this process's own; the exit code."""
+def _run_command(command: Sequence[str], log: Path, *, quiet: bool) -> int:
+    """Run to the end, copying its output to the log and, unless `quiet`, to this process's own; the exit code."""
     log.parent.mkdir(parents=True, exist_ok=True)
     # A session of its own: Ctrl-C reaches this process alone, which then ends the whole tree in order.
     process = subprocess.Popen(
@@ -145,8 +147,9 @@ def _run_command(command: Sequence[str], log: Path) -> int:
             for line in process.stdout:
                 stream.write(line)
                 stream.flush()
-                sys.stdout.write("      " + line)
-                sys.stdout.flush()
+                if not quiet:
+                    sys.stdout.write("      " + line)
+                    sys.stdout.flush()
         return process.wait()
     except BaseException:
         end_process_tree(process.pid)
@@ -161,10 +164,8 @@ def _clear(output: Path, folder: Path, marker: Marker | None) -> None:
         place = next(place for place in places if not place.exists())
         output.rename(place)
         minutes = marker.seconds / 60
-        print(
-            f"      {output}: {minutes:.0f} minutes of other code, inputs or options; begun anew, and kept as {place}",
-            flush=True,
-        )
+        text = f"{output}: {minutes:.0f} minutes of other code, inputs or options; begun anew, and kept as {place}"
+        print(text, file=sys.stderr, flush=True)
     elif output.is_dir():
         shutil.rmtree(output)
     else:

@@ -18,6 +18,7 @@ from finetuning.run.remarks import data_remarks
 from finetuning.run.result import BAG_OF_WORDS, Result
 from finetuning.run.specification import RunSpec
 from finetuning.run.splits import read_splits, task_of
+from preprocessing.progress import SILENT, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def specification(
     )
 
 
-def run_bag_of_words(spec: RunSpec) -> Result:
+def run_bag_of_words(spec: RunSpec, progress: Progress = SILENT) -> Result:
     """Do one run and write its folder as fine-tuning does: answers, the benchmark's own files, `result.json` last.
 
     Raises:
@@ -63,7 +64,8 @@ def run_bag_of_words(spec: RunSpec) -> Result:
     splits = read_splits(task, spec)
     labels, notes = labels_of(task, splits)
     constant = constant_of(task, splits)
-    learnt = learner.learn(task, splits["train"].rows, labels, spec.seed)
+    with progress.count(f"learn {task.name}, seed {spec.seed}"):
+        learnt = learner.learn(task, splits["train"].rows, labels, spec.seed)
 
     def predicted(name: str) -> list[Prediction]:
         return learner.answers(splits[name].rows)

@@ -23,12 +23,9 @@ from finetuning.run.length import log_truncation, max_length
 from finetuning.run.loop import predict
 from finetuning.run.ranks import Ranks, start_ranks
 from finetuning.run.specification import RunSpec
+from preprocessing.progress import SILENT, Progress
 
 logger = logging.getLogger(__name__)
-
-
-SAID_EVERY = 100_000
-"""Rows after which a long file's progress is said."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +54,21 @@ class Answering:
         length, _ = max_length(spec.sequence_length, fine_tuned.sequence_length, positions, "training")
         return cls(fine_tuned, ranks, spec, length)
 
-    def answer(self, rows: Sequence[Row]) -> Answers:
+    def answer(self, rows: Sequence[Row], progress: Progress = SILENT) -> Answers:
         """Answers to rows of the model's task."""
         task, labels = self.fine_tuned.task, self.fine_tuned.labels
         encoded = kind_of(task).encode(task, rows, self.fine_tuned.tokenizer, labels, self.length)
-        logits = predict(self.fine_tuned.model, encoded, self.spec, self.ranks)
+        logits = predict(self.fine_tuned.model, encoded, self.spec, self.ranks, progress)
         return Answers(decode(task, labels, rows, encoded, logits), encoded.cut.counts)
 
 
 def answer_file(
-    model: Path, source: Path, output: Path | None, spec: RunSpec | None = None, suffix: str | None = None
+    model: Path,
+    source: Path,
+    output: Path | None,
+    spec: RunSpec | None = None,
+    suffix: str | None = None,
+    progress: Progress = SILENT,
 ) -> int:
     """Answer every row of a file and write one JSON object per row; returns the number of rows.
 
@@ -81,6 +83,7 @@ def answer_file(
         output: the file of the answers, there when all are; None: standard output, as they come.
         spec: device, threads and length; left out, the length is that of training.
         suffix: how the file is written, as `.csv`; None: as its name says.
+        progress: shows the rows.
 
     Raises:
         FinetuningError: no fine-tuned model there, or the file does not fit its task.
@@ -93,7 +96,13 @@ def answer_file(
     rows, notes = 0, tuple[str, ...]()
     truncation: Truncation | None = None
     # Of several ranks one writes; what the others make goes nowhere.
-    with _lines_to(output if answering.ranks.is_first else Path(os.devnull)) as lines:
+    is_first = answering.ranks.is_first
+    if not is_first or (output is None and sys.stdout.isatty()):  # answers that scroll by are seen anyway
+        progress = SILENT
+    with (
+        _lines_to(output if is_first else Path(os.devnull)) as lines,
+        progress.count("answer", unit="rows") as count,
+    ):
         for part in new_in_parts(fine_tuned.task, source, suffix):
             notes += part.notes
             if not part.rows:
@@ -102,9 +111,8 @@ def answer_file(
             lines.writelines(map(line_of, answers.predictions))
             lines.flush()
             truncation = answers.truncation if truncation is None else truncation + answers.truncation
-            before, rows = rows, rows + len(part.rows)
-            if rows // SAID_EVERY > before // SAID_EVERY:
-                logger.info("%s: %d rows answered", source.name, rows)
+            rows += len(part.rows)
+            count.advance(len(part.rows))
     _say(notes + log_truncation({} if truncation is None else {source.name: truncation}))
     return rows
 
@@ -124,7 +132,12 @@ def _lines_to(output: Path | None) -> Iterator[TextIO]:
 
 
 def answer_task(
-    model: Path, name: str, data: Path | None, output: Path, spec: RunSpec | None = None
+    model: Path,
+    name: str,
+    data: Path | None,
+    output: Path,
+    spec: RunSpec | None = None,
+    progress: Progress = SILENT,
 ) -> dict[str, dict[str, float]]:
     """Answer the dev and test splits of a task with a model that may have been trained on another (AX by MNLI).
 
@@ -150,7 +163,7 @@ def answer_task(
         split = read_split(task, split_name, data)
         if split is None:
             continue
-        answers = answering.answer(split.rows)
+        answers = answering.answer(split.rows, progress if answering.ranks.is_first else SILENT)
         predictions, truncation[split_name] = answers.predictions, asdict(answers.truncation)
         _say(split.notes + log_truncation({split_name: answers.truncation}))
         write_predictions(output / f"predictions-{split_name}.jsonl", predictions)

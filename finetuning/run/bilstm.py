@@ -31,6 +31,7 @@ from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
 from finetuning.run.splits import read_splits, task_of
 from finetuning.run.start import load_start
+from preprocessing.progress import SILENT, Progress
 from pretraining.devices.transfer import sent
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class BiLstmTagger(nn.Module):
         return [row[:length] for row, length in zip(logits, lengths.tolist(), strict=True)]
 
 
-def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
+def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None, progress: Progress = SILENT) -> Result:
     """Extract features once, train the tagger on them, score it, and write the run's folder as `run` does.
 
     The result's task is named `TASK-features (OPTIONS)`: a report mixes it neither with fine-tuned runs nor with
@@ -129,13 +130,13 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None) -> Result:
     cut = log_truncation({name: split.cut.counts for name, split in encoded.items()})
     layers = WEIGHTED.get(options.layers, options.layers)
     sentences = {
-        name: extract(start.encoder, encoded[name], split.rows, layers, "word", ranks.device, spec.output)
+        name: extract(start.encoder, encoded[name], split.rows, layers, "word", ranks.device, spec.output, progress)
         for name, split in splits.items()
     }
     width = sentences["train"][0].shape[1]
     states = width // start.encoder.config.hidden_size if options.layers in WEIGHTED else 1
     tagger = BiLstmTagger(width, len(labels), options, states).to(ranks.device)
-    trained = _train(tagger, sentences["train"], splits["train"], labels, spec, ranks.device)
+    trained = _train(tagger, sentences["train"], splits["train"], labels, spec, ranks.device, progress)
 
     def predicted(name: str) -> list[Prediction]:
         return with_losses(_predict(tagger, sentences[name], splits[name], labels, ranks.device), encoded[name])
@@ -170,13 +171,14 @@ def _train(
     labels: Sequence[str],
     spec: RunSpec,
     device: torch.device,
+    progress: Progress,
 ) -> Trained:
     optimiser = torch.optim.Adam(tagger.parameters(), lr=spec.learning_rate)
     number = {label: index for index, label in enumerate(labels)}
     targets = [[number.get(tag, UNLABELLED) for tag in _token_row(row).tags or ()] for row in split.rows]
     filled = [index for index, words in enumerate(sentences) if len(words)]
     mean, epochs, began = math.nan, int(spec.epochs), time.perf_counter()
-    for epoch in range(epochs):
+    for epoch in progress.over(range(epochs), "train", epochs, "epochs"):
         tagger.train()
         order = np.random.Generator(np.random.Philox(key=[spec.seed, epoch])).permutation(filled)
         total, steps = torch.zeros((), dtype=torch.float64, device=device), 0

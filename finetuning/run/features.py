@@ -29,6 +29,7 @@ from finetuning.kinds.rows import Row, SplitRows, TokenRow
 from finetuning.run.length import log_truncation, max_length
 from finetuning.run.start import Start
 from finetuning.tasks.task import Task
+from preprocessing.progress import SILENT, Progress
 from pretraining.model.bert import BertModel
 from pretraining.model.config import BertConfig
 
@@ -88,6 +89,7 @@ def extract(
     level: Level,
     device: torch.device,
     folder: Path | None = None,
+    progress: Progress = SILENT,
 ) -> list[NDArray[np.float32]]:
     """Features of each row in order: [width] for `cls` and `mean`, [words, width] for `word`.
 
@@ -101,23 +103,25 @@ def extract(
     first_r = starts_of(np.array(sizes, np.int64))
     features = _zeros((int(first_r[-1]), width_of(layers, encoder.config)), folder)
     weights = np.zeros(len(rows))
-    for items in prediction_batches(split, 8192):
-        on_host = collate(split, items)
-        batch, edges = on_host.to(device), on_host.packed.cu_seqlens.numpy()
-        mixed_th = mix(list(encoder.hidden_states(batch.packed)))
-        if level == "word":
-            assert split.words is not None
-            assert batch.word_indices_w is not None
-            first_w = split.words.offsets_s[items]
-            chosen = ragged(first_w, split.words.offsets_s[items + 1] - first_w)
-            places = first_r[split.words.row_w[chosen]] + split.words.word_w[chosen]
-            features[places] = mixed_th.index_select(0, batch.word_indices_w).cpu().numpy()
-            continue
-        array = mixed_th.cpu().numpy()
-        for number, item in enumerate(items):
-            piece_vectors = array[edges[number] : edges[number + 1]]
-            features[split.row_i[item]] += piece_vectors[0] if level == "cls" else piece_vectors.mean(0)
-            weights[split.row_i[item]] += 1
+    with progress.count("extract", split.items, "sequences") as count:
+        for items in prediction_batches(split, 8192):
+            count.advance(len(items))
+            on_host = collate(split, items)
+            batch, edges = on_host.to(device), on_host.packed.cu_seqlens.numpy()
+            mixed_th = mix(list(encoder.hidden_states(batch.packed)))
+            if level == "word":
+                assert split.words is not None
+                assert batch.word_indices_w is not None
+                first_w = split.words.offsets_s[items]
+                chosen = ragged(first_w, split.words.offsets_s[items + 1] - first_w)
+                places = first_r[split.words.row_w[chosen]] + split.words.word_w[chosen]
+                features[places] = mixed_th.index_select(0, batch.word_indices_w).cpu().numpy()
+                continue
+            array = mixed_th.cpu().numpy()
+            for number, item in enumerate(items):
+                piece_vectors = array[edges[number] : edges[number + 1]]
+                features[split.row_i[item]] += piece_vectors[0] if level == "cls" else piece_vectors.mean(0)
+                weights[split.row_i[item]] += 1
     if level == "word":
         return [features[low:high] for low, high in pairwise(first_r.tolist())]
     return [vector / max(weight, 1) for vector, weight in zip(features, weights, strict=True)]
@@ -149,6 +153,7 @@ def write_features(
     level: Level,
     device: torch.device,
     length: int | None = None,
+    progress: Progress = SILENT,
 ) -> Features:
     """Write an Arrow IPC file with the columns `id` and `features` (float32), and `words` and `tags` at word level.
 
@@ -176,6 +181,7 @@ def write_features(
         replacing(path) as temporary,
         pa.OSFile(str(temporary), "wb") as sink,
         pa.ipc.new_stream(sink, schema) as writer,
+        progress.count("extract", len(rows), "rows") as count,
     ):
         for chunk in _chunks(task, rows):
             # Labels play no part in features: any one class lets unlabelled rows through.
@@ -189,6 +195,7 @@ def write_features(
                 columns += [pa.array([list(row.tags or ()) for row in tokens], pa.list_(pa.string()))]
             columns.append(pa.array(encoded.cut.lost_r, pa.int64()))
             writer.write_batch(pa.record_batch(columns, schema=schema))
+            count.advance(len(chunk))
     truncation = together(truncations)
     for note in (*split.notes, *notes, *log_truncation({split.name: truncation})):
         logger.warning("%s", note)

@@ -26,11 +26,12 @@ from finetuning.run.resume.saved_training import SavedTraining
 from finetuning.run.specification import RunSpec
 from finetuning.run.splits import read_splits, task_of
 from finetuning.run.start import load_start, set_dropout
+from preprocessing.progress import SILENT, Progress
 
 logger = logging.getLogger(__name__)
 
 
-def run(spec: RunSpec) -> Result:
+def run(spec: RunSpec, progress: Progress = SILENT) -> Result:
     """Do one run and write its folder; `result.json` comes last, so its presence means that all is there.
 
     A loss that stops being finite ends training; the run is scored as it stands and marked as diverged. A run that is
@@ -49,6 +50,7 @@ def run(spec: RunSpec) -> Result:
             f"{task.name} has no training split: train {task.trained_by}, and answer it with finetuning.predict"
         )
     ranks = start_ranks(spec)
+    progress = progress if ranks.is_first else SILENT
     precision = precision_on(spec.precision, ranks.device)
     use_precision(precision)
     splits = read_splits(task, spec)
@@ -69,17 +71,21 @@ def run(spec: RunSpec) -> Result:
         raise FinetuningError(f"{splits['train'].rows[0].place}: no row of the train split has a token to learn from")
     cut = log_truncation({name: split.cut.counts for name, split in encoded.items()} if ranks.is_first else {})
 
+    def answers(name: str, progress: Progress) -> list[Prediction]:
+        logits = predict(model, encoded[name], spec, ranks, progress)
+        return decode(task, labels, splits[name].rows, encoded[name], logits)
+
     def predicted(name: str) -> list[Prediction]:
-        return decode(task, labels, splits[name].rows, encoded[name], predict(model, encoded[name], spec, ranks))
+        return answers(name, progress)
 
     def dev_score() -> float:
         name = task.dev[0]
-        return kind.score(task, splits[name].rows, predicted(name))[task.metric]
+        return kind.score(task, splits[name].rows, answers(name, SILENT))[task.metric]  # the line is that of training
 
     constant = constant_of(task, splits)
     saved = SavedTraining(spec, start.fingerprint, encoded["train"])
     try:
-        trained = train(model, encoded["train"], spec, ranks, dev_score, constant.score, saved)
+        trained = train(model, encoded["train"], spec, ranks, dev_score, constant.score, saved, progress)
         scored = score_splits(task, splits, spec, predicted, is_first=ranks.is_first)
     except KeyboardInterrupt:
         saved.save()

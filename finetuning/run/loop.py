@@ -22,6 +22,7 @@ from finetuning.run.ranks import Ranks
 from finetuning.run.resume.interruption import interruption
 from finetuning.run.resume.saved_training import Position, SavedTraining
 from finetuning.run.specification import RunSpec
+from preprocessing.progress import SILENT, Count, Progress
 
 
 @dataclass
@@ -43,6 +44,7 @@ def train(
     score_epoch: Callable[[], float] | None = None,
     majority: float = -math.inf,
     saved: SavedTraining | None = None,
+    progress: Progress = SILENT,
 ) -> Trained:
     """Train in place.
 
@@ -54,6 +56,7 @@ def train(
         score_epoch: scores the dev split; called after epochs where `spec` asks for it.
         majority: a score at or below it is a failed run.
         saved: where training goes on from.
+        progress: shows the steps.
 
     Raises:
         KeyboardInterrupt: the process was asked to end. `saved` can be written then, as at any time afterwards.
@@ -65,28 +68,37 @@ def train(
     torch.manual_seed(spec.seed * 1009 + ranks.rank)
     at = Position() if saved is None else saved.restore(engine)
     trained = Trained(epoch_scores=at.epoch_scores)
-    for epoch in range(at.epoch, math.ceil(spec.epochs)):
-        model.train()
-        with interruption.deferred():
-            at.begin_epoch(epoch)
-            loss = _epoch(engine, model, split, spec, ranks, at, steps)
-        losses = ranks.gather(loss)
-        trained.train_loss = sum(losses) / max(at.epoch_steps, 1)
-        trained.diverged = not math.isfinite(trained.train_loss)
-        trained.seconds_per_epoch = at.seconds / at.step * per_epoch
-        is_check = spec.stop_failed_after == epoch + 1 and at.step < steps
-        if score_epoch is not None and not trained.diverged and (spec.evaluate_every_epoch or is_check):
-            if not at.is_scored:
-                trained.epoch_scores.append(score_epoch())
-                at.is_scored = True
-            trained.stopped_early = is_check and trained.epoch_scores[-1] <= majority
-        if trained.diverged or trained.stopped_early:
-            break
+    with progress.count("train", steps, "steps") as count:
+        count.reach(at.step, steps)
+        for epoch in range(at.epoch, math.ceil(spec.epochs)):
+            model.train()
+            with interruption.deferred():
+                at.begin_epoch(epoch)
+                loss = _epoch(engine, model, split, spec, ranks, at, steps, count)
+            losses = ranks.gather(loss)
+            trained.train_loss = sum(losses) / max(at.epoch_steps, 1)
+            trained.diverged = not math.isfinite(trained.train_loss)
+            trained.seconds_per_epoch = at.seconds / at.step * per_epoch
+            is_check = spec.stop_failed_after == epoch + 1 and at.step < steps
+            if score_epoch is not None and not trained.diverged and (spec.evaluate_every_epoch or is_check):
+                if not at.is_scored:
+                    trained.epoch_scores.append(score_epoch())
+                    at.is_scored = True
+                trained.stopped_early = is_check and trained.epoch_scores[-1] <= majority
+            if trained.diverged or trained.stopped_early:
+                break
     return trained
 
 
 def _epoch(
-    engine: Engine, model: TaskModel, split: EncodedSplit, spec: RunSpec, ranks: Ranks, at: Position, steps: int
+    engine: Engine,
+    model: TaskModel,
+    split: EncodedSplit,
+    spec: RunSpec,
+    ranks: Ranks,
+    at: Position,
+    steps: int,
+    count: Count,
 ) -> float:
     """What is left of an epoch, or as much of it as there is time for; returns this rank's share of its loss.
 
@@ -103,6 +115,7 @@ def _epoch(
         at.epoch_steps += 1
         epoch_loss += _step(engine, model, split, items, spec, ranks, at.epoch)
         engine.step(at.step)
+        count.advance()
     # One look per epoch: a loss that is once not finite stays so. It waits for the device, so it is timed too.
     at.epoch_loss = float(epoch_loss)
     at.seconds += time.perf_counter() - began
@@ -139,19 +152,23 @@ def _step(
 
 
 @torch.no_grad()
-def predict(model: TaskModel, split: EncodedSplit, spec: RunSpec, ranks: Ranks) -> NDArray[np.float32]:
+def predict(
+    model: TaskModel, split: EncodedSplit, spec: RunSpec, ranks: Ranks, progress: Progress = SILENT
+) -> NDArray[np.float32]:
     """Logits of a whole split in its order, float32, on every rank; shapes as `TaskModel.forward`."""
     was_training = model.training
     model.eval()
     sizes = model.kind.logits_of_items(split)
     batches: list[NDArray[np.int64]] = []
     found: list[torch.Tensor] = []  # on the device until all are there: each look would wait for it
-    for number, items in enumerate(prediction_batches(split, spec.micro_batch_pieces)):
-        if number % ranks.count == ranks.rank:
-            with autocast(spec, ranks.device):
-                logits = model(collate(split, items).to(ranks.device))
-            batches.append(items)
-            found.append(logits.float())
+    with progress.count("answer", split.items, "sequences") as count:
+        for number, items in enumerate(prediction_batches(split, spec.micro_batch_pieces)):
+            if number % ranks.count == ranks.rank:
+                with autocast(spec, ranks.device):
+                    logits = model(collate(split, items).to(ranks.device))
+                batches.append(items)
+                found.append(logits.float())
+            count.advance(len(items))
     # In one copy, and apart again: they differ in length.
     on_host = torch.cat(found).cpu().split([len(logits) for logits in found]) if found else ()
     parts = [(items, logits.numpy()) for items, logits in zip(batches, on_host, strict=True)]

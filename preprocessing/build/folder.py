@@ -25,6 +25,7 @@ from preprocessing.jobs.failures import forget_failures
 from preprocessing.jobs.splits import largest_first, write_splits
 from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
 from preprocessing.owned_folder import held_folder, remove_own, require_own
+from preprocessing.progress import SILENT, Progress
 from preprocessing.shards import (
     FORMAT_VERSION,
     MANIFEST_NAME,
@@ -133,7 +134,7 @@ def start(job: Job, tokenizer: Tokenizer, splits: Sequence[Split], split_bytes: 
     tokenizer.save(job.tokenizer_path)
 
 
-def watch(job: Job, splits: Sequence[Split]) -> BuildWatch:
+def watch(job: Job, splits: Sequence[Split], progress: Progress = SILENT) -> BuildWatch:
     """Tells how far the build is; buckets count alike, as nobody knows their sizes yet."""
     total = sum(split.size for split in splits)
 
@@ -145,15 +146,20 @@ def watch(job: Job, splits: Sequence[Split]) -> BuildWatch:
     extract = Phase("extract", {split.key: split.size for split in splits}, of_split, "splits")
     gather = () if job.partitions.direct else (numbered("gather", "partition", job.partitions.count, "partitions"),)
     build = numbered("build shards", "bucket", job.configuration.buckets, "buckets")
-    return BuildWatch(job.folder, job.intermediate, (extract, *gather, build))
+    return BuildWatch(job.folder, job.intermediate, (extract, *gather, build), progress)
 
 
-def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: ThresholdOptions) -> Manifest:
+def finish(
+    job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: ThresholdOptions, progress: Progress = SILENT
+) -> Manifest:
     """Checks that nothing was lost and that inputs and examples are fit to train on; writes report and manifest."""
     tally, bad_share = Tally(), BadShare()
     partitions = job.partitions
     expected = np.zeros(partitions.count, np.int64)
-    contents = in_threads(read_sidecar, [job.split_path(split.key, ".json") for split in splits])
+    contents = progress.over(
+        in_threads(read_sidecar, [job.split_path(split.key, ".json") for split in splits]),
+        *("add up splits", len(splits), "splits"),
+    )
     for split, content in zip(splits, contents, strict=True):
         if content is None:
             raise PreprocessingError(f"The runner lost the split of {split.file}; run the same command again.")
@@ -163,13 +169,14 @@ def finish(job: Job, splits: Sequence[Split], tokenizer: Tokenizer, thresholds: 
         expected += documents_by_number(content, partitions.count)
     bad_share.enforce(job.max_bad_share)
     if not partitions.direct:
-        expected = _gathered(job, expected)
+        expected = _gathered(job, expected, progress)
     corpus = CorpusStatistics()
     statistics: dict[str, ExampleStatistics] = {}
     # A result is let go before the next one is read: histograms as dicts are gigabytes where there are many buckets.
     packed, documents = PackedShards(), list[DocumentTableRecord]()
     filled = np.flatnonzero(expected).tolist()
-    for result in in_threads(lambda bucket: _result(job, bucket, int(expected[bucket])), filled):
+    results = in_threads(lambda bucket: _result(job, bucket, int(expected[bucket])), filled)
+    for result in progress.over(results, "add up buckets", len(filled), "buckets"):
         tally.merge(Tally.from_json(result.tally))
         corpus += result.corpus
         for key, found in result.statistics.items():
@@ -240,10 +247,11 @@ def _refuse_other_build(job: Job) -> None:
         )
 
 
-def _gathered(job: Job, expected: Array) -> Array:
+def _gathered(job: Job, expected: Array, progress: Progress) -> Array:
     """int64, by bucket: the documents of each, from the partitions; `expected` is what the splits dealt to these."""
     counted = np.zeros(job.configuration.buckets, np.int64)
-    for partition, documents in enumerate(expected.tolist()):
+    dealt = progress.over(expected.tolist(), "add up partitions", len(expected), "partitions")
+    for partition, documents in enumerate(dealt):
         sidecar = job.partition_path(partition, ".json")
         content = read_sidecar(sidecar)
         if content is not None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from preprocessing.arguments import OptionParser, refuse_unknown
 from preprocessing.errors import PreprocessingError, TransientError
+from preprocessing.progress import add_quiet
 
 if TYPE_CHECKING:  # Beam takes seconds to import, and warns while it does: the help and a wrong option need none of it.
     import apache_beam as beam
@@ -39,10 +40,11 @@ _WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
 
 
 def add_runner_options(parser: OptionParser) -> None:
-    """Options of ours about the runner; `beam_options` takes their values."""
+    """Options of ours about how a job runs: `beam_options` takes their values, and `progress_of` that of `--quiet`."""
     text = "worker processes, where no --runner of Beam is named (default: one, in this process)"
     parser.add_argument("--workers", type=int, help=text)
     parser.add_argument("--allow-any-runner", action="store_true", help="do not refuse a runner that was never tried")
+    add_quiet(parser)
     parser.epilog = "Options of Apache Beam and of its runners, such as --runner, are taken as well."
 
 

@@ -1,7 +1,7 @@
 """The driver's look at a running build: how far it is, and that it lives.
 
 A runner's `run` blocks, and few runners tell how far they are. But what is complete lies in the folder, on every
-engine, so that is counted. It is said on stderr, and written down for other programs:
+engine, so that is counted. It is said as `Progress` says it, and written down for other programs:
 
     {"phase": "extract", "done": 3, "total": 12, "unit": "splits", "seconds_left": 41.0, "updated": 1765432100.0}
 
@@ -12,27 +12,27 @@ where nobody knows yet; `updated` is Unix time.
 import json
 import os
 import re
-import sys
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from preprocessing.atomic_file import write_text
 from preprocessing.errors import PreprocessingError
 from preprocessing.owned_folder import remove_own
+from preprocessing.progress import BYTES, LINE_SECONDS, SILENT, Progress, amount, described
 from preprocessing.storage import Location, RemotePath
 
 PROGRESS_NAME = "progress.json"
 PROGRESS_VARIABLE = "PREPROCESSING_PROGRESS_FILE"
 """Environment variable: a local file that gets the same text, for who started the job and does not know its output."""
-LINE_SECONDS = 60.0  # between two lines where there is no terminal, and two writings where the output is remote
 _LOOK_SECONDS = 5.0
-_TERMINAL_SECONDS = 1.0
+_REMOTE_LOOK_SECONDS = LINE_SECONDS  # a look lists a folder: there that is a request, or many
+_TERMINAL_LOOK_SECONDS = 1.0
 _BUSY_SHARE = 0.02  # of the time, at most, goes into counting: a folder may hold tens of thousands of files
 
 
@@ -54,12 +54,16 @@ class Phase:
 
 @dataclass(frozen=True)
 class Look:
-    """How far a phase was at one look; sizes in bytes, `speed` in bytes/s of this run, None where it is not known."""
+    """How far a phase was at one look; sizes in bytes, `speed` in bytes/s of this run, None where it is not known.
+
+    `seconds` are since the phase began, in this run.
+    """
 
     phase: Phase
     done: int
     complete: int
     speed: float | None
+    seconds: float
 
     @property
     def seconds_left(self) -> float | None:
@@ -67,11 +71,9 @@ class Look:
 
     def line(self) -> str:
         """For people: pieces of work, bytes, speed of this run and what is left at that speed."""
-        text = f"{self.phase.name}: {self.done:,} of {len(self.phase.bytes_of):,}, "
-        text += f"{self.complete / 1e6:,.0f} of {self.phase.bytes / 1e6:,.0f} MB"
-        if self.speed and self.seconds_left is not None:
-            text += f", {self.speed / 1e6:.1f} MB/s, {_duration(self.seconds_left)} left"
-        return text
+        pieces = amount(self.done, len(self.phase.bytes_of), self.phase.unit)
+        amounts = f"{pieces}, {amount(self.complete, self.phase.bytes, BYTES)}"
+        return described(self.phase.name, amounts, self.speed or 0.0, self.seconds_left, BYTES, self.seconds)
 
     def record(self) -> str:
         """For programs: JSON in one line."""
@@ -97,14 +99,17 @@ class BuildWatch:
     output: Location
     folder: Location
     phases: tuple[Phase, ...]
-    stream: IO[str] = field(default_factory=lambda: sys.stderr)
+    progress: Progress = SILENT
 
     def __enter__(self) -> Self:
         self._ended = threading.Event()
         self._begun = {phase.name: (time.monotonic(), self._done(phase)) for phase in self.phases[:1]}
         remove_own(self.output, re.escape(PROGRESS_NAME), temporary_only=True)
-        self._write(self.look())
-        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
+        self._last = self.look()
+        self._write(self._last)
+        self._line = self.progress.line(lambda: self._last.line())
+        self._line.__enter__()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
         return self
 
@@ -114,9 +119,9 @@ class BuildWatch:
         self._ended.set()
         self._thread.join()
         with suppress(OSError):
-            self._write(self.look())
-        if self._on_terminal():
-            self.stream.write("\r\033[K")
+            self._last = self.look()
+            self._write(self._last)
+        self._line.__exit__(kind, failure, trace)
 
     def look(self) -> Look:
         """How far the build is now."""
@@ -127,31 +132,22 @@ class BuildWatch:
         since, before = self._begun[phase.name]
         complete = sum(phase.bytes_of[key] for key in done)
         here = complete - sum(phase.bytes_of[key] for key in before)
-        return Look(phase, len(done), complete, here / (now - since) if here and now > since else None)
+        speed = here / (now - since) if here and now > since else None
+        return Look(phase, len(done), complete, speed, now - since)
 
     def _run(self) -> None:
-        terminal = self._on_terminal()
-        say_every = _TERMINAL_SECONDS if terminal else LINE_SECONDS
-        write_every = LINE_SECONDS if isinstance(self.output, RemotePath) else _LOOK_SECONDS
-        next_line = time.monotonic() + say_every
+        write_every = _REMOTE_LOOK_SECONDS if isinstance(self.output, RemotePath) else _LOOK_SECONDS
+        look_every = min(write_every, _TERMINAL_LOOK_SECONDS) if self.progress.in_place else write_every
         next_writing = time.monotonic() + write_every
-        while not self._ended.wait(max(0.0, min(next_line, next_writing) - time.monotonic())):
+        pause = look_every
+        while not self._ended.wait(pause):
             begun = time.monotonic()
-            try:
-                look = self.look()
-            except OSError:
-                look = None  # of a file server: the next look may see more
-            now = time.monotonic()
-            rest = (now - begun) / _BUSY_SHARE
-            if look is not None and now >= next_writing:
-                self._write(look)
-            if look is not None and now >= next_line:
-                self.stream.write(f"\r\033[K{look.line()}" if terminal else f"{look.line()}\n")
-                self.stream.flush()
-            if now >= next_writing:
-                next_writing = now + max(write_every, rest)
-            if now >= next_line:
-                next_line = now + max(say_every, rest)
+            with suppress(OSError):  # of a file server: the next look may see more
+                self._last = self.look()
+                if begun >= next_writing - look_every / 2:  # a look may come a little early
+                    self._write(self._last)
+                    next_writing = begun + write_every
+            pause = max(look_every, (time.monotonic() - begun) / _BUSY_SHARE)
 
     def _write(self, look: Look) -> None:
         """A full disk, or a file server that does not answer, is the build's affair, and not that of who looks on."""
@@ -178,17 +174,8 @@ class BuildWatch:
         found = map(phase.done.fullmatch, names)
         return {match[1] for match in found if match and match[1] in phase.bytes_of}
 
-    def _on_terminal(self) -> bool:
-        return self.stream.isatty()
-
 
 def forget_progress(output: Location) -> None:
     """Removes `progress.json` from what is complete: there nothing depends on when it was made."""
     with suppress(OSError):
         (output / PROGRESS_NAME).unlink(missing_ok=True)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -5,7 +5,7 @@ was found is kept beside a build, and may be trusted where a file's size and tim
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import xxhash
 
 from preprocessing.atomic_file import replacing
 from preprocessing.errors import PreprocessingError, TransientError
+from preprocessing.progress import BYTES, SILENT, Progress
 from preprocessing.sources.input_files import InputFile, unreadable
 from preprocessing.sources.split import Split
 from preprocessing.sources.threads import BLOCK_BYTES, in_threads
@@ -27,10 +28,12 @@ _SCHEMA = pa.schema(
 _CUT_BYTES = b"preprocessing.split_bytes"
 
 
-def content_hash(path: str | Location, start: int = 0, end: int | None = None) -> str:
+def content_hash(
+    path: str | Location, start: int = 0, end: int | None = None, advance: Callable[[int], None] = lambda size: None
+) -> str:
     """32 hexadecimal digits (xxh3-128) of the bytes `[start, end)` of a file, of all of it without `end`.
 
-    Raises OSError, also when the file ends before `end`.
+    `advance` hears how many more bytes were read. Raises OSError, also when the file ends before `end`.
     """
     digest = xxhash.xxh3_128()
     with open_file(path, buffering=0) as stream:
@@ -42,6 +45,7 @@ def content_hash(path: str | Location, start: int = 0, end: int | None = None) -
                 raise OSError(5, f"it ends at byte {stream.tell():,}, while it is read")
             digest.update(block)
             left -= len(block)
+            advance(len(block))
     return digest.hexdigest()
 
 
@@ -106,14 +110,18 @@ def write_known(path: Location, splits: Iterable[Split], split_bytes: int) -> No
         writer.write_table(table)
 
 
-def with_content(pieces: list[Split], skip_bad_files: bool) -> tuple[list[Split], list[PreprocessingError]]:
+def with_content(
+    pieces: list[Split], skip_bad_files: bool, progress: Progress = SILENT
+) -> tuple[list[Split], list[PreprocessingError]]:
     """The pieces with the hashes of their contents, those apart that have one; and what went wrong on the way.
 
     A file that cannot be read has no hash: it is a fault, or with `skip_bad_files` its reader meets it and counts it.
     """
     # An empty range is a file that cannot be used: to open it could wait for ever, where it is a pipe.
-    ranges = list(dict.fromkeys(_range(piece) for piece in pieces if not piece.content and piece.start < piece.end))
-    found = dict(zip(ranges, in_threads(_attempt, ranges), strict=True))
+    unread = [piece for piece in pieces if not piece.content and piece.start < piece.end]
+    ranges = list(dict.fromkeys(map(_range, unread)))
+    with progress.count("hash inputs", sum(piece.size for piece in unread), BYTES) as count:
+        found = dict(zip(ranges, in_threads(lambda place: _attempt(place, count.advance), ranges), strict=True))
     faults: list[PreprocessingError] = []
     hashed = []
     for piece in pieces:
@@ -141,8 +149,8 @@ def _range(piece: Split) -> _Range:
     return (piece.path, 0, None) if piece.bytes else (piece.path, piece.start, piece.end)
 
 
-def _attempt(place: _Range) -> str | OSError:
+def _attempt(place: _Range, advance: Callable[[int], None] = lambda size: None) -> str | OSError:
     try:
-        return content_hash(*place)
+        return content_hash(*place, advance)
     except OSError as error:
         return error

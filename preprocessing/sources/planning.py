@@ -17,12 +17,12 @@ lies.
 """
 
 import itertools
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from preprocessing.errors import PreprocessingError, TransientError, printable, raise_all
+from preprocessing.progress import SILENT, Progress
 from preprocessing.sources.decompression import detect_compression
 from preprocessing.sources.identity import KnownInputs, with_content
 from preprocessing.sources.input_files import InputFile, find_input_files, unreadable
@@ -47,11 +47,12 @@ def plan_splits(
     split_bytes: int = SPLIT_BYTES,
     known: KnownInputs | None = None,
     records: RecordOptions | None = None,
+    progress: Progress = SILENT,
 ) -> list[Split]:
     """Every input as splits, by source, then file name, then position; those of parsed corpora last.
 
     All of every input is read once, for its hash, and large compressed files once more, to find where they can be cut,
-    apart from files that `known` has with their size and time. A large file that cannot be cut is named on stderr.
+    apart from files that `known` has with their size and time. A large file that cannot be cut is a remark.
     Raises PreprocessingError for inputs that are missing, empty, folders, unreadable or named like another (all files
     that are bad are named at once), and when there is no input at all. With `records` the columns of Parquet files are
     looked at too.
@@ -72,11 +73,12 @@ def plan_splits(
 
     def cut(item: tuple[str, InputFile]) -> list[Split] | PreprocessingError:
         try:
-            return (known.pieces(*item) if known else None) or _cut(*item, split_bytes, records)
+            return (known.pieces(*item) if known else None) or _cut(*item, split_bytes, records, progress)
         except PreprocessingError as fault:
             return fault
 
-    for (source, file), found in zip(files, in_threads(cut, files), strict=True):
+    looked_at = progress.over(in_threads(cut, files), "cut inputs", len(files), "files")
+    for (source, file), found in zip(files, looked_at, strict=True):
         if isinstance(found, list):
             pieces += found
         elif inputs.skip_bad_files and not isinstance(found, TransientError):
@@ -84,7 +86,7 @@ def plan_splits(
             pieces.append(Split(source, file.path, file.name, 0, file.size))
         else:
             faults.append(found)
-    pieces, unread = with_content(pieces, inputs.skip_bad_files)
+    pieces, unread = with_content(pieces, inputs.skip_bad_files, progress)
     raise_all([*faults, *unread])
     splits = [
         split
@@ -107,14 +109,16 @@ def plan_splits(
     return splits
 
 
-def _cut(source: str, file: InputFile, split_bytes: int, records: RecordOptions | None) -> list[Split]:
+def _cut(
+    source: str, file: InputFile, split_bytes: int, records: RecordOptions | None, progress: Progress
+) -> list[Split]:
     try:
         compression = detect_compression(file.path) if file.size else ""
         whole = Split(source, file.path, file.name, 0, file.size, compression, modified=file.modified)
         if source == "parquet":
             return _row_groups(whole, split_bytes, records)
         if compression and file.size > split_bytes and source in ("wikipedia", *_BOUNDARIES):
-            return _stream_ranges(whole, split_bytes)
+            return _stream_ranges(whole, split_bytes, progress)
         return [replace(whole, start=start, end=end) for start, end in _ranges(whole, split_bytes)]
     except OSError as error:
         raise unreadable(source, file.path, error) from error
@@ -139,7 +143,7 @@ def _ranges(whole: Split, split_bytes: int) -> Iterable[tuple[int, int]]:
     return [(0, whole.size)]
 
 
-def _stream_ranges(whole: Split, split_bytes: int) -> list[Split]:
+def _stream_ranges(whole: Split, split_bytes: int, progress: Progress) -> list[Split]:
     if whole.source == "wikipedia":
         ranges = split_points(whole.path, split_bytes)
         # A dump of many streams keeps its splits; one long stream among them is worth other ones.
@@ -151,10 +155,9 @@ def _stream_ranges(whole: Split, split_bytes: int) -> list[Split]:
         return cut_lines(whole, split_bytes, _BOUNDARIES[whole.source], is_text=whole.source == "sentences")
     except NotSeekableError as reason:
         if str(reason) and whole.size > _LARGE_SPLITS * split_bytes:
-            print(
+            progress.remark(
                 f"preprocessing: --{whole.source} {printable(whole.path)} ({whole.size / (1 << 20):,.0f} MiB) is read "
-                f"by one worker: it {reason}.",
-                file=sys.stderr,
+                f"by one worker: it {reason}."
             )
         return [whole]
 

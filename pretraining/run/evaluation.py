@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 
 from preprocessing.errors import PreprocessingError
+from preprocessing.progress import SILENT, Progress
 from pretraining.data.examples import Examples
 from pretraining.data.sampler import permute
 from pretraining.data.shape_ladder import common_shape
@@ -56,9 +57,20 @@ class HeldOut:
     def __len__(self) -> int:
         return sum(len(group) for group in self.by_source.values())
 
-    def evaluate(self, engine: Any) -> dict[str, Figures]:
+    @property
+    def micro_batches(self) -> int:
+        """How many micro-batches an evaluation has on each rank."""
+        return sum(len(self._micro_batches(group)) for group in self.by_source.values())
+
+    def evaluate(self, engine: Any, progress: Progress = SILENT) -> dict[str, Figures]:
         """Figures under "all" and under each source's name; collective, equal on every rank."""
-        figures = self.evaluate_while(engine, lambda: True)
+        with progress.count("evaluate", self.micro_batches, "micro-batches") as count:
+
+            def go_on() -> bool:
+                count.advance()
+                return True
+
+            figures = self.evaluate_while(engine, go_on)
         assert figures is not None  # nobody broke it off
         return figures
 

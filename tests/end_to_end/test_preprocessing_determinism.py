@@ -26,8 +26,8 @@ def one_worker(corpus, commands, tmp_path_factory: pytest.TempPathFactory) -> tu
 def build_without_noise(commands, *arguments: str, **settings) -> None:
     """Nothing but progress is on stderr: no remark of Beam or Dask, of the driver or of any worker."""
     done = commands.run(commands.build(*arguments, **settings))
-    progress = re.compile(r"(?:extract|build shards): \d+ of \d+, \d+ of \d+ MB")
-    others = [line for line in done.stderr.splitlines() if not progress.match(line)]
+    progress = re.compile(r"[a-z ]+: .+ so far")
+    others = [line for line in done.stderr.splitlines() if not progress.fullmatch(line)]
     assert (done.returncode, others) == (0, [])
 
 

@@ -54,6 +54,14 @@ def test_two_seeds_a_mean_and_what_is_there_is_kept(
     assert (folder / "seed-3" / "result.json").is_file()
 
 
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_quiet_says_nothing_but_the_result(
+    quiet: tuple[str, ...], benchmark_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run("--task", "sst2", "--data", benchmark_data, "--output", tmp_path, *quiet) == 0
+    assert (caplog.messages == []) == bool(quiet)
+
+
 def test_the_seed_gives_the_same_answers_again(benchmark_data: Path, tmp_path: Path) -> None:
     results = []
     for name in ("a", "b"):

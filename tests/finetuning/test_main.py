@@ -30,7 +30,7 @@ sys.exit(9)"""
 
 def test_a_run_from_a_file(write_lines: Callable[..., Path]) -> None:
     path = write_lines("run.toml", 'task = "cola"', 'model = "m"', "seed = 2", "sequence_length = 64")
-    spec = parse_spec(["--config", str(path), "--seed", "3", "--output", "o", "--local_rank=1"])
+    spec, _ = parse_spec(["--config", str(path), "--seed", "3", "--output", "o", "--local_rank=1"])
     assert (spec.task, spec.seed, spec.sequence_length, spec.output) == ("cola", 3, 64, Path("o"))
     path.write_text("sequence_lenght = 3\n")
     with pytest.raises(FinetuningError, match=r"unknown key 'sequence_lenght'; did you mean sequence_length\?"):

@@ -128,10 +128,10 @@ def test_a_length_below_eight_is_one_sentence(command: Any, tmp_path: Path, caps
 
 def test_one_option_of_two_names(write_lines: Callable[..., Path], tmp_path: Path) -> None:
     for words in (["--max-length", "64"], ["--sequence-length", "64"], ["--max_length=64"]):
-        assert main.parse_spec(["--task", "cola", "--model", "m", "--output", "o", *words]).sequence_length == 64
+        assert main.parse_spec(["--task", "cola", "--model", "m", "--output", "o", *words])[0].sequence_length == 64
     path = write_lines("run.toml", 'task = "cola"', 'model = "m"', "max_length = 64", f'output = "{tmp_path}"')
-    assert main.parse_spec(["--config", str(path)]).sequence_length == 64
-    assert main.parse_spec(["--config", str(path), "--max-length", "32"]).sequence_length == 32
+    assert main.parse_spec(["--config", str(path)])[0].sequence_length == 64
+    assert main.parse_spec(["--config", str(path), "--max-length", "32"])[0].sequence_length == 32
     path.write_text(path.read_text() + "sequence_length = 64\n")
     with pytest.raises(FinetuningError, match="max_length and sequence_length are the same"):
         main.parse_spec(["--config", str(path)])

@@ -23,6 +23,7 @@ from finetuning.run.answers import answer_file, answer_task
 from finetuning.run.finetune import run
 from finetuning.run.specification import RunSpec
 from finetuning.tasks.readers.lines import STANDARD_INPUT
+from tests.recorded_progress import RecordedProgress
 
 KINDS = ("cola", "mnli", "stsb", "swag", "conll2003", "squad2", "goemotions")
 TASK_OF_KIND = {"classification": "cola", "regression": "stsb", "choice": "swag", "token": "conll2003"}
@@ -232,12 +233,26 @@ def test_parts_change_nothing(
     source = write_lines("new.txt", *(f"the {word} {'ran ' * (word % 5)}" for word in range(17)))
     assert answer_file(runs["cola"], source, tmp_path / "whole.jsonl") == 17
     monkeypatch.setattr(loading, "PART_ROWS", 4)
-    assert answer_file(runs["cola"], source, tmp_path / "parts.jsonl") == 17
+    progress = RecordedProgress()
+    assert answer_file(runs["cola"], source, tmp_path / "parts.jsonl", progress=progress) == 17
+    assert progress.ends == [("answer", 17, None)]
     whole, parts = records(tmp_path / "whole.jsonl"), records(tmp_path / "parts.jsonl")
     assert [answer["id"] for answer in parts] == [str(number) for number in range(17)]
     for one, other in zip(whole, parts, strict=True):
         assert one["prediction"] == other["prediction"]
         assert one["scores"] == pytest.approx(other["scores"], abs=2e-6)
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_answers_on_a_terminal_are_progress_enough(
+    runs: dict[str, Path], write_lines: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    source, progress, shown = write_lines("new.txt", "the cat ran", "it sat"), RecordedProgress(), io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(sys, "stdout", shown)
+    assert answer_file(runs["cola"], source, None, progress=progress) == 2
+    assert len(shown.getvalue().splitlines()) == 2
+    assert progress.ends == ([] if is_terminal else [("answer", 2, None)])
 
 
 def test_a_file_is_never_read_ahead_of_its_answers(monkeypatch: pytest.MonkeyPatch) -> None:

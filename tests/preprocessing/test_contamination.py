@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing import contamination
+from tests.recorded_progress import recorded
 
 LEAK = "The quick brown fox, it is said, jumps over the lazy dog near the river bank every single morning."
 CLEAN = "A wholly different sentence about foxes and dogs and rivers and mornings that nobody has tested on before."
@@ -31,6 +32,14 @@ def test_without_an_output_lines_go_to_stdout(arguments: list[str], capsys: pyte
     assert [line["file"] for line in lines] == ["a.jsonl"] * 8 + ["b.jsonl"] * 8
     assert {(*line["evaluation_files"], line["shared_ngrams"]) for line in lines} == {("dev.tsv", 7)}
     assert shown.err == "16 of 60 documents\n"
+
+
+def test_every_byte_is_counted(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress, size = recorded(monkeypatch, contamination), sum(file.stat().st_size for file in tmp_path.glob("*.jsonl"))
+    assert contamination.run([*arguments, "--split-bytes", "2000"]) == 0
+    assert progress.ends == [("cut inputs", 2, 2), ("hash inputs", size, size), ("compare", size, size)]
 
 
 def test_a_folder_holds_the_same_lines_however_the_input_is_cut(

@@ -13,6 +13,7 @@ from preprocessing import download
 from preprocessing.errors import PreprocessingError
 from preprocessing.sources.download import transfer as download_transfer
 from preprocessing.sources.download.transfer import MirrorUnavailableError, Transfer
+from tests.recorded_progress import recorded
 
 BODY = bytes(range(256)) * 2000
 
@@ -235,15 +236,17 @@ def test_wikipedia_takes_the_single_file_where_there_are_no_parts(mirror: Mirror
     assert [transfer.target.name for transfer in transfers] == [name]
 
 
-def test_books_command_reads_the_catalogue(mirror: Mirror, tmp_path: Path) -> None:
+def test_books_command_reads_the_catalogue(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     catalogue = "Text#,Type,Issued,Title,Language\n158,Text,1994,Emma,en\n7,Sound,1994,Tune,en\n9,Text,1995,Rede,de\n"
     catalogue += '12,Text,1991,"Through, the Looking-Glass",en\n30,Text,1992,Both,en; de\n105,Text,1994,Persuasion,en\n'
     mirror.files["/cache/epub/feeds/pg_catalog.csv"] = catalogue.encode()
     for number in (12, 105):
         mirror.files[f"/cache/epub/{number}/pg{number}.txt"] = f"Book {number}".encode()
     arguments = ["books", "--language", "en", "--limit", "2", "--mirror", mirror.url, "--output", str(tmp_path)]
+    progress = recorded(monkeypatch, download)
     assert download.main(arguments) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"pg12.txt", "pg105.txt"}
+    assert progress.ends == [("1/2 pg12.txt", 7, 7), ("2/2 pg105.txt", 8, 8)]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from preprocessing.documents.reading import read_documents
 from preprocessing.sources.options import InputOptions
 from preprocessing.sources.planning import plan_splits
 from preprocessing.tally import Tally
+from tests.recorded_progress import recorded
 
 pytest.importorskip("rensa")
 
@@ -85,8 +86,12 @@ def test_a_lower_threshold_finds_loose_copies(corpus: Path, tmp_path: Path) -> N
     assert len(run(corpus, tmp_path / "out", "--threshold", "0.2")) == 6
 
 
-def test_the_table_of_groups_and_the_drop_list_say_the_same(corpus: Path, tmp_path: Path) -> None:
+def test_the_table_of_groups_and_the_drop_list_say_the_same(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = recorded(monkeypatch, near_duplicates)
     dropped = run(corpus, tmp_path / "out")
+    assert progress.ends[2:] == [("add up splits", 1, 1), ("link near-duplicates", 0, None)]
     table = pa.ipc.open_file(str(tmp_path / "out" / "groups.arrow")).read_all().to_pylist()
     named = {(row["source"], row["file"], row["locator"]): row["kept"] for row in table}
     assert {document_key(*name) for name, kept in named.items() if not kept} == dropped

@@ -1,5 +1,6 @@
 """The whole build on small inputs, in this process but where the point is another one."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from preprocessing import pipeline
 from preprocessing.build import folder as build_folder
 from preprocessing.shards.reader import ShardSet
 from preprocessing.shards.report import write_report
 from tests.preprocessing.small_build import SMALL, WORDS, Build, content, refused
+from tests.recorded_progress import recorded
 
 RECIPES = sorted((Path(__file__).parents[2] / "preprocessing" / "recipes").glob("*.toml"))
 
@@ -47,6 +50,54 @@ def test_text_becomes_shards(
         "report.json",
         "tokenizer",
         "train",
+    ]
+
+
+def test_a_short_build_says_nothing_but_its_result(inputs: Path, tmp_path: Path, repository: Path) -> None:
+    """As a user starts it, with pipes for what it says."""
+    command = [sys.executable, "preprocessing/pipeline.py", "--sentences", str(inputs / "text" / "*.txt"), *SMALL]
+    command += ["--vocab", str(inputs / "vocab.txt"), "--output", str(tmp_path / "shards")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=repository)
+    manifest = ShardSet.open(tmp_path / "shards").manifest
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1
+    assert manifest.fingerprint in done.stdout
+
+
+def test_quiet_leaves_out_remarks_and_json_is_one_object(
+    build_shards: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    idle = ("--books.document", "chapter")
+    assert build_shards(*idle) == 0
+    said = capsys.readouterr()
+    assert "--books.document" in said.err
+    for was_complete, folder in ((True, tmp_path / "shards"), (False, tmp_path / "again")):
+        assert build_shards(*idle, "--quiet", "--json", output=folder) == 0
+        said = capsys.readouterr()
+        manifest = ShardSet.open(folder).manifest
+        assert said.err == ""
+        assert json.loads(said.out) == {
+            "folder": str(folder),
+            "was_complete": was_complete,
+            "shards": len(manifest.shards),
+            "examples": sum(record.rows for record in manifest.shards),
+            "documents": 180,
+            "fingerprint": manifest.fingerprint,
+        }
+
+
+def test_every_step_of_a_build_is_counted_to_its_end(
+    build_shards: Build, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = recorded(monkeypatch, pipeline)
+    assert build_shards() == 0
+    manifest = ShardSet.open(tmp_path / "shards").manifest
+    size = sum(path.stat().st_size for path in (inputs / "text").iterdir())
+    assert progress.ends == [
+        ("cut inputs", 3, 3),
+        ("hash inputs", size, size),
+        ("add up splits", *[sum(record.splits for record in manifest.inputs)] * 2),
+        ("add up buckets", manifest.buckets, manifest.buckets),
     ]
 
 

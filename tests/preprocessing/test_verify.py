@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,7 +6,8 @@ import pytest
 
 from preprocessing.shards.manifest import Manifest
 from preprocessing.shards.record_columns import ShardRecords
-from preprocessing.verify import main
+from preprocessing.verify import main, verify
+from tests.recorded_progress import RecordedProgress
 
 SHARD = "train/16/part-00000-of-00001.arrow"
 TABLE = "documents/part-00000-of-00001.arrow"
@@ -14,6 +16,33 @@ TABLE = "documents/part-00000-of-00001.arrow"
 def test_an_intact_folder_ends_with_the_hash_over_all_hashes(shard_folder: Path, capsys):
     assert main([str(shard_folder)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == Manifest.read(shard_folder).fingerprint
+
+
+def test_every_byte_is_counted(shard_folder: Path):
+    manifest, progress = Manifest.read(shard_folder), RecordedProgress()
+    assert verify(shard_folder, progress)[1] == []
+    files = [*manifest.shards.files(), *manifest.documents.files(), *(table.file for table in manifest.tables.values())]
+    size = sum((shard_folder / file.name).stat().st_size for file in files)
+    assert progress.ends == [("verify", size, size)]
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_other_programs_read_one_object(shard_folder: Path, capsys, is_damaged: bool):
+    if is_damaged:
+        flip_a_bit(shard_folder)
+    assert main([str(shard_folder), "--json", "--quiet"]) == (2 if is_damaged else 0)
+    printed = capsys.readouterr()
+    found, manifest = json.loads(printed.out), Manifest.read(shard_folder)
+    problems = found.pop("problems")
+    assert [(problem["kind"], problem["name"]) for problem in problems] == ([("corrupt", SHARD)] if is_damaged else [])
+    assert found == {
+        "intact": not is_damaged,
+        "shards": len(manifest.shards),
+        "examples": sum(record.rows for record in manifest.shards),
+        "bytes": sum(record.bytes for record in (*manifest.shards, *manifest.documents)),
+        "fingerprint": manifest.fingerprint,
+    }
+    assert (printed.err == "") == (not is_damaged)
 
 
 def flip_a_bit(folder: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from preprocessing import vocabulary
 from preprocessing.build.configuration import estimated_text_bytes
 from preprocessing.build.passes.word_counts import CountJob, count_words
 from preprocessing.documents.document import Document
@@ -14,6 +15,7 @@ from preprocessing.tokens.tokenizer import SPECIAL_TOKENS, Tokenizer
 from preprocessing.tokens.vocabulary_training import VocabularyOptions, train_wordpiece
 from preprocessing.tokens.wordpiece_training import learn_pieces
 from preprocessing.vocabulary import run
+from tests.recorded_progress import recorded
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,12 @@ def train(text: Path, output: Path, *options: str) -> Tokenizer:
     return Tokenizer.load(output)
 
 
-def test_a_vocabulary_is_learned_and_can_be_used(text: Path, tmp_path: Path) -> None:
+def test_a_vocabulary_is_learned_and_can_be_used(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    progress, size = recorded(monkeypatch, vocabulary), text.stat().st_size
     tokenizer = train(text, tmp_path)
+    assert progress.ends == [
+        *(("cut inputs", 1, 1), ("hash inputs", size, size), ("add up words", 1, 1), ("train WordPiece", 0, None))
+    ]
     assert tokenizer.tokens[:5] == list(SPECIAL_TOKENS)
     assert tokenizer.vocabulary_size == 300
     assert tokenizer.lowercase

@@ -28,6 +28,7 @@ from preprocessing.jobs.failures import forget_failures
 from preprocessing.jobs.splits import write_splits
 from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
 from preprocessing.owned_folder import held_folder, remove_own, require_own
+from preprocessing.progress import SILENT, Progress
 from preprocessing.sources.identity import KnownInputs, write_known
 from preprocessing.sources.parsed_corpus import (
     CORPUS_NAME,
@@ -120,18 +121,20 @@ def start(job: ParseJob, splits: Sequence[Split], split_bytes: int) -> None:
     write_splits(job.splits_path, splits)
 
 
-def watch(job: ParseJob, splits: Sequence[Split]) -> BuildWatch:
+def watch(job: ParseJob, splits: Sequence[Split], progress: Progress = SILENT) -> BuildWatch:
     """Tells how far the parse is."""
     done = re.compile(r"split-([0-9a-f]{32})\.json")
     parse = Phase("parse", {split.key: split.size for split in splits}, done, "splits")
-    return BuildWatch(job.folder, job.folder / DOCUMENTS_FOLDER, (parse,))
+    return BuildWatch(job.folder, job.folder / DOCUMENTS_FOLDER, (parse,), progress)
 
 
-def finish(job: ParseJob, splits: Sequence[Split], max_bad_share: float | None = None) -> ParsedCorpus:
+def finish(
+    job: ParseJob, splits: Sequence[Split], max_bad_share: float | None = None, progress: Progress = SILENT
+) -> ParsedCorpus:
     """Checks that nothing was lost, and of no source more than `max_bad_share`; then writes `corpus.json`."""
     tally, bad_share = Tally(), BadShare()
     records = []
-    for split in splits:
+    for split in progress.over(splits, "add up splits", len(splits), "splits"):
         content = job.read_counters(split)
         if content is None:
             raise PreprocessingError(f"The runner lost the split of {split.file}; run the same command again.")

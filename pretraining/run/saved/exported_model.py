@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from preprocessing.progress import SILENT, Progress
 from pretraining.data.examples import Examples, open_shard_sets
 from pretraining.errors import PretrainingError
 from pretraining.model.huggingface import import_bert
@@ -27,7 +28,14 @@ class SingleModel(nn.Module):
         return self.module(batch)
 
 
-def evaluate(model: Path, shards: Sequence[Path], length: int, examples: int, batch_size: int) -> dict[str, Figures]:
+def evaluate(
+    model: Path,
+    shards: Sequence[Path],
+    length: int,
+    examples: int,
+    batch_size: int,
+    progress: Progress = SILENT,
+) -> dict[str, Figures]:
     """Figures under "all" and each source. Raises `PretrainingError` where the model and the shards do not fit."""
     bert = import_bert(model)
     sets = open_shard_sets(shards, length, bert.config.vocab_size)
@@ -40,4 +48,4 @@ def evaluate(model: Path, shards: Sequence[Path], length: int, examples: int, ba
     held_out = HeldOut(Examples(sets, "heldout", length), examples, batch_size)
     if not len(held_out):
         raise PretrainingError(f"{shards[0]} has no held-out examples; build it with a --heldout-fraction above 0")
-    return held_out.evaluate(SingleModel(bert, device))
+    return held_out.evaluate(SingleModel(bert, device), progress)

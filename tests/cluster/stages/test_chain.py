@@ -52,7 +52,20 @@ def test_what_took_long_is_set_aside_when_the_stage_has_changed(
         "first.txt.before-2",
     ]
     assert (tmp_path / "first.txt").read_text() == (tmp_path / "first.txt.before-2").read_text() == "once "
-    assert f"begun anew, and kept as {tmp_path / 'first.txt.before-2'}" in capsys.readouterr().out
+    assert f"begun anew, and kept as {tmp_path / 'first.txt.before-2'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_quiet_chain_speaks_in_its_logs_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], quiet: bool
+) -> None:
+    made = stage("made", tmp_path, f"print('said'); open(r'{tmp_path}/made.txt', 'w').close()")
+    for _ in range(2):  # the second time it is complete
+        run_chain([made], tmp_path, quiet=quiet)
+    assert (tmp_path / "logs" / "made.log").read_text() == "said\n"
+    said = capsys.readouterr()
+    assert (said.out == "") == quiet
+    assert said.err == ""
 
 
 def test_a_lost_output_is_made_again(tmp_path: Path) -> None:

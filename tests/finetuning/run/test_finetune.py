@@ -24,6 +24,7 @@ from finetuning.run.finetune import run
 from finetuning.run.identity.inputs import inputs_of
 from finetuning.run.result import Result
 from finetuning.run.specification import RunSpec
+from tests.recorded_progress import RecordedProgress
 
 OWN = """
 name = "follows"
@@ -100,6 +101,18 @@ def test_own_task_beside_its_file(spec: Callable[..., RunSpec], write_lines: Cal
     result = run(spec(str(path), data=None))
     assert (result.task, result.train_rows, result.dev_rows) == ("follows", 10, 4)
     assert result.majority_score == 0.5
+
+
+def test_steps_and_answers_are_counted(spec: Callable[..., RunSpec], capsys: pytest.CaptureFixture[str]) -> None:
+    progress = RecordedProgress()
+    result = run(spec("cola", epochs=1.5, evaluate_every_epoch=True), progress)
+    steps = math.ceil(math.ceil(result.train_rows / 4) * 1.5)
+    (dev, *_), rows = load_task("cola").dev, result.dev_rows
+    assert dev == "dev"
+    assert progress.ends[:2] == [("train", steps, steps), ("answer", rows, rows)]  # and nothing for an epoch's score
+    assert all(done == total for _, done, total in progress.ends)
+    assert len(progress.ends) == 1 + len([*load_task("cola").dev, *load_task("cola").test])
+    assert capsys.readouterr().err == ""
 
 
 def test_a_seed_decides_everything(spec: Callable[..., RunSpec], tmp_path: Path) -> None:

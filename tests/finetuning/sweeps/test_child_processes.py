@@ -239,7 +239,7 @@ def test_the_command_line_of_a_run_says_the_same_as_its_specification(tmp_path: 
     options = {"bias_correction": False, "save_model": True, "sequence_length": 96, "stop_failed_after": 1}
     for run in plan_runs(config(tmp_path, options=options, data="d d")):
         spec = run.spec(tmp_path)
-        assert parse_spec(run_command(spec)[3:]) == spec
+        assert parse_spec(run_command(spec)[3:])[0] == spec
 
 
 @pytest.mark.parametrize(("behaviour", "state", "score"), [("good", "finished", 0.7), ("user error", "failed", 0.5)])

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from preprocessing import progress
 from preprocessing.jobs import watch
 from preprocessing.jobs.watch import BuildWatch, Phase, forget_progress
+from preprocessing.progress import Progress
 
 EXTRACT = Phase("extract", {"a": 3_000_000, "b": 1_000_000}, re.compile(r"split-(\w)\.json"), "splits")
 SHARDS = Phase("build shards", {"0": 2_000_000, "1": 2_000_000}, re.compile(r"bucket-(\d)\.json"), "buckets")
@@ -22,30 +24,30 @@ def test_phases_follow_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "split-b.json").touch()  # of an earlier run: it says nothing of this one's speed
     for other in ("split-z.json", "split-a.json.tmp-1-2", "bucket-7.json"):
         (tmp_path / other).touch()
-    found = BuildWatch(tmp_path / "out", tmp_path, (EXTRACT, SHARDS), io.StringIO())
+    found = BuildWatch(tmp_path / "out", tmp_path, (EXTRACT, SHARDS))
     found._begun = {"extract": (now[0], found._done(EXTRACT))}
     now[0] += 10
-    assert found.look().line() == "extract: 1 of 2, 1 of 4 MB"
+    assert found.look().line() == "extract: 1 of 2 splits, 1 of 4 MB, 0:00:10 so far"
     (tmp_path / "split-a.json").touch()
-    assert found.look().line() == "build shards: 0 of 2, 0 of 4 MB"
+    assert found.look().line() == "build shards: 0 of 2 buckets, 0 of 4 MB, 0:00:00 so far"
     (tmp_path / "bucket-1.json").touch()
     now[0] += 4
-    assert found.look().line() == "build shards: 1 of 2, 2 of 4 MB, 0.5 MB/s, 0:00:04 left"
+    assert found.look().line() == "build shards: 1 of 2 buckets, 2 of 4 MB, 0.5 MB/s, 0:00:04 left, 0:00:04 so far"
 
 
 def test_it_says_a_line_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "LINE_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.05)
     said = io.StringIO()
-    with BuildWatch(tmp_path / "out", tmp_path, (EXTRACT, SHARDS), said):
+    with BuildWatch(tmp_path / "out", tmp_path, (EXTRACT, SHARDS), Progress(said)):
         deadline = time.monotonic() + 60
         while said.getvalue().count("\n") < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
-    assert set(said.getvalue().splitlines()) == {"extract: 0 of 2, 0 of 4 MB"}
+    assert {line.rpartition(", ")[0] for line in said.getvalue().splitlines()} == {"extract: 0 of 2 splits, 0 of 4 MB"}
 
 
 def test_a_folder_that_is_not_there_yet_holds_nothing(tmp_path: Path) -> None:
-    with BuildWatch(tmp_path / "out", tmp_path / "later", (EXTRACT,), io.StringIO()) as found:
-        assert found.look().line() == "extract: 0 of 2, 0 of 4 MB"
+    with BuildWatch(tmp_path / "out", tmp_path / "later", (EXTRACT,)) as found:
+        assert found.look().line().startswith("extract: 0 of 2 splits, 0 of 4 MB, ")
 
 
 def progress_in(file: Path) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def test_other_programs_can_read_how_far_it_is(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(watch, "_LOOK_SECONDS", 0.02)
     output.mkdir()
     (output / "progress.json.tmp-1-2").touch()  # of one that was killed
-    with BuildWatch(output, tmp_path, (EXTRACT, SHARDS), io.StringIO()):
+    with BuildWatch(output, tmp_path, (EXTRACT, SHARDS)):
         first = progress_in(output / "progress.json")
         assert first.pop("updated") == pytest.approx(time.time(), abs=100)
         assert first == {"phase": "extract", "done": 0, "total": 2, "unit": "splits", "seconds_left": None}
@@ -81,5 +83,5 @@ def test_other_programs_can_read_how_far_it_is(tmp_path: Path, monkeypatch: pyte
 
 def test_a_progress_that_cannot_be_written_ends_no_build(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with BuildWatch(tmp_path / "file" / "out", tmp_path, (EXTRACT,), io.StringIO()) as found:
+    with BuildWatch(tmp_path / "file" / "out", tmp_path, (EXTRACT,)) as found:
         assert found.look().done == 0

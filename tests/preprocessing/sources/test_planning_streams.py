@@ -7,6 +7,7 @@ import json
 import lzma
 import os
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from preprocessing.documents.options import DocumentOptions
 from preprocessing.documents.reading import read_documents
 from preprocessing.errors import PreprocessingError
+from preprocessing.progress import Progress
 from preprocessing.sources import planning
 from preprocessing.sources.identity import KnownInputs, write_known
 from preprocessing.sources.options import InputOptions
@@ -97,7 +99,8 @@ def test_what_cannot_be_cut_is_said_once_where_it_is_large(tmp_path: Path, capsy
     size = path.stat().st_size
     assert len(plan(path, size // 3)) == 1
     assert capsys.readouterr().err == ""
-    assert len(plan(path, size // 5)) == 1
+    inputs = InputOptions(jsonlines=(str(path),))
+    assert len(plan_splits(inputs, size // 5, progress=Progress(sys.stderr))) == 1
     assert capsys.readouterr().err == (
         f"preprocessing: --jsonlines {path} (0 MiB) is read by one worker: it has one block, so it cannot be entered "
         "in its middle; `xz -T0` writes many.\n"

@@ -15,6 +15,7 @@ from pretraining.model.config import BertConfig
 from pretraining.model.loss import PreTrainingSums
 from pretraining.model.packing import PackedBatch
 from pretraining.run.evaluation import HeldOut
+from tests.recorded_progress import RecordedProgress
 
 
 class Engine:
@@ -53,7 +54,10 @@ def test_figures(examples: Examples) -> None:
     model = BertForPreTraining(BertConfig.named("tiny", vocab_size=65, hidden_size=32, intermediate_size=64))
     held_out = HeldOut(examples, limit=1000, micro_batch_size=8)
     assert len(held_out) == 111
-    found = held_out.evaluate(Engine(model))
+    progress = RecordedProgress()
+    found = held_out.evaluate(Engine(model), progress)
+    assert progress.ends == [("evaluate", held_out.micro_batches, held_out.micro_batches)]
+    assert held_out.micro_batches == sum(-(-len(group) // 8) for group in held_out.by_source.values())
     assert model.training
     assert found.keys() == {"all", *SOURCES}
     model.eval()
