@@ -18,6 +18,7 @@ __all__ = [
     "huggingface",
     "linear",
     "loss",
+    "masked_token_loss",
     "neighbour_start",
     "packing",
     "sequence_layout",
