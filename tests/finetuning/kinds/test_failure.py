@@ -213,6 +213,18 @@ def test_a_single_row_is_no_constant_answer() -> None:
     assert why_failed(task, rows, answered(rows, ["1"]), 0.5, above) is None
 
 
+def test_two_rows_with_one_answer_are_constant() -> None:
+    task, rows = load_task("cola"), texts(["1", "0"])
+    above = BestConstant(0.0, 0.0, tuple(answered(rows, ["0", "0"])))
+    assert why_failed(task, rows, answered(rows, ["1", "1"]), 0.5, above) == "constant"
+
+
+def test_the_same_rows_are_drawn_each_time() -> None:
+    task, best = load_task("mrpc"), best_constant(load_task("mrpc"), MRPC, MRPC)
+    answers = answered(MRPC, times(**{"1": 300, "0": 108}))
+    assert above_constant(task, answers, best) == above_constant(task, answers, best)
+
+
 def test_few_rows_do_not_tell_a_run_from_a_constant_answer() -> None:
     """One row in a thousand above it, against every second one."""
     task, best = load_task("qnli"), best_constant(load_task("qnli"), QNLI_TRAIN, QNLI)

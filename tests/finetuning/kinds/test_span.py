@@ -1,6 +1,8 @@
 """Spans of paragraphs: what answers a file may give, where they stand, losses, scores and errors."""
 
+import json
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -225,3 +227,45 @@ def test_what_is_one_answer(answers: tuple[str, str], expected: bool) -> None:
 def test_errors_are_what_f1_misses(label: list[str], answer: str, error: tuple[float, str, str] | None) -> None:
     assert KIND.error({"label": label, "prediction": answer}) == error
     assert list(KIND.confusions({"label": label, "prediction": answer})) == []
+
+
+def test_every_piece_has_logits() -> None:
+    hidden, packed = torch.arange(4.0).view(2, 2), object()
+    encoder = SimpleNamespace(hidden_states=lambda given: (0, hidden) if given is packed else None)
+    head = lambda rows_nh: -rows_nh  # noqa: E731
+    found = KIND.logits(encoder, None, head, SimpleNamespace(packed=packed))  # type: ignore[arg-type]
+    assert found.tolist() == [[0.0, -1.0], [-2.0, -3.0]]
+    split = SimpleNamespace(lengths_i=np.array([3, 2]))
+    assert KIND.logits_of_items(split).tolist() == [3, 2]  # type: ignore[arg-type]
+
+
+def test_answers_say_what_the_search_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        SimpleNamespace(text="", n_best=(("", 0.75), ("Ann", 0.2499996)), null_odds=1.2345674, best_span="Ann"),
+        SimpleNamespace(text="sat", n_best=(("sat", 1.0),), null_odds=-2.0, best_span="sat"),
+    ]
+    monkeypatch.setattr("finetuning.kinds.span.span_answers", lambda *given: found if given == asked else None)
+    asked = NULL, [question("a", "Ann", "Paris"), question("b")], object(), object()
+    task, rows, split, logits = asked
+    assert KIND.decode(task, (), rows, split, logits) == [  # type: ignore[arg-type]
+        Prediction("a", ["Ann", "Paris"], "", {"": 0.75, "Ann": 0.25}, 1.234567, "Ann"),
+        Prediction("b", [], "sat", {"sat": 1.0}, -2.0, "sat"),
+    ]
+
+
+def test_answers_without_a_best_span_are_none_at_any_threshold() -> None:
+    """As those of other models, read from a file."""
+    rows = [question("a"), question("b", "Ann")]
+    answers = [Prediction("a", [], "", {}, None, None), given("b", ["Ann"], "Ann", -1.0, "Ann")]
+    scores = KIND.score(NULL, rows, answers)
+    assert (scores["best_f1"], scores["best_exact_match"], scores["f1"]) == (1.0, 1.0, 1.0)
+
+
+def test_squad_s_own_files_or_those_of_a_server(tmp_path: Path) -> None:
+    answers = [given("a", ["Ann"], "", 1.0, "Ann")]
+    for task, names in ((own(), ("predictions", "nbest")), (NULL, ("predictions", "nbest", "null-odds", "best-spans"))):
+        found = KIND.write_benchmark_files(tmp_path, task, "dev", answers)
+        assert [path.name for path in found] == [f"squad-dev-{name}.json" for name in names]
+        assert json.loads(found[0].read_text()) == {"a": ""}
+    server = own(splits={"dev": {"file": "d.jsonl", "submission": "S.tsv"}})
+    assert KIND.write_benchmark_files(tmp_path, server, "dev", answers) == [tmp_path / "submission" / "S.tsv"]
