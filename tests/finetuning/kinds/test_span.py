@@ -87,6 +87,8 @@ def test_the_nearest_place_is_taken() -> None:
     context = "a aa a"
     for start, place in ((0, 0), (1, 0), (2, 2), (3, 3), (4, 3), (5, 5)):
         assert row_of(texts_of(("a", start)), context=context).answers == (("a", place),)
+    # None before the first character, which would count from the end.
+    assert row_of(texts_of(("a", 0)), context="ba").answers == (("a", 1),)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +125,10 @@ def test_a_table_s_answer_has_its_place_or_the_first() -> None:
     several = COLUMNS | {"answers": ("answers", "start")}
     assert row_of("in", TABLE).answers == (("in", 8),)
     assert row_of("Ann", TABLE).answers == (("Ann", 0),)
+    unnamed = {role: role for role in ("id", "question", "context")}
+    assert row_of("Ann", TABLE, columns=unnamed).answers == (("Ann", 0),)
+    with pytest.raises(FinetuningError, match=r"column 'start' \(answers\) is missing"):
+        row_of("Ann", TABLE, columns=several)
     assert row_of("in", TABLE, columns=several, start="17").answers == (("in", 17),)
     assert row_of("", TABLE.model_copy(update={"unanswerable": True}), columns=several, start="").answers == ()
     with pytest.raises(FinetuningError, match=r"^f, line 3: the answer 'Rome' does not stand in the context; correct"):
