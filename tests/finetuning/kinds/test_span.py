@@ -18,6 +18,7 @@ from finetuning.kinds.rows import SpanRow
 from finetuning.kinds.span import KIND, segment_logsumexp
 from finetuning.tasks.records import Record
 from finetuning.tasks.task import Task
+from preprocessing.tokens.tokenizer import Tokenizer
 
 CONTEXT = "Ann sat in Paris in 1999."
 ROLES = ("id", "question", "context", "answers")
@@ -233,6 +234,15 @@ def test_what_is_one_answer(answers: tuple[str, str], expected: bool) -> None:
 def test_errors_are_what_f1_misses(label: list[str], answer: str, error: tuple[float, str, str] | None) -> None:
     assert KIND.error({"label": label, "prediction": answer}) == error
     assert list(KIND.confusions({"label": label, "prediction": answer})) == []
+
+
+def test_windows_are_as_far_apart_as_the_task_says(tokenizer: Tokenizer) -> None:
+    words = " ".join(["the cat sat on the mat near the house"] * 3)
+    row = SpanRow("a", "", "who sat", words, (("cat", 4),))
+    near, far = (own(document_stride=stride, max_query_length=4, max_answer_length=2) for stride in (4, 8))
+    windows = [KIND.encode(task, [row], tokenizer, (), 16).items for task in (near, far)]
+    # 27 pieces by 11 at a time (16 without [CLS], the question and two [SEP]).
+    assert windows == [1 + -(-(27 - 11) // stride) for stride in (4, 8)]
 
 
 def test_every_piece_has_logits() -> None:

@@ -175,6 +175,7 @@ def test_errors_name_the_places_of_wrong_tags() -> None:
     line = {"label": ["O", "B-X", "O", "B-Y"], "prediction": ["O", "O", "O", "B-X"]}
     assert KIND.error(line) == (0.5, "1:B-X 3:B-Y", "1:O 3:B-X")
     assert KIND.error(line | {"prediction": line["label"]}) is None
+    assert KIND.error({"label": ["O"], "prediction": ["B-X"]}) == (1.0, "0:O", "0:B-X")
     assert list(KIND.confusions(line)) == [("O", "O"), ("B-X", "O"), ("O", "O"), ("B-Y", "B-X")]
 
 
