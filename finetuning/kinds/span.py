@@ -203,7 +203,7 @@ class Span(Kind[SpanRow]):
     def error(self, answer: Mapping[str, Any]) -> tuple[float, str, str] | None:
         """1 minus the answer's F1."""
         label, given = answer["label"], answer["prediction"]
-        badness = 1.0 - max((squad.token_f1(gold, given) for gold in label or [""]), default=0.0)
+        badness = 1.0 - max(squad.token_f1(gold, given) for gold in label or [""])
         return (badness, " | ".join(label) or "(no answer)", given or "(no answer)") if badness else None
 
 

@@ -4,13 +4,16 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from finetuning.kinds.answers.predictions import Prediction
-from finetuning.kinds.constant import BestConstant, above_constant, best_constant, why_failed
+from finetuning.kinds.constant import SEED, BestConstant, above_constant, best_constant, why_failed
 from finetuning.kinds.failure import failure_of
 from finetuning.kinds.loading import kind_of, load_task, parse_task
+from finetuning.kinds.metrics.resampling import resampled_scores
 from finetuning.kinds.metrics.squad import NEVER
+from finetuning.kinds.metrics.weighted import weighted_class_metric
 from finetuning.kinds.multi_label import LabelsRow
 from finetuning.kinds.rows import ChoiceRow, SpanRow, TextRow, TokenRow
 from finetuning.tasks.task import Task
@@ -211,6 +214,21 @@ def test_a_single_row_is_no_constant_answer() -> None:
     task, rows = load_task("cola"), texts(["1"])
     above = BestConstant(0.0, 0.0, tuple(answered(rows, ["0"])))
     assert why_failed(task, rows, answered(rows, ["1"]), 0.5, above) is None
+
+
+def test_two_rows_with_one_answer_are_constant() -> None:
+    task, rows = load_task("cola"), texts(["1", "0"])
+    above = BestConstant(0.0, 0.0, tuple(answered(rows, ["0", "0"])))
+    assert why_failed(task, rows, answered(rows, ["1", "1"]), 0.5, above) == "constant"
+
+
+def test_the_interval_is_that_of_a_thousand_draws_of_the_same_rows() -> None:
+    task, best = load_task("mrpc"), best_constant(load_task("mrpc"), MRPC, MRPC)
+    gold, given = [row.label for row in MRPC], times(**{"1": 300, "0": 108})
+    scorers = [weighted_class_metric("f1", gold, labels, "1") for labels in (given, ["1"] * 408)]
+    scores_b2 = resampled_scores(scorers, 408, 1000, SEED)
+    low, high = np.quantile(scores_b2[:, 0] - scores_b2[:, 1], [0.025, 0.975])
+    assert above_constant(task, answered(MRPC, given), best) == (low, high)
 
 
 def test_few_rows_do_not_tell_a_run_from_a_constant_answer() -> None:

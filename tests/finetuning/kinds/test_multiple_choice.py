@@ -130,3 +130,15 @@ def test_errors_are_the_probability_of_the_wrong_choice() -> None:
     assert KIND.error(line) == (0.75, "2", "1")
     assert KIND.error(line | {"prediction": 2}) is None
     assert list(KIND.confusions(line)) == [("2", "1")]
+
+
+def test_each_item_has_a_score_for_every_choice() -> None:
+    """Of two items with two sequences each."""
+    pooled, packed = torch.arange(8.0).view(4, 2), SimpleNamespace(cu_seqlens=torch.tensor([0, 1, 2, 3, 4]))
+    found = KIND.logits(
+        lambda given: (None, pooled) if given is packed else None,  # type: ignore[arg-type, return-value]
+        lambda rows_nh, token_n: rows_nh + token_n[:, None],
+        lambda rows_nh: rows_nh.sum(1, keepdim=True),  # type: ignore[arg-type]
+        SimpleNamespace(packed=packed, items=[5, 7]),  # type: ignore[arg-type]
+    )
+    assert found.tolist() == [[1.0, 7.0], [13.0, 19.0]]

@@ -50,7 +50,16 @@ def test_what_it_is_to_files_and_to_transformers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "number"), [(2, 2.0), ("2.5", 2.5), (" 1e2 ", 100.0), (-3.4e38, -3.4e38), (0, 0.0), ("-0.5", -0.5)]
+    ("value", "number"),
+    [
+        (2, 2.0),
+        ("2.5", 2.5),
+        (3.4028234663852886e38, 3.4028234663852886e38),
+        (" 1e2 ", 100.0),
+        (-3.4e38, -3.4e38),
+        (0, 0.0),
+        ("-0.5", -0.5),
+    ],
 )
 def test_a_number_is_one_in_text_too(value: Any, number: float) -> None:
     assert row_of(value, own()) == TextRow("7", "f, line 3", "t", None, number)
@@ -153,3 +162,18 @@ def test_a_submission_is_clipped_to_the_range() -> None:
 def test_errors_are_distances(label: float, given: float, error: tuple[float, str, str] | None) -> None:
     assert KIND.error({"label": label, "prediction": given}) == error
     assert list(KIND.confusions({"label": label, "prediction": given})) == []
+
+
+@pytest.mark.parametrize("items", [1, 2])
+def test_an_output_of_each_sequence_is_its_number(items: int) -> None:
+    pooled, packed = (
+        torch.arange(4.0).view(2, 2)[:items],
+        SimpleNamespace(cu_seqlens=torch.tensor([0, 3, 5])[: items + 1]),
+    )
+    dropped = lambda rows_nh, token_n: rows_nh + token_n[:, None]  # noqa: E731
+    found = KIND.logits(
+        lambda given: (None, pooled) if given is packed else None,  # type: ignore[arg-type, return-value]
+        *(dropped, lambda rows_nh: rows_nh.sum(1, keepdim=True), SimpleNamespace(packed=packed)),  # type: ignore[arg-type]
+    )
+    # Sums of (0, 1) and of (2, 3) + 3, as the second sequence begins at piece 3.
+    assert found.tolist() == [1.0, 11.0][:items]

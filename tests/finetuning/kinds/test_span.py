@@ -1,6 +1,8 @@
 """Spans of paragraphs: what answers a file may give, where they stand, losses, scores and errors."""
 
+import json
 import math
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +18,7 @@ from finetuning.kinds.rows import SpanRow
 from finetuning.kinds.span import KIND, segment_logsumexp
 from finetuning.tasks.records import Record
 from finetuning.tasks.task import Task
+from preprocessing.tokens.tokenizer import Tokenizer
 
 CONTEXT = "Ann sat in Paris in 1999."
 ROLES = ("id", "question", "context", "answers")
@@ -85,6 +88,8 @@ def test_the_nearest_place_is_taken() -> None:
     context = "a aa a"
     for start, place in ((0, 0), (1, 0), (2, 2), (3, 3), (4, 3), (5, 5)):
         assert row_of(texts_of(("a", start)), context=context).answers == (("a", place),)
+    # None before the first character, which would count from the end.
+    assert row_of(texts_of(("a", 0)), context="ba").answers == (("a", 1),)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +126,10 @@ def test_a_table_s_answer_has_its_place_or_the_first() -> None:
     several = COLUMNS | {"answers": ("answers", "start")}
     assert row_of("in", TABLE).answers == (("in", 8),)
     assert row_of("Ann", TABLE).answers == (("Ann", 0),)
+    unnamed = {role: role for role in ("id", "question", "context")}
+    assert row_of("Ann", TABLE, columns=unnamed).answers == (("Ann", 0),)
+    with pytest.raises(FinetuningError, match=r"column 'start' \(answers\) is missing"):
+        row_of("Ann", TABLE, columns=several)
     assert row_of("in", TABLE, columns=several, start="17").answers == (("in", 17),)
     assert row_of("", TABLE.model_copy(update={"unanswerable": True}), columns=several, start="").answers == ()
     with pytest.raises(FinetuningError, match=r"^f, line 3: the answer 'Rome' does not stand in the context; correct"):
@@ -225,3 +234,54 @@ def test_what_is_one_answer(answers: tuple[str, str], expected: bool) -> None:
 def test_errors_are_what_f1_misses(label: list[str], answer: str, error: tuple[float, str, str] | None) -> None:
     assert KIND.error({"label": label, "prediction": answer}) == error
     assert list(KIND.confusions({"label": label, "prediction": answer})) == []
+
+
+def test_windows_are_as_far_apart_as_the_task_says(tokenizer: Tokenizer) -> None:
+    words = " ".join(["the cat sat on the mat near the house"] * 3)
+    row = SpanRow("a", "", "who sat", words, (("cat", 4),))
+    near, far = (own(document_stride=stride, max_query_length=4, max_answer_length=2) for stride in (4, 8))
+    windows = [KIND.encode(task, [row], tokenizer, (), 16).items for task in (near, far)]
+    # 27 pieces by 11 at a time (16 without [CLS], the question and two [SEP]).
+    assert windows == [1 + -(-(27 - 11) // stride) for stride in (4, 8)]
+
+
+def test_every_piece_has_logits() -> None:
+    hidden, packed = torch.arange(4.0).view(2, 2), object()
+    encoder = SimpleNamespace(hidden_states=lambda given: (0, hidden) if given is packed else None)
+    head = lambda rows_nh: -rows_nh  # noqa: E731
+    found = KIND.logits(encoder, None, head, SimpleNamespace(packed=packed))  # type: ignore[arg-type]
+    assert found.tolist() == [[0.0, -1.0], [-2.0, -3.0]]
+    split = SimpleNamespace(lengths_i=np.array([3, 2]))
+    assert KIND.logits_of_items(split).tolist() == [3, 2]  # type: ignore[arg-type]
+
+
+def test_answers_say_what_the_search_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        SimpleNamespace(text="", n_best=(("", 0.75), ("Ann", 0.2499996)), null_odds=1.2345674, best_span="Ann"),
+        SimpleNamespace(text="sat", n_best=(("sat", 1.0),), null_odds=-2.0, best_span="sat"),
+    ]
+    monkeypatch.setattr("finetuning.kinds.span.span_answers", lambda *given: found if given == asked else None)
+    asked = NULL, [question("a", "Ann", "Paris"), question("b")], object(), object()
+    task, rows, split, logits = asked
+    assert KIND.decode(task, (), rows, split, logits) == [  # type: ignore[arg-type]
+        Prediction("a", ["Ann", "Paris"], "", {"": 0.75, "Ann": 0.25}, 1.234567, "Ann"),
+        Prediction("b", [], "sat", {"sat": 1.0}, -2.0, "sat"),
+    ]
+
+
+def test_answers_without_a_best_span_are_none_at_any_threshold() -> None:
+    """As those of other models, read from a file; the threshold that gives `Ann` gives the other row its span too."""
+    rows = [question("a"), question("b", "Ann")]
+    answers = [Prediction("a", [], "", {}, None, None), given("b", ["Ann"], "", 1.0, "Ann")]
+    scores = KIND.score(NULL, rows, answers)
+    assert (scores["f1"], scores["best_f1"], scores["best_exact_match"]) == (0.5, 1.0, 1.0)
+
+
+def test_squad_s_own_files_or_those_of_a_server(tmp_path: Path) -> None:
+    answers = [given("a", ["Ann"], "", 1.0, "Ann")]
+    for task, names in ((own(), ("predictions", "nbest")), (NULL, ("predictions", "nbest", "null-odds", "best-spans"))):
+        found = KIND.write_benchmark_files(tmp_path, task, "dev", answers)
+        assert [path.name for path in found] == [f"squad-dev-{name}.json" for name in names]
+        assert json.loads(found[0].read_text()) == {"a": ""}
+    server = own(splits={"dev": {"file": "d.jsonl", "submission": "S.tsv"}})
+    assert KIND.write_benchmark_files(tmp_path, server, "dev", answers) == [tmp_path / "submission" / "S.tsv"]

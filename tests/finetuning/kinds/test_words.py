@@ -175,4 +175,17 @@ def test_errors_name_the_places_of_wrong_tags() -> None:
     line = {"label": ["O", "B-X", "O", "B-Y"], "prediction": ["O", "O", "O", "B-X"]}
     assert KIND.error(line) == (0.5, "1:B-X 3:B-Y", "1:O 3:B-X")
     assert KIND.error(line | {"prediction": line["label"]}) is None
+    assert KIND.error({"label": ["O"], "prediction": ["B-X"]}) == (1.0, "0:O", "0:B-X")
     assert list(KIND.confusions(line)) == [("O", "O"), ("B-X", "O"), ("O", "O"), ("B-Y", "B-X")]
+
+
+def test_logits_are_of_the_first_pieces_of_words() -> None:
+    hidden, packed = torch.arange(8.0).view(4, 2), object()
+    encoder = SimpleNamespace(hidden_states=lambda given: (0, hidden) if given is packed else None)
+    found = KIND.logits(
+        encoder,  # type: ignore[arg-type]
+        lambda rows_nh, token_n: rows_nh + 10.0 * token_n[:, None],
+        lambda rows_nh: -rows_nh,  # type: ignore[arg-type]
+        SimpleNamespace(packed=packed, word_indices_w=torch.tensor([1, 3])),  # type: ignore[arg-type]
+    )
+    assert found.tolist() == [[-12.0, -13.0], [-36.0, -37.0]]

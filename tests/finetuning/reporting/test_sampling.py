@@ -32,7 +32,8 @@ def test_errors_of_means_in_closed_form() -> None:
     assert found.error_of_both.value**2 == pytest.approx(seeds**2 + rows**2 - (one - rows**2) / 4, rel=0.1)
     assert found.half_width_of_seeds == pytest.approx(2.7764 * seeds, rel=1e-4)
     assert found.half_width_of_examples == pytest.approx(1.9659 * rows, rel=0.06)
-    assert (found.rows, found.runs) == (400, 5)
+    assert (found.rows, found.runs, found.error_of_examples.degrees) == (400, 5, 399)
+    assert [sampled(drawn(2, rows, 0.1)).error_of_examples.degrees for rows in (2, 3)] == [1, 2]
 
 
 def test_both_errors_by_hand() -> None:

@@ -26,6 +26,12 @@ def test_one_start_is_named(write: Callable[..., None], tmp_path: Path) -> None:
     assert start_note(runs).startswith("all 3 runs start from one fine-tuned run (runs/mnli-2), so these figures hold")
 
 
+def test_of_copies_of_one_start_the_first_is_named(write: Callable[..., None], tmp_path: Path) -> None:
+    for seed in range(2):
+        write(seed, model=f"runs/copy-{seed}/model")
+    assert "one fine-tuned run (runs/copy-0), so" in start_note(find_runs([tmp_path / "sweep"]))
+
+
 def test_several_starts_are_counted(write: Callable[..., None], tmp_path: Path) -> None:
     for seed in range(4):
         write(seed, fingerprint="ab"[seed % 2])

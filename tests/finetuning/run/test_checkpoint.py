@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from finetuning.errors import FinetuningError
@@ -86,6 +87,8 @@ def test_half_precision_is_saved_in_full(saved: Callable[..., FineTuned], tmp_pa
     weights = load_file(tmp_path / "model" / "model.safetensors")
     assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
     assert torch.equal(weights["classifier.bias"], before.model.head.bias.float())
+    with safe_open(tmp_path / "model" / "model.safetensors", "pt") as file:
+        assert file.metadata() == {"format": "pt"}  # by which transformers knows whose tensors they are
 
 
 @pytest.mark.parametrize(

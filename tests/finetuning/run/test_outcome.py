@@ -1,13 +1,15 @@
 """How a run ends: its files, its scores, and what the result says of it."""
 
 import json
+import sys
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from finetuning.kinds.answers.predictions import Prediction
@@ -41,9 +43,9 @@ GIVEN = {
 }
 
 
-def answers(name: str) -> list[Prediction]:
-    rows = SPLITS[name].rows
-    return [Prediction(row.id, row.label, given, {given: 0.5}) for row, given in zip(rows, GIVEN[name], strict=True)]
+def answers(name: str, given: tuple[str, ...] | None = None) -> list[Prediction]:
+    pairs = zip(SPLITS[name].rows, given or GIVEN[name], strict=True)
+    return [Prediction(row.id, row.label, answer, {answer: 0.5}) for row, answer in pairs]
 
 
 def spec_of(output: Path, **options: Any) -> RunSpec:
@@ -86,17 +88,17 @@ def test_the_constant_answer_is_to_the_main_dev_split() -> None:
 CUT = Truncation(rows=3, truncated_rows=1, truncated_share=1 / 3, tokens=9, lost_tokens=2, longest=8, limit=6)
 
 
-def ended(output: Path, trained: Trained, options: dict[str, Any] | None = None, **keys: Any) -> Result:
+def ended(output: Path, trained: Trained, given: tuple[str, ...] | None = None, **keys: Any) -> Result:
     """The result of a run of three weights, whose training split has four sequences."""
     task, model = load_task("mnli"), torch.nn.Linear(2, 1)
     encoded = {"train": SimpleNamespace(offsets_s=np.arange(5), cut=SimpleNamespace(counts=CUT))}
     start = SimpleNamespace(fingerprint="f" * 64, notes=("note of the start",))
-    scored = {"accuracy": 0.75, "dev_mismatched/accuracy": 0.5}, answers("dev_matched")
+    scored = {"accuracy": 0.75, "dev_mismatched/accuracy": 0.5}, answers("dev_matched", given)
     constant = BestConstant(
         0.25, 0.5, tuple(Prediction(p.id, p.label, "entailment", None) for p in answers("dev_matched"))
     )
     run = {"constant": constant, "model": model, "encoded": encoded, "seconds": 9.0, "notes": ("note of the run",)}
-    options = {"learning_rate": 5e-5, "batch_size": 16, "epochs": 2.5, "seed": 7, **(options or {})}
+    options = {"learning_rate": 5e-5, "batch_size": 16, "epochs": 2.5, "seed": 7}
     return result_of(spec_of(output, **options), task, start, SPLITS, scored, trained, **run, **keys)  # type: ignore[arg-type]
 
 
@@ -125,16 +127,23 @@ def test_a_result_says_what_else_was_given(tmp_path: Path) -> None:
     assert (result.task, result.precision, result.stopped_early) == ("mnli-features", "bf16", True)
 
 
+def test_the_reason_of_a_failure_is_the_rule_s(tmp_path: Path) -> None:
+    result = ended(tmp_path, Trained(train_loss=0.5), given=("neutral",) * 4)
+    assert (result.failed_run, result.failure, result.diverged, result.train_loss) == (True, "constant", False, 0.5)
+
+
 def test_a_run_that_diverged_has_failed_and_no_loss(tmp_path: Path) -> None:
     result = ended(tmp_path, Trained(train_loss=float("nan"), diverged=True))
     assert (result.failed_run, result.failure, result.diverged, result.train_loss) == (True, "diverged", True, -1.0)
 
 
-def test_versions_are_those_of_what_is_installed() -> None:
-    found = package_versions()
-    assert found["torch"] == torch.__version__
-    assert found["python"].split(".")[0] == "3"
-    named = ("bert-pretraining", "deepspeed", "tokenizers", "datasets", "scikit-learn", "scipy", "seqeval")
-    assert list(found) == ["python", "torch", *(name for name in named if name in found)]
-    assert all(found[name] == version(name) for name in named if name in found)
-    assert {"tokenizers", "scikit-learn", "scipy", "seqeval"} <= set(found)
+def test_versions_are_those_of_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "datasets":
+            raise PackageNotFoundError(name)
+        return f"of {name}"
+
+    monkeypatch.setattr("finetuning.run.outcome.version", version)
+    named = ("bert-pretraining", "deepspeed", "tokenizers", "scikit-learn", "scipy", "seqeval")
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert package_versions() == {"python": python, "torch": torch.__version__} | {name: f"of {name}" for name in named}

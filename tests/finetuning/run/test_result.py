@@ -1,6 +1,7 @@
 """What a finished run leaves: read again as written, by earlier versions too, and what it says of itself."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from finetuning.errors import FinetuningError
-from finetuning.run.result import Result
+from finetuning.run.result import BAG_OF_WORDS, Result
 
 Write = Callable[..., Path]
 
@@ -60,6 +61,26 @@ def test_a_result_that_is_written_anew_is_read_anew(tmp_path: Path, write_result
     for score in (0.5, 0.75, 0.25):
         assert Result.read(write_result(tmp_path / "run", score=score)).score == score
     assert Result.read(tmp_path / "run") is Result.read(tmp_path / "run")
+
+
+@pytest.mark.parametrize("other", ["size", "time", "file"])
+def test_a_file_is_another_by_its_size_time_or_place(tmp_path: Path, write_result: Write, other: str) -> None:
+    """Each alone, though a file system may count time coarsely or take a place again."""
+    path = write_result(tmp_path / "run", score=0.5) / "result.json"
+    stat, text = path.stat(), path.read_text()
+    assert Result.read(path.parent).score == 0.5
+    if other == "file":
+        (tmp_path / "new.json").write_text(text.replace("0.5", "0.6"))
+        (tmp_path / "new.json").replace(path)
+    else:
+        path.write_text(text.replace("0.5", "0.6" if other == "time" else "0.75"))
+    moved = 10**9 if other == "time" else 0
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + moved))
+    assert Result.read(path.parent).score == (0.75 if other == "size" else 0.6)
+
+
+def test_a_baseline_is_called_so(made: Callable[..., Result]) -> None:
+    assert made(baseline=BAG_OF_WORDS).baseline == BAG_OF_WORDS == "bag of words"
 
 
 @pytest.mark.parametrize(

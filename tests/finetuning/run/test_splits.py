@@ -52,6 +52,14 @@ def test_all_that_is_there_is_read(spec: Callable[..., RunSpec]) -> None:
     assert {name: split.rows[0].words for name, split in splits.items()} == {name: (name,) for name in splits}
 
 
+def test_the_data_may_lie_elsewhere(spec: Callable[..., RunSpec], tmp_path: Path) -> None:
+    asked = spec(data=tmp_path / "data", predict_test=False)
+    (tmp_path / "data").mkdir()
+    for name in ("train", "dev", "more"):
+        (tmp_path / f"{name}.jsonl").rename(tmp_path / "data" / f"{name}.jsonl")
+    assert sizes(asked) == {"train": 4, "dev": 4, "more": 4}
+
+
 def test_what_is_trained_on_or_scored_must_be_there(spec: Callable[..., RunSpec], tmp_path: Path) -> None:
     asked = spec()
     (tmp_path / "more.jsonl").unlink()

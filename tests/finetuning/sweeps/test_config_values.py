@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from finetuning.errors import FinetuningError
+from finetuning.run.specification import RunSpec
 from finetuning.sweeps.config import SweepConfig, TaskOverride, labelled_models, task_name
+from finetuning.sweeps.grid import plan_runs
 
 
 def sweep_of(**keys: Any) -> SweepConfig:
@@ -137,3 +140,15 @@ def test_the_name_of_a_task_or_of_its_file() -> None:
     assert [task_name(task) for task in ("rte", "x/my.task.toml", "own.toml", "x/toml")] == [
         *("rte", "my.task", "own", "x/toml")
     ]
+
+
+GRID = ("task", "model", "output", "data", "learning_rate", "batch_size", "epochs", "seed")
+
+
+def test_whatever_the_grid_does_not_say_may_be_an_option() -> None:
+    for name in GRID:
+        with pytest.raises(FinetuningError, match=f"unknown option '{name}' of a run"):
+            plan_runs(sweep_of(options={name: 1}))
+    options = {name: 1 for name in RunSpec.model_fields if name not in GRID}
+    (run, *_) = plan_runs(sweep_of(options=options, tasks=("cola",)))
+    assert run.options == tuple(sorted(options.items()))

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from finetuning.errors import FinetuningError
-from finetuning.run.specification import RunSpec
 from finetuning.sweeps.config import SweepConfig
 from finetuning.sweeps.grid import plan_runs
 
@@ -110,18 +109,6 @@ def test_a_bad_value_of_an_option_is_named(tmp_path: Path):
         run.spec(tmp_path)
     with pytest.raises(FinetuningError, match=r"unknown option 'zzz' of a run; known options: .*weight_decay"):
         plan_runs(config(tmp_path, options={"zzz": 1}))
-
-
-GRID = ("task", "model", "output", "data", "learning_rate", "batch_size", "epochs", "seed")
-
-
-def test_whatever_the_grid_does_not_say_may_be_an_option(tmp_path: Path):
-    for name in GRID:
-        with pytest.raises(FinetuningError, match=f"unknown option '{name}' of a run"):
-            plan_runs(config(tmp_path, options={name: 1}))
-    options = {name: 1 for name in RunSpec.model_fields if name not in GRID}
-    (run, *_) = plan_runs(config(tmp_path, options=options))
-    assert run.options == tuple(sorted(options.items()))
 
 
 def test_an_option_of_a_run_goes_before_the_length_of_the_sweep(tmp_path: Path):
