@@ -73,7 +73,7 @@ def stages(
 
 
 def scores(tasks: Sequence[SmallTask], data: Path, models: dict[str, Path | str], output: Path) -> tuple[str, ...]:
-    """The sweep of all tasks; those from random weights take the tokenizer of the first model."""
+    """The sweep of all tasks on the CPU; those from random weights take the tokenizer of the first model."""
     named = ",".join(f"{label}={model}" for label, model in models.items())
     changes = [
         f"--task.{task.name}.{change}" for task in tasks for change in (f"data={data / task.folder}", *task.changes)
@@ -90,7 +90,21 @@ def scores(tasks: Sequence[SmallTask], data: Path, models: dict[str, Path | str]
         output,
         *changes,
     )
-    return module("finetuning.sweep", *options, f"--options.tokenizer={next(iter(models.values()))}")
+    return module(
+        "finetuning.sweep",
+        *options,
+        f"--options.tokenizer={next(iter(models.values()))}",
+        f"--options.precision={_precision()}",
+    )
+
+
+def _precision() -> str:
+    """As `auto` chooses for pretraining; fine-tuning's own is float32 on every CPU."""
+    import torch
+
+    from pretraining.devices.abilities import abilities_of
+
+    return "bf16" if abilities_of(torch.device("cpu")).has_bfloat16 else "fp32"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

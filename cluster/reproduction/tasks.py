@@ -26,13 +26,20 @@ class SmallTask:
 
 
 TASKS = (
-    SmallTask("cola", "cola", "glue", "CoLA/train.tsv"),
-    SmallTask("rte", "rte", "glue", "RTE/train.tsv"),
-    SmallTask("movie-reviews", f"{_SETS}/movie-reviews.toml", "sentences", "movie-reviews/train.tsv"),
-    SmallTask("subjectivity", f"{_SETS}/subjectivity.toml", "sentences", "subjectivity/train.tsv"),
+    SmallTask("cola", "cola", "glue", "CoLA/train.tsv", ("epochs=2",)),
+    SmallTask("rte", "rte", "glue", "RTE/train.tsv", ("epochs=2",)),
+    SmallTask("movie-reviews", f"{_SETS}/movie-reviews.toml", "sentences", "movie-reviews/train.tsv", ("epochs=2",)),
+    SmallTask("subjectivity", f"{_SETS}/subjectivity.toml", "sentences", "subjectivity/train.tsv", ("epochs=1",)),
     SmallTask("questions", f"{_SETS}/questions.toml", "sentences", "questions/train.tsv"),
-    SmallTask("conll2000", "conll2000", "conll2000", "train.txt", ("epochs=2",), _FEW),
-    SmallTask("conll2002-dutch", f"{_SETS}/conll2002-dutch.toml", "", "conll2002-dutch/train.txt", ("epochs=1",), _FEW),
+    SmallTask("conll2000", "conll2000", "conll2000", "train.txt", ("epochs=1", "options.limit_train=5000"), _FEW),
+    SmallTask(
+        "conll2002-dutch",
+        f"{_SETS}/conll2002-dutch.toml",
+        "",
+        "conll2002-dutch/train.txt",
+        ("epochs=1", "options.limit_train=5000"),
+        _FEW,
+    ),
     SmallTask("squad1", "squad1", "squad", "train-v1.1.json", ("batch_sizes=16", "options.sequence_length=128")),
 )
 
