@@ -52,7 +52,10 @@ class Record:
 
     def get(self, role: str) -> Any:
         """The value of a role; FinetuningError, naming the nearest column, where it is missing."""
-        return self.cell(str(self.columns.get(role, role)), role)
+        column = self.columns.get(role, role)
+        if isinstance(column, tuple) and len(column) == 1:
+            (column,) = column
+        return self.cell(str(column), role)
 
     def cell(self, column: str, role: str | None = None) -> Any:
         """The value of a column."""

@@ -48,6 +48,7 @@ def test_endings_stand_in_columns_or_in_a_list() -> None:
     assert row_of() == expected
     assert row_of(COLUMNS | {"endings": "e0 e1 e2"}) == expected  # as the hub's columns are named
     assert row_of(COLUMNS | {"endings": "list"}, list=["in", "on", "near"]) == expected
+    assert row_of(COLUMNS | {"endings": ("list",)}, list=["in", "on", "near"]) == expected
     unnamed = {name: column for name, column in COLUMNS.items() if name != "endings"}
     assert row_of(unnamed, endings=["in", "on", "near"]) == expected
     assert row_of(COLUMNS | {"text_b": "more"}).text_b == "she"
