@@ -278,7 +278,7 @@ def test_only_what_another_try_can_cure_asks_for_one(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def fault(_: RunSpec) -> None:
+    def fault(*_: object) -> None:
         with replacing(tmp_path / "file") if while_writing else contextlib.nullcontext():
             raise OSError(number, os.strerror(number))
 
