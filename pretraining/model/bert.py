@@ -15,7 +15,7 @@ from pretraining.model.attention import packed_attention
 from pretraining.model.config import BertConfig
 from pretraining.model.dropout import Dropout
 from pretraining.model.dropout_keys import token_keys
-from pretraining.model.linear import Linear, filled_up, rows_choose_the_kernel
+from pretraining.model.linear import Linear, cpu_precision, filled_up
 from pretraining.model.loss import PreTrainingSums, next_sentence_loss
 from pretraining.model.masked_token_loss import masked_token_loss
 from pretraining.model.packing import PackedBatch
@@ -135,7 +135,7 @@ class BertModel(nn.Module):
         hidden_th = self.embeddings(batch, words_th, keys_t)
         yield hidden_th
         rows = None
-        if rows_choose_the_kernel(hidden_th):
+        if cpu_precision(hidden_th) is not None:
             rows, hidden_th = hidden_th.shape[0], filled_up(hidden_th)
         for layer in self.layers:
             if self.checkpoint_activations and self.training:
@@ -162,7 +162,7 @@ class MaskedTokenHead(nn.Module):
         self.decoder_bias = nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(self, hidden_mh: Tensor, labels_m: Tensor, decoder_vh: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        if rows_choose_the_kernel(hidden_mh):
+        if cpu_precision(hidden_mh) is not None:
             hidden_mh = filled_up(hidden_mh)
         transformed_mh = self.norm(F.gelu(self.dense(hidden_mh)))
         decoder_vh = self.decoder_weight if decoder_vh is None else decoder_vh

@@ -25,12 +25,17 @@ def onednn_serves(*tensors: Tensor) -> bool:
     )
 
 
-def rows_choose_the_kernel(hidden_tk: Tensor) -> bool:
-    """Whether oneDNN multiplies these rows by a layer: float32 on the CPU, and bfloat16, for which torch takes it."""
-    if torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling():
-        is_bfloat16 = torch.get_autocast_dtype("cpu") == torch.bfloat16
-        return is_bfloat16 and hidden_tk.device.type == "cpu" and torch.backends.mkldnn.is_available()
-    return onednn_serves(hidden_tk)
+def cpu_precision(hidden_tk: Tensor) -> torch.dtype | None:
+    """In what oneDNN multiplies these rows by a layer: float32, or bfloat16, for which torch takes it by itself; None
+    where it does not. Its kernels are then chosen by the number of rows.
+    """
+    if onednn_serves(hidden_tk):
+        return torch.float32
+    if torch.compiler.is_compiling() or hidden_tk.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return None
+    mixed = torch.is_autocast_enabled("cpu")
+    is_bfloat16 = (torch.get_autocast_dtype("cpu") if mixed else hidden_tk.dtype) == torch.bfloat16
+    return torch.bfloat16 if is_bfloat16 else None
 
 
 def granule(rows: int) -> int:
@@ -44,11 +49,13 @@ def filled_up(matrix_tk: Tensor) -> Tensor:
 
 
 def product(left_mk: Tensor, right_nk: Tensor, bias_n: Tensor | None = None) -> Tensor:
-    """left · rightᵀ + bias in float32; both may be transposed views; of these the operation copies the left.
+    """left · rightᵀ + bias; both may be transposed views; of these the operation copies the left.
 
-    Where oneDNN must not see the number of rows, the smaller side is copied: the left with rows of zeros behind it, or
-    the result, whose last rows are then torch's own.
+    In bfloat16 this is F.linear. In float32, where oneDNN must not see the number of rows, the smaller side is copied:
+    the left with rows of zeros behind it, or the result, whose last rows are then torch's own.
     """
+    if left_mk.dtype != torch.float32:
+        return F.linear(left_mk, right_nk, bias_n)
     (rows, inner), columns = left_mk.shape, right_nk.shape[0]
     step = granule(rows)
     whole = rows // step * step
@@ -69,11 +76,13 @@ def product(left_mk: Tensor, right_nk: Tensor, bias_n: Tensor | None = None) -> 
 
 
 def product_over_rows(left_tm: Tensor, right_tn: Tensor) -> Tensor:
-    """leftᵀ · right in float32, a sum over rows: the gradient of a weight.
+    """leftᵀ · right, a sum over rows: the gradient of a weight.
 
-    Where oneDNN must not see the number of rows, both sides are filled up, or the last rows are added by torch's own
-    product, which reads and writes the whole result: whichever touches less memory.
+    In float32, where oneDNN must not see the number of rows, both sides are filled up, or the last rows are added by
+    torch's own product, which reads and writes the whole result: whichever touches less memory.
     """
+    if left_tm.dtype != torch.float32:
+        return left_tm.t().mm(right_tn)
     (rows, height), width = left_tm.shape, right_tn.shape[1]
     step = granule(rows)
     whole = rows // step * step

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from pretraining.model.linear import onednn_serves, product, product_over_rows
+from pretraining.model.linear import cpu_precision, product, product_over_rows
 
 SCORES_AT_ONCE = 1 << 18  # 1 MiB in float32: what the second cache of a core holds
 
@@ -22,19 +22,10 @@ def masked_token_loss(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, lab
     have the highest score (int64). A label below 0 (`packing.IGNORED`) counts for nothing, nor do rows of `hidden_mh`
     behind the labels, which fill it up (`linear.filled_up`).
     """
-    if onednn_serves(hidden_mh, decoder_vh):
-        return DecoderLoss.apply(hidden_mh, decoder_vh, bias_v, labels_m, torch.float32)
-    if _is_bfloat16_on_cpu(hidden_mh):
-        return DecoderLoss.apply(hidden_mh, decoder_vh, bias_v, labels_m, torch.bfloat16)
+    if (precision := cpu_precision(hidden_mh)) is not None:
+        return DecoderLoss.apply(hidden_mh, decoder_vh, bias_v, labels_m, precision)
     scores_mv = _scores(hidden_mh, decoder_vh, bias_v)[: len(labels_m)].float()
     return F.cross_entropy(scores_mv, labels_m, reduction="sum"), _correct(scores_mv, scores_mv.amax(1), labels_m).sum()
-
-
-def _is_bfloat16_on_cpu(hidden_mh: Tensor) -> bool:
-    if torch.compiler.is_compiling() or hidden_mh.device.type != "cpu":
-        return False
-    mixed = torch.is_autocast_enabled("cpu")
-    return (torch.get_autocast_dtype("cpu") if mixed else hidden_mh.dtype) == torch.bfloat16
 
 
 def _scores(hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor) -> Tensor:
@@ -62,7 +53,7 @@ class DecoderLoss(torch.autograd.Function):
         ctx: Any, hidden_mh: Tensor, decoder_vh: Tensor, bias_v: Tensor, labels_m: Tensor, precision: torch.dtype
     ) -> tuple[Tensor, Tensor]:
         decoder_vh = decoder_vh.to(precision)
-        filled_mv = _product(hidden_mh.to(precision), decoder_vh, bias_v.to(precision))
+        filled_mv = product(hidden_mh.to(precision), decoder_vh, bias_v.to(precision))
         filled_mv[len(labels_m) :] = 0
         scores_mv = filled_mv[: len(labels_m)]
         rows = max(1, SCORES_AT_ONCE // scores_mv.shape[1])
@@ -81,8 +72,8 @@ class DecoderLoss(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         hidden_mh, decoder_vh, grad_mv = ctx.saved_tensors
         given = hidden_mh.dtype
-        grad_hidden_mh = _product(grad_mv, decoder_vh.t()).to(given).mul_(grad)
-        grad_decoder_vh = _product_over_rows(grad_mv, (hidden_mh * grad).to(grad_mv.dtype)).to(given)
+        grad_hidden_mh = product(grad_mv, decoder_vh.t()).to(given).mul_(grad)
+        grad_decoder_vh = product_over_rows(grad_mv, (hidden_mh * grad).to(grad_mv.dtype)).to(given)
         return grad_hidden_mh, grad_decoder_vh, grad_mv.sum(0, dtype=torch.float32).mul_(grad).to(given), None, None
 
 
@@ -99,13 +90,3 @@ def _loss_and_gradient(scores_rv: Tensor, labels_r: Tensor) -> tuple[Tensor, Ten
     if work_rv is not scores_rv:
         scores_rv.copy_(work_rv)
     return losses_r1.squeeze(1), hits_r
-
-
-def _product(left_mk: Tensor, right_nk: Tensor, bias_n: Tensor | None = None) -> Tensor:
-    if left_mk.dtype == torch.float32:
-        return product(left_mk, right_nk, bias_n)
-    return F.linear(left_mk, right_nk, bias_n)
-
-
-def _product_over_rows(left_tm: Tensor, right_tn: Tensor) -> Tensor:
-    return product_over_rows(left_tm, right_tn) if left_tm.dtype == torch.float32 else left_tm.t().mm(right_tn)

@@ -9,7 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pretraining.model import linear
-from pretraining.model.linear import Linear, OneDnnLinear, filled_up, granule, onednn_serves, product, product_over_rows
+from pretraining.model.linear import (
+    Linear,
+    OneDnnLinear,
+    cpu_precision,
+    filled_up,
+    granule,
+    onednn_serves,
+    product,
+    product_over_rows,
+)
 
 
 def strided(rows: int, columns: int) -> Tensor:
@@ -132,6 +141,31 @@ def test_gradients_that_nobody_asks_for_are_not_computed() -> None:
     OneDnnLinear.apply(input_tk, layer.weight, layer.bias).sum().backward()
     torch.testing.assert_close(layer.weight.grad, input_tk.sum(0).expand(2, 3))
     assert layer.bias.grad is None
+
+
+@pytest.mark.parametrize(
+    ("given", "autocast", "expected"),
+    [
+        (torch.float32, None, torch.float32),
+        (torch.bfloat16, None, torch.bfloat16),
+        (torch.float32, torch.bfloat16, torch.bfloat16),
+        (torch.float16, None, None),
+        (torch.float32, torch.float16, None),
+        (torch.float64, None, None),
+    ],
+)
+def test_precision_of_rows_on_the_cpu(
+    given: torch.dtype, autocast: torch.dtype | None, expected: torch.dtype | None
+) -> None:
+    with torch.autocast("cpu", autocast, enabled=autocast is not None):
+        assert cpu_precision(torch.zeros(1, 1, dtype=given)) == expected
+        assert cpu_precision(torch.zeros(1, 1, dtype=given, device="meta")) is None
+
+
+def test_products_in_bfloat16_are_those_of_torch() -> None:
+    left, right = torch.randn(5, 3, dtype=torch.bfloat16), torch.randn(4, 3, dtype=torch.bfloat16)
+    torch.testing.assert_close(product(left, right), left @ right.T)
+    torch.testing.assert_close(product_over_rows(left, left), left.T @ left)
 
 
 def test_other_precisions_are_left_to_torch() -> None:

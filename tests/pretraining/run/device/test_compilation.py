@@ -38,7 +38,7 @@ def as_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
         return padded_attention(qkv_t3hd, layout, dropout)
 
     monkeypatch.setattr(bert, "packed_attention", attention)
-    monkeypatch.setattr(bert, "rows_choose_the_kernel", lambda *_: False)  # rows are filled up on the CPU alone
+    monkeypatch.setattr(bert, "cpu_precision", lambda *_: None)  # rows are filled up on the CPU alone
     monkeypatch.setattr(SequenceLayout, "of", classmethod(lambda cls, edges, longest: cls(edges, longest, ())))
 
 
