@@ -11,6 +11,7 @@ import torch
 
 from finetuning.errors import FinetuningError, RetryableError
 from finetuning.run.specification import RunSpec
+from pretraining.devices.freed_memory import keep_freed_memory
 from pretraining.errors import JoinError, MismatchError
 from pretraining.rendezvous import Place, facts_of, join
 
@@ -42,6 +43,8 @@ def start_ranks(spec: RunSpec) -> Ranks:
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if spec.threads is not None:
         torch.set_num_threads(spec.threads)
+    if spec.device == "cpu" or not torch.cuda.is_available():
+        keep_freed_memory()
     if count == 1:
         name = spec.device
         if name == "auto":

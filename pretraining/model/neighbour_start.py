@@ -4,8 +4,9 @@ From the published start a small model learns for a long time which words are fr
 attention looks everywhere alike, and has to find places among positions that are noise. Here the network is the
 published one, and only its first weights differ:
 
-- word embeddings are larger than the published 0.02, as large as the rate moves them in some hundred steps, and leave
-  one half of the width to positions;
+- word embeddings are larger than the published 0.02, as large as the rate moves them in some fifty steps, and leave
+  one half of the width to positions; larger ones leave the plateau as well, but a rate moves them less, here and in
+  fine-tuning;
 - positions are sinusoids (Vaswani et al. 2017, section 3.5) in that half;
 - the heads of the first layer look at one neighbour each, at −1, +1, −2, +2, … (fixed such heads serve as well as
   learnt ones: Raganato et al. 2020, section 3); further layers start as published.
@@ -20,9 +21,9 @@ from torch import Tensor, nn
 
 from pretraining.model.bert import BertForPreTraining, SelfAttention
 
-SCALE = 0.2  # deviation of word embeddings, and amplitude of positions
+SCALE = 0.05  # deviation of word embeddings, and amplitude of positions
 FASTEST, SLOWEST = 2.0, 0.05  # radians a position, of the sinusoids
-SCORE_GAP = 4.0  # between the wanted neighbour and those beside it, before the softmax: a share of some 0.93
+SCORE_GAP = 4.0  # between the wanted neighbour and those beside it, before the softmax: a share of 0.86 to 0.91
 _FAINT = 0.1  # what is left of random weights where the scheme has its own
 _CUT_VARIANCE = 0.774  # of a normal distribution of variance 1 that is cut at two deviations
 
@@ -68,7 +69,7 @@ def _look_beside(attention: SelfAttention, radians_f: Tensor, width: int) -> Non
     used = min(head_size // 2, len(radians_f))
     chosen = torch.linspace(0, len(radians_f) - 1, used).round().long()
     radians_u = radians_f[chosen]
-    # LayerNorm makes of word and position, both of one scale, a sum of variance 1; a segment is too small to count.
+    # LayerNorm makes of word and position, both of one scale, a sum of variance 1; a segment counts little.
     amplitude_squared = 1 / (1 / 4 + _CUT_VARIANCE * (1 + _FAINT**2) / 2)
     scale = SCORE_GAP * math.sqrt(head_size) / (amplitude_squared * float((1 - radians_u.cos()).sum()))
     query_hw, key_hw, _ = attention.qkv.weight.chunk(3)

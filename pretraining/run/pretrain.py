@@ -18,6 +18,7 @@ from pretraining.data.batching import micro_batches_per_rank
 from pretraining.data.examples import open_shard_sets
 from pretraining.data.shard_check import check_sample, check_sizes
 from pretraining.devices.abilities import abilities_of
+from pretraining.devices.freed_memory import keep_freed_memory
 from pretraining.errors import JoinError, PretrainingError
 from pretraining.model.fp8_linear import require_fp8
 from pretraining.optimization.schedules import build_schedule
@@ -136,7 +137,9 @@ def _refuse_lost_checkpoints(recipe: Recipe) -> None:
 
 
 def prepare_torch(recipe: Recipe, environment: RankEnvironment) -> None:
-    """Threads, seeds and kernels, before anything is computed."""
+    """Memory, threads, seeds and kernels, before anything is computed."""
+    if not torch.cuda.is_available():
+        keep_freed_memory()
     cores = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads_of_rank(recipe.training.threads, cores, environment.local_world_size))
     torch.manual_seed(recipe.training.seed)  # the same weights on every rank

@@ -44,7 +44,7 @@ def test_each_head_of_the_first_layer_looks_at_its_neighbour(width: int, heads: 
         inner = torch.arange(5, length - 5)  # both neighbours are there
         wanted = attended[head, inner, inner + offset(head)]
         assert float(wanted.mean()) > 0.85, f"head {head}"
-        assert float(wanted.min()) > 0.6, f"head {head}"
+        assert float(wanted.min()) > 0.2, f"head {head}"
 
 
 def test_heads_look_before_and_behind_in_turn() -> None:
@@ -62,10 +62,10 @@ def test_frequencies_fall_in_geometric_steps() -> None:
 def test_words_and_positions_are_of_one_size_in_halves_of_their_own() -> None:
     model = started(256, 4)
     word, position = model.bert.embeddings.word.weight.detach(), model.bert.embeddings.position.weight.detach()
-    assert float(word[:, 128:].std()) == pytest.approx(0.2 * 0.88, rel=0.02)
-    assert float(word[:, :128].std()) == pytest.approx(0.02 * 0.88, rel=0.02)
+    assert float(word[:, 128:].std()) == pytest.approx(0.05 * 0.88, rel=0.02)
+    assert float(word[:, :128].std()) == pytest.approx(0.005 * 0.88, rel=0.02)
     assert float(position[:, 128:].abs().max()) == 0.0
-    torch.testing.assert_close(position[:, 0:128:2] ** 2 + position[:, 1:128:2] ** 2, torch.full((512, 64), 0.04))
+    torch.testing.assert_close(position[:, 0:128:2] ** 2 + position[:, 1:128:2] ** 2, torch.full((512, 64), 0.0025))
 
 
 def test_the_rest_is_as_published(small_config: BertConfig) -> None:
