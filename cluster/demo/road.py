@@ -91,7 +91,7 @@ def stages(folder: Path, wikipedia: str | None, books: str | None) -> list[Stage
     add("bag-of-words", "What words alone score on it", command, folder / BAG, FINETUNING)
     command = module("finetuning.sweep", "--models", f"pretrained={export},random=random:{export / 'config.json'}")
     command += ("--tasks", f"{task / 'continues.toml'}", "--data", f"{task}", "--output", f"{sweep}")
-    command += ("--learning-rates", "1e-4", "--batch-sizes", "16", "--epochs", "3")
+    command += ("--learning-rates", "2e-4", "--batch-sizes", "16", "--epochs", "2")
     command += ("--seeds", ",".join(map(str, SEEDS)), f"--options.tokenizer={export}", "--options.threads=1")
     add("finetuning", "Fine-tuning: pretrained and random weights", command, sweep, FINETUNING)
     return chain
