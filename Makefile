@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: help setup demo reproduce-mini test test-all test-slurm test-large test-gpu test-peers bench-gpu mutants audit test-oldest test-newest test-versions lint spelling format typecheck docs bench clean
 
 help:  ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 setup: $(INSTALLED)  ## make .venv and install the project with the tested versions
 

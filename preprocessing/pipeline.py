@@ -129,7 +129,7 @@ def build(argv: Sequence[str]) -> None:
                 raise_failures(job.intermediate)
                 manifest = build_folder.finish(job, splits, tokenizer, thresholds, progress)
                 build_folder.clean(job, keep=options.keep_intermediate)
-                for sentence in warnings_of(manifest.counters, source.language):
+                for sentence in [*warnings_of(manifest.counters, source.language), *nothing_held_out(manifest)]:
                     progress.remark(f"preprocessing: {sentence}.")
                 print(_summary(job, manifest, was_complete=False, as_json=known.json))
                 return
@@ -146,6 +146,17 @@ def _summary(job: Job, manifest: Manifest, *, was_complete: bool, as_json: bool)
     if was_complete:
         return f"{job.folder} is complete already: nothing to do."
     return f"{job.folder}: {examples} examples of {documents} documents; {manifest.fingerprint}"
+
+
+def nothing_held_out(manifest: Manifest) -> list[str]:
+    """What to say where the share that was asked for is that of no document, so that no model can be measured."""
+    share = manifest.configuration["examples"]["heldout_fraction"]
+    if share == 0 or manifest.corpus.heldout_documents:
+        return []
+    documents = manifest.counters["documents_out"]
+    return [
+        f"none of the {documents} documents is held out at --heldout-fraction {share}; a larger share holds out some"
+    ]
 
 
 def prepare(

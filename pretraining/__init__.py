@@ -6,3 +6,9 @@ The road, room by room: `configuration` (a recipe's tables, checked) → `model`
 model says where it comes from. The files beside the rooms are commands, `errors` and `splitmix`. Open first: `main.py`,
 then `run/pretrain.py`.
 """
+
+import logging
+
+# On a machine without a GPU DeepSpeed writes so on standard output when it is imported, in front of the figures that
+# `pretraining.evaluate` prints there as JSON. A run says itself on what it computes.
+logging.getLogger("DeepSpeed").addFilter(lambda record: "Setting accelerator to CPU" not in record.getMessage())

@@ -41,7 +41,7 @@ _WHILE_RUNNING = re.compile(r" \[while running '[^']*'\]")
 
 def add_runner_options(parser: OptionParser) -> None:
     """Options of ours about how a job runs: `beam_options` takes their values, and `progress_of` that of `--quiet`."""
-    text = "worker processes, where no --runner of Beam is named (default: one, in this process)"
+    text = "worker processes (default: by `beam run` one for each core; by `python` one, in this process)"
     parser.add_argument("--workers", type=int, help=text)
     parser.add_argument("--allow-any-runner", action="store_true", help="do not refuse a runner that was never tried")
     add_quiet(parser)

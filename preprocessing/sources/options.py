@@ -19,7 +19,7 @@ class RawInputOptions(Options):
 
     wikipedia: tuple[str, ...] = Field(
         (),
-        description="pages-articles XML dumps (plain, bz2, gz, zst): files or quoted globs",
+        description="pages-articles XML dumps (plain, bz2, gz, zst, xz): files or quoted globs",
         json_schema_extra=REMOTE,
     )
     books: tuple[str, ...] = Field(
@@ -27,7 +27,7 @@ class RawInputOptions(Options):
     )
     jsonlines: tuple[str, ...] = Field(
         (),
-        description="files or quoted globs, one JSON object a line (plain, gz, zst, bz2)",
+        description="files or quoted globs, one JSON object a line (plain, gz, zst, xz, bz2)",
         json_schema_extra=REMOTE,
     )
     parquet: tuple[str, ...] = Field(

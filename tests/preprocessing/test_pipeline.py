@@ -101,6 +101,12 @@ def test_every_step_of_a_build_is_counted_to_its_end(
     ]
 
 
+def test_a_share_that_holds_out_nothing_is_said(build_shards: Build, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build_shards("--heldout-fraction", "0.000001") == 0
+    said = "none of the 180 documents is held out at --heldout-fraction 1e-06; a larger share holds out some"
+    assert capsys.readouterr().err == f"preprocessing: {said}.\n"
+
+
 def test_output_does_not_depend_on_where_input_or_output_lie_or_how_it_is_cut(
     build_shards: Build, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

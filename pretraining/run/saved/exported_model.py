@@ -47,5 +47,5 @@ def evaluate(
     device = start_processes(read_environment())
     held_out = HeldOut(Examples(sets, "heldout", length), examples, batch_size)
     if not len(held_out):
-        raise PretrainingError(f"{shards[0]} has no held-out examples; build it with a --heldout-fraction above 0")
+        raise PretrainingError(f"{shards[0]} has no held-out examples; build it with a larger --heldout-fraction")
     return held_out.evaluate(SingleModel(bert, device), progress)

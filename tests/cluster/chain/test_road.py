@@ -123,6 +123,22 @@ def test_the_recipe_that_comes_along_works_as_written(
     assert not any(chain.complete().values())
 
 
+def test_the_file_of_the_page_works_as_written(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("data/books", "data/glue"):
+        Path(name).mkdir(parents=True)
+    Path("data/books/one.txt").write_text("text")
+    shutil.copytree(repository / "pretraining" / "recipes", "pretraining/recipes")
+    page = (repository / "docs" / "chain.md").read_text(encoding="utf-8")
+    Path("chain.toml").write_text(page.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+    chain = read_chain(Path("chain.toml"))
+    names = ["vocabulary", "preprocess", "verify", "phase1", "finetune", "report"]
+    assert [stage.name for stage in chain.stages] == names
+    assert "--training.steps=100000" in next(stage for stage in chain.stages if stage.name == "phase1").arguments
+
+
 def test_what_was_read_may_go_when_it_is_not_needed_any_more(
     made_up: MadeUp, capsys: pytest.CaptureFixture[str]
 ) -> None:
