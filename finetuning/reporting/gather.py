@@ -70,7 +70,7 @@ def find_runs(folders: Iterable[Path]) -> list[FinishedRun]:
     """Every finished run below `folders` (sweeps, or single runs), sorted by folder.
 
     Raises FinetuningError when a folder does not exist, when none holds a result, when two runs differ in nothing (a
-    seed would count twice), or when one label stands for two models.
+    seed would count twice), when one label stands for two models, or when runs of one task were not scored alike.
     """
     folders = list(folders)
     runs: dict[Path, FinishedRun] = {}
@@ -88,6 +88,7 @@ def find_runs(folders: Iterable[Path]) -> list[FinishedRun]:
     found = [runs[folder] for folder in sorted(runs)]
     _check_no_run_twice(found)
     _check_one_model_a_label(found)
+    _check_scored_alike(found)
     return found
 
 
@@ -114,6 +115,36 @@ def _check_one_model_a_label(runs: Iterable[FinishedRun]) -> None:
                 f"{first.folder} and {run.folder} are both of a model called {run.label}, but started from different "
                 "weights or tokenizers: name only one of the two, or run one in a sweep under another label"
             )
+
+
+def _check_scored_alike(runs: Iterable[FinishedRun]) -> None:
+    seen: dict[str, FinishedRun] = {}
+    for run in runs:
+        first = seen.setdefault(run.result.task, run)
+        if difference := _scored_otherwise(first.result, run.result):
+            raise FinetuningError(
+                f"{first.folder} and {run.folder} are both of {run.result.task}, but {difference}, so their scores "
+                "cannot stand side by side: name only one of the two, or make one again as the other"
+            )
+
+
+def _scored_otherwise(first: Result, second: Result) -> str:
+    """By what the scores of two runs of a task differ in meaning, in words; empty where they are of one thing."""
+    if first.metric != second.metric:
+        return f"scored by {first.metric} and {second.metric}"
+    if first.dev_rows != second.dev_rows:
+        return f"scored on {first.dev_rows} and {second.dev_rows} dev rows"
+    before, after = _dev_hash(first), _dev_hash(second)
+    # Nothing is known of the hub's data, nor of what earlier versions read.
+    return "scored on dev splits of other content" if before and after and before != after else ""
+
+
+def _dev_hash(result: Result) -> str:
+    """sha256 of the file of the main dev split; empty where it is not known."""
+    if result.inputs is None:
+        return ""
+    file = result.inputs.data.get(result.inputs.task.get("dev", ("dev",))[0])
+    return file.sha256 if file is not None else ""
 
 
 def _start(result: Result) -> tuple[str, Path | None]:
