@@ -118,25 +118,23 @@ def _check_one_model_a_label(runs: Iterable[FinishedRun]) -> None:
 
 
 def _check_scored_alike(runs: Iterable[FinishedRun]) -> None:
-    seen: dict[str, FinishedRun] = {}
+    """By metric, dev rows and, where it is known, the dev file: the hub's leaves no trace, nor do earlier versions."""
+    seen: dict[tuple[str, str], tuple[FinishedRun, str]] = {}
     for run in runs:
-        first = seen.setdefault(run.result.task, run)
-        if difference := _scored_otherwise(first.result, run.result):
-            raise FinetuningError(
-                f"{first.folder} and {run.folder} are both of {run.result.task}, but {difference}, so their scores "
-                "cannot stand side by side: name only one of the two, or make one again as the other"
-            )
-
-
-def _scored_otherwise(first: Result, second: Result) -> str:
-    """By what the scores of two runs of a task differ in meaning, in words; empty where they are of one thing."""
-    if first.metric != second.metric:
-        return f"scored by {first.metric} and {second.metric}"
-    if first.dev_rows != second.dev_rows:
-        return f"scored on {first.dev_rows} and {second.dev_rows} dev rows"
-    before, after = _dev_hash(first), _dev_hash(second)
-    # Nothing is known of the hub's data, nor of what earlier versions read.
-    return "scored on dev splits of other content" if before and after and before != after else ""
+        result = run.result
+        alike = {
+            "by another metric": result.metric,
+            "on another number of dev rows": str(result.dev_rows),
+            "on a dev split of other content": _dev_hash(result),
+        }
+        for difference, value in alike.items():
+            first, before = seen.setdefault((result.task, difference), (run, value)) if value else (run, value)
+            if value != before:
+                raise FinetuningError(
+                    f"{run.folder} is scored {difference} of {result.task} than {first.folder} ({value:.12} and "
+                    f"{before:.12}), so their scores cannot stand side by side: name only one of the two, or make one "
+                    "again as the other"
+                )
 
 
 def _dev_hash(result: Result) -> str:
