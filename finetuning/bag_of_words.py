@@ -87,19 +87,12 @@ def finished(spec: RunSpec) -> Result | None:
     """The result of this run where it is there; FinetuningError where it is of other options, or of other data."""
     if not Result.exists(spec.output):
         return None
-    from finetuning.run.identity.inputs import inputs_of
-
     result = Result.read(spec.output)
     if result.spec != spec:
         raise FinetuningError(
             f"{spec.output}: holds a run with other options; choose another --output or delete that folder"
         )
-    now = inputs_of(spec)
-    files = {} if result.inputs is None else result.inputs.data
-    changed = [name for name, file in files.items() if name in now.data and file.sha256 != now.data[name].sha256]
-    if changed or (result.inputs is not None and result.inputs.task != now.task):
-        what = f"the {changed[0]} split" if changed else "the task"
-        raise FinetuningError(f"{spec.output}: {what} has changed since that run; delete that folder and run it again")
+    result.refuse_changed_inputs()
     return result
 
 

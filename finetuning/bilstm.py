@@ -86,11 +86,14 @@ def specifications(options: argparse.Namespace) -> list[tuple[str, RunSpec]]:
             folder = output if len(layers) == len(seeds) == 1 else output / layer.replace(":", "-") / f"seed-{seed}"
             spec = build_model(RunSpec, argparse.Namespace(**common, seed=seed, output=folder), FinetuningError)
             found.append((layer, spec))
+    if len({(layer, spec.seed) for layer, spec in found}) < len(found):  # 1 and 01
+        raise FinetuningError(f"--seeds {options.seeds}: one stands there twice; name each once")
     return found
 
 
 def finished(spec: RunSpec, name: str) -> Result | None:
-    """The result of this run where it is there; FinetuningError where that of another run is."""
+    """The result of this run where it is there; FinetuningError where that of another run is, or of other
+    inputs."""
     if not Result.exists(spec.output):
         return None
     result = Result.read(spec.output)
@@ -99,6 +102,7 @@ def finished(spec: RunSpec, name: str) -> Result | None:
         raise FinetuningError(
             f"{spec.output}: holds a run with other options; choose another --output or delete that folder"
         )
+    result.refuse_changed_inputs()
     return result
 
 

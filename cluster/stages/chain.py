@@ -22,6 +22,7 @@ from cluster.errors import ClusterError
 from cluster.process_tree import end_process_tree
 from cluster.snapshot import ROOT
 
+MARKERS, LOCK = "stages", "chain.lock"
 DEAR = 600  # seconds: what took as long to make is not removed when the code has changed
 
 
@@ -55,13 +56,18 @@ class Marker:
 def run_chain(stages: Sequence[Stage], folder: Path, *, quiet: bool = False) -> dict[str, Marker]:
     """Run what is not complete, in order; the markers by stage name. With `quiet` only the logs tell of it.
 
-    Raises `ClusterError` when a command fails, and `KeyboardInterrupt` once its processes have ended.
+    Raises `ClusterError` when a command fails or another process runs a chain in this folder, and `KeyboardInterrupt`
+    once its processes have ended.
     """
+    from preprocessing.folder_lock import FolderLock
+
     markers: dict[str, Marker] = {}
     key = ""
-    for number, stage in enumerate(stages, 1):
-        key = stage_key(stage, before=key)
-        markers[stage.name] = _run_stage(stage, key, folder, f"[{number}/{len(stages)}]", quiet=quiet)
+    # A second chain would take what the first is making for the rest of one that was interrupted, or remove it.
+    with FolderLock(folder / MARKERS, LOCK, "give another --output", error=ClusterError):
+        for number, stage in enumerate(stages, 1):
+            key = stage_key(stage, before=key)
+            markers[stage.name] = _run_stage(stage, key, folder, f"[{number}/{len(stages)}]", quiet=quiet)
     return markers
 
 
@@ -95,7 +101,7 @@ def _write(file: Path, marker: Marker) -> None:
 
 
 def _run_stage(stage: Stage, key: str, folder: Path, place: str, *, quiet: bool) -> Marker:
-    marker_file = folder / "stages" / f"{stage.name}.json"
+    marker_file = folder / MARKERS / f"{stage.name}.json"
     marker = read_marker(marker_file)
     if marker and marker.key == key and marker.state == "complete" and all(o.exists() for o in stage.outputs):
         if not quiet:

@@ -13,7 +13,7 @@ import numpy as np
 from finetuning.errors import FinetuningError
 from finetuning.kinds.protocol import Kind
 from finetuning.kinds.registry import KINDS, kind_named
-from finetuning.kinds.rows import Row, SplitRows
+from finetuning.kinds.rows import Row, SplitRows, TokenRow
 from finetuning.tasks.readers.plain import find_new
 from finetuning.tasks.readers.splits import Found, find_split
 from finetuning.tasks.records import Record
@@ -105,8 +105,9 @@ def read_new(task: Task, path: Path) -> SplitRows:
 
 def new_in_parts(task: Task, path: Path, suffix: str | None = None) -> Iterator[SplitRows]:
     """The rows of `read_new` in their order, some thousand at a time, so that memory does not grow with the file: but
-    for 16 bytes a row where rows have ids. The last part, maybe of no rows, has the notes. Equal ids are noted whatever
-    the kind: an answer stands where its row does.
+    for 16 bytes a row where rows have ids, and for a document where the task's context is one: it stays in one part.
+    The last part, maybe of no rows, has the notes. Equal ids are noted whatever the kind: an answer stands where its
+    row does.
 
     Args:
         task: what the rows are to be.
@@ -120,21 +121,34 @@ def new_in_parts(task: Task, path: Path, suffix: str | None = None) -> Iterator[
     ids = array("q")
     part: list[Row] = []
     rows = characters = 0
+    is_full = False
     for row in _rows(task, found, labelled=False):
         rows += 1
+        if is_full and not _goes_on(part[-1], row):
+            yield SplitRows(path.name, tuple(part), labelled=False)
+            part, characters, is_full = [], 0, False
         part.append(row)
         read = kind.read_of(row)
         characters += sum(map(len, read)) if isinstance(read, tuple) else len(str(read))
         if "id" in found.columns:
             ids.append(hash(row.id))
-        if len(part) == PART_ROWS or characters > PART_CHARACTERS:
+        is_full = len(part) >= PART_ROWS or characters > PART_CHARACTERS
+        # Only the row behind it tells whether a document is at its end; nothing else waits for another row.
+        if is_full and task.context != "document":
             yield SplitRows(path.name, tuple(part), labelled=False)
-            part, characters = [], 0
+            part, characters, is_full = [], 0, False
     if not rows:
         raise FinetuningError(f"{path}: holds no rows to answer")
     twice = len(ids) - len(np.unique(np.frombuffer(ids, np.int64))) if ids else 0
     same = (f"{path.name}: {twice} rows have the id of another",) if twice else ()
     yield SplitRows(path.name, tuple(part), labelled=False, notes=found.notes + same)
+
+
+def _goes_on(before: Row, row: Row) -> bool:
+    """Whether a row is of the same document as the one before it."""
+    if not isinstance(before, TokenRow) or not isinstance(row, TokenRow):
+        return False
+    return row.document is not None and row.document == before.document
 
 
 def _new(task: Task, path: Path, suffix: str | None = None) -> Found:

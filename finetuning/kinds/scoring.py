@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.encoding.layout import EncodedSplit
 from finetuning.kinds.loading import kind_of
 from finetuning.kinds.metrics.definitions import LOWER_IS_BETTER
+from finetuning.kinds.protocol import Kind
 from finetuning.kinds.rows import Row, SplitRows
 from finetuning.tasks.task import Task
 
@@ -48,16 +50,23 @@ def labels_of(task: Task, splits: Mapping[str, SplitRows]) -> tuple[tuple[str, .
     seen = {label for row in splits["train"].rows for label in kind.classes_in(row)}
     notes = list(kind.remarks(task, labels))
     for name in task.dev:
-        places = [
-            (label, row.place) for row in splits[name].rows for label in kind.classes_in(row) if label not in seen
-        ]
-        first = dict(reversed(places))
-        for label, rows in sorted(Counter(label for label, _ in places).items()):
-            notes.append(
-                f"label {label!r} occurs in the {name} split ({rows} times), but never in training: it can hardly be "
-                f"predicted, and counts as wrong; first in {first[label]}"
-            )
+        notes += _notes_on_others(kind, splits[name], seen, "but never in training: it can hardly be predicted")
     return labels, tuple(notes)
+
+
+def notes_on_unknown(kind: Kind[Any], split: SplitRows, known: Collection[str]) -> tuple[str, ...]:
+    """Notes on the classes of a split that a model does not know; none where it has no labels."""
+    return tuple(_notes_on_others(kind, split, known, "but the model does not know it: it is never predicted"))
+
+
+def _notes_on_others(kind: Kind[Any], split: SplitRows, known: Collection[str], why: str) -> list[str]:
+    places = [(label, row.place) for row in split.rows for label in kind.classes_in(row) if label not in known]
+    first = dict(reversed(places))
+    return [
+        f"label {label!r} occurs in the {split.name} split ({rows} times), {why}, and counts as wrong; first in "
+        f"{first[label]}"
+        for label, rows in sorted(Counter(label for label, _ in places).items())
+    ]
 
 
 def decode(

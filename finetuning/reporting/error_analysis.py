@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from finetuning.errors import FinetuningError
 from finetuning.kinds.loading import kind_of, load_task, read_split
 from finetuning.reporting.gather import FinishedRun, predictions
+from finetuning.run.identity.inputs import data_folder
+from finetuning.tasks.readers.splits import find_file
 from finetuning.tasks.task import Task
 
 WORST = 10
@@ -100,8 +103,12 @@ def _texts(task: Task, split: str, run: FinishedRun) -> tuple[list[tuple[str, st
         task = task.model_copy(update={"malformed": "skip"})
     if spec.data is None and task.home is None:
         return [], "The data came from the hub; texts are shown for local files only."
+    file = find_file(task, task.splits[split], data_folder(task, spec) or Path())
+    noted = None if run.result.inputs is None else run.result.inputs.data.get(split)
     try:
+        if noted is not None and file is not None and not noted.is_same(file):
+            return [], f"The texts are not shown: {file} has changed since the run."
         rows = read_split(task, split, spec.data, spec.limit_dev)
-    except FinetuningError as error:
+    except (FinetuningError, OSError) as error:
         return [], f"The texts cannot be read any more: {error}"
     return [(row.id, row.shown) for row in rows.rows] if rows is not None else [], ""

@@ -70,7 +70,7 @@ def find_runs(folders: Iterable[Path]) -> list[FinishedRun]:
     """Every finished run below `folders` (sweeps, or single runs), sorted by folder.
 
     Raises FinetuningError when a folder does not exist, when none holds a result, when two runs differ in nothing (a
-    seed would count twice), or when one label stands for two models.
+    seed would count twice), when one label stands for two models, or when runs of one task were not scored alike.
     """
     folders = list(folders)
     runs: dict[Path, FinishedRun] = {}
@@ -88,6 +88,7 @@ def find_runs(folders: Iterable[Path]) -> list[FinishedRun]:
     found = [runs[folder] for folder in sorted(runs)]
     _check_no_run_twice(found)
     _check_one_model_a_label(found)
+    _check_scored_alike(found)
     return found
 
 
@@ -114,6 +115,34 @@ def _check_one_model_a_label(runs: Iterable[FinishedRun]) -> None:
                 f"{first.folder} and {run.folder} are both of a model called {run.label}, but started from different "
                 "weights or tokenizers: name only one of the two, or run one in a sweep under another label"
             )
+
+
+def _check_scored_alike(runs: Iterable[FinishedRun]) -> None:
+    """By metric, dev rows and, where it is known, the dev file: the hub's leaves no trace, nor do earlier versions."""
+    seen: dict[tuple[str, str], tuple[FinishedRun, str]] = {}
+    for run in runs:
+        result = run.result
+        alike = {
+            "by another metric": result.metric,
+            "on another number of dev rows": str(result.dev_rows),
+            "on a dev split of other content": _dev_hash(result),
+        }
+        for difference, value in alike.items():
+            first, before = seen.setdefault((result.task, difference), (run, value)) if value else (run, value)
+            if value != before:
+                raise FinetuningError(
+                    f"{run.folder} is scored {difference} of {result.task} than {first.folder} ({value:.12} and "
+                    f"{before:.12}), so their scores cannot stand side by side: name only one of the two, or make one "
+                    "again as the other"
+                )
+
+
+def _dev_hash(result: Result) -> str:
+    """sha256 of the file of the main dev split; empty where it is not known."""
+    if result.inputs is None:
+        return ""
+    file = result.inputs.data.get(result.inputs.task.get("dev", ("dev",))[0])
+    return file.sha256 if file is not None else ""
 
 
 def _start(result: Result) -> tuple[str, Path | None]:

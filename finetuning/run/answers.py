@@ -17,7 +17,7 @@ from finetuning.kinds.answers.predictions import Prediction, line_of, write_pred
 from finetuning.kinds.encoding.truncation import Truncation
 from finetuning.kinds.loading import kind_of, load_task, new_in_parts, read_split
 from finetuning.kinds.rows import Row
-from finetuning.kinds.scoring import decode
+from finetuning.kinds.scoring import check_metrics, decode, notes_on_unknown
 from finetuning.run.checkpoint import FineTuned, load_fine_tuned
 from finetuning.run.length import log_truncation, max_length
 from finetuning.run.loop import predict
@@ -145,7 +145,8 @@ def answer_task(
     `scores.json`; returns the scores by split.
 
     Raises:
-        FinetuningError: the model's kind or labels are not the task's, or no split is there.
+        FinetuningError: the model's kind or labels are not the task's, its kind has no such metric, or no split is
+            there.
     """
     fine_tuned = load_fine_tuned(model)
     spec = spec or RunSpec(task="", model=str(model), output=output, precision="fp32")
@@ -156,6 +157,7 @@ def answer_task(
             f"{model}: trained on {fine_tuned.task.name} ({fine_tuned.task.kind}: {', '.join(fine_tuned.labels)}) "
             f"and cannot answer {task.name} ({task.kind}: {', '.join(task.labels)})"
         )
+    check_metrics(task)
     answering = Answering.start(fine_tuned, spec)
     scores: dict[str, dict[str, float]] = {}
     truncation: dict[str, Any] = {}
@@ -163,9 +165,10 @@ def answer_task(
         split = read_split(task, split_name, data)
         if split is None:
             continue
+        unknown = notes_on_unknown(kind, split, fine_tuned.labels)
         answers = answering.answer(split.rows, progress if answering.ranks.is_first else SILENT)
         predictions, truncation[split_name] = answers.predictions, asdict(answers.truncation)
-        _say(split.notes + log_truncation({split_name: answers.truncation}))
+        _say(split.notes + unknown + log_truncation({split_name: answers.truncation}))
         write_predictions(output / f"predictions-{split_name}.jsonl", predictions)
         kind.write_benchmark_files(output, task, split_name, predictions)
         if split.labelled:

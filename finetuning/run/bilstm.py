@@ -20,8 +20,9 @@ from finetuning.kinds.answers.predictions import Prediction
 from finetuning.kinds.encoding.layout import UNLABELLED
 from finetuning.kinds.loading import kind_of
 from finetuning.kinds.rows import SplitRows, TokenRow
-from finetuning.kinds.scoring import labels_of, with_losses
+from finetuning.kinds.scoring import check_metrics, labels_of, with_losses
 from finetuning.run.features import extract
+from finetuning.run.identity.inputs import inputs_of
 from finetuning.run.length import log_truncation, max_length
 from finetuning.run.loop import Trained
 from finetuning.run.outcome import constant_of, result_of, score_splits
@@ -116,9 +117,11 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None, progress: Pr
         raise FinetuningError(f"--epochs {spec.epochs:g}: the BiLSTM trains whole epochs only")
     began = time.perf_counter()
     task = task_of(spec)
+    inputs = inputs_of(spec)
     kind = kind_of(task)
     if not kind.has_words:
         raise FinetuningError(f"{task.name} is a {task.kind} task; the BiLSTM tags words, so it needs a token task")
+    check_metrics(task)
     ranks = start_ranks(spec)
     splits = read_splits(task, spec)
     labels, notes = labels_of(task, splits)
@@ -154,6 +157,7 @@ def run_bilstm(spec: RunSpec, options: BiLstmOptions | None = None, progress: Pr
         model=tagger,
         encoded=encoded,
         seconds=time.perf_counter() - began,
+        inputs=inputs,
         notes=(description, *notes, *data_remarks(task, splits), *shorter, *cut, *diverged),
         name=f"{task.name}-features ({options.text})",
     )

@@ -83,7 +83,7 @@ def run(spec: RunSpec, progress: Progress = SILENT) -> Result:
         return kind.score(task, splits[name].rows, answers(name, SILENT))[task.metric]  # the line is that of training
 
     constant = constant_of(task, splits)
-    saved = SavedTraining(spec, start.fingerprint, encoded["train"])
+    saved = SavedTraining(spec, start.fingerprint, start.encoder.config, encoded["train"])
     try:
         trained = train(model, encoded["train"], spec, ranks, dev_score, constant.score, saved, progress)
         scored = score_splits(task, splits, spec, predicted, is_first=ranks.is_first)

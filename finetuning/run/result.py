@@ -12,7 +12,7 @@ from finetuning.atomic_file import write_json
 from finetuning.errors import FinetuningError
 from finetuning.kinds.encoding.truncation import Truncation
 from finetuning.kinds.failure import Failure
-from finetuning.run.identity.inputs import Inputs
+from finetuning.run.identity.inputs import Inputs, inputs_of
 from finetuning.run.specification import RunSpec
 
 RESULT_FILE = "result.json"
@@ -158,6 +158,32 @@ class Result(BaseModel):
         """FinetuningError when the run of this folder is complete: nothing is overwritten."""
         if Result.exists(folder):
             raise FinetuningError(f"{folder}: holds a finished run; choose another --output or delete it")
+
+    def refuse_changed_inputs(self) -> None:
+        """FinetuningError when the task, data, tokenizer or model of this run were changed since.
+
+        What is gone does no harm, and of results of earlier versions nothing is known.
+        """
+        if self.inputs is None:
+            return
+        before, now = self.inputs, inputs_of(self.spec)
+        files = [
+            *((f"the {name} split", file, now.data.get(name)) for name, file in before.data.items()),
+            ("the tokenizer", before.tokenizer, now.tokenizer),
+            ("the model's config.json", before.configuration, now.configuration),
+        ]
+        changed = [what for what, old, new in files if old and new and old.sha256 != new.sha256]
+        if before.task != now.task:
+            changed.append("the task")
+        if before.weights and now.weights and before.weights != now.weights:
+            from finetuning.run.start import model_fingerprint  # late: torch takes seconds, and few need it
+
+            if model_fingerprint(self.spec) != self.model_fingerprint:
+                changed.append("the model")
+        if changed:
+            raise FinetuningError(
+                f"{self.spec.output}: {changed[0]} has changed since that run; delete that folder and run it again"
+            )
 
 
 @lru_cache(maxsize=4096)

@@ -39,13 +39,30 @@ def lacking(run: PlannedRun, plan: Plan) -> tuple[str, ...]:
     folder = plan.output / run.folder
     if not Result.exists(folder):
         return ()
-    before, now = Result.read(folder).spec, run.spec(plan.output)
+    result, now = Result.read(folder), run.spec(plan.output)
+    before = result.spec
     found = [name for name in sorted(fields_with("kept")) if getattr(now, name) and not getattr(before, name)]
     if "save_model" in found and not _asked_to_save(run, plan):
         best = best_source(run, plan.runs, plan.config)
         if best is not None and best.folder != run.folder:
             found.remove("save_model")
+    if "predict_test" not in found and now.predict_test and _has_new_test_split(result, now, plan):
+        found.append("predict_test")
     return tuple(found)
+
+
+def _has_new_test_split(result: Result, spec: RunSpec, plan: Plan) -> bool:
+    """Whether the data have a test split that they had not when the run was made."""
+    if result.inputs is None:
+        return False
+    unread = [name for name in result.inputs.task.get("test", ()) if name not in result.inputs.data]
+    if not unread:
+        return False
+    task = plan.copied_tasks().get(spec.task) or read_task(spec.task)[0]
+    folder = data_folder(task, spec)
+    return folder is not None and any(
+        name in task.splits and find_file(task, task.splits[name], folder) is not None for name in unread
+    )
 
 
 def _asked_to_save(run: PlannedRun, plan: Plan) -> bool:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from finetuning.errors import FinetuningError
-from finetuning.tasks.records import Column
+from finetuning.tasks.records import Column, first_twice
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
@@ -152,6 +152,12 @@ class Task(_Frozen):
             raise ValueError(f"positive_label {self.positive_label!r} is not among the labels")
         if absent := [name for name in (*self.dev, *self.test) if name not in self.splits]:
             raise ValueError(f"splits: {', '.join(absent)} named in dev or test, but not defined")
+        if "train" in (*self.dev, *self.test):
+            raise ValueError("the train split is learnt; name another one in dev or test")
+        if twice := first_twice(self.dev):
+            raise ValueError(f"dev: {twice!r} stands there twice")
+        if bare := [name for name in ("train", *self.dev) if name in self.splits and not self.splits[name].labelled]:
+            raise ValueError(f"splits: {bare[0]} is learnt or scored, so it needs labels; take labelled = false out")
         if self.format not in ("tsv", "csv") and (self.delimiter is not None or self.quoted is not None):
             raise ValueError(f"delimiter and quoted are for format tsv and csv, not {self.format}")
         if self.delimiter in ('"', "\n", "\r", "\0"):

@@ -2,12 +2,14 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from finetuning import bilstm
 from finetuning.run import features
@@ -175,3 +177,53 @@ def test_bilstm_says_that_another_try_may_help(
     monkeypatch.setattr("finetuning.run.bilstm.run_bilstm", full)
     assert bilstm.main(["--model", "nowhere", "--output", str(tmp_path / "run")]) == 75
     assert "run the same again" in capsys.readouterr().err
+
+
+def test_a_run_of_other_inputs_is_not_taken_for_this_one(
+    model_folder: Path, benchmark_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = Path(shutil.copytree(benchmark_data / "conll2003", tmp_path / "data"))
+    model = Path(shutil.copytree(model_folder, tmp_path / "model"))
+    arguments = ["--model", str(model), "--data", str(data), "--width", "4", "--epochs", "1", "--layers", "last"]
+    arguments += ["--seeds", "1,2", "--output", str(tmp_path / "runs")]
+    assert bilstm.main(arguments) == 0
+    (model / "model.safetensors").touch()
+    assert bilstm.main(arguments) == 0
+    capsys.readouterr()
+    for file, what in (
+        (data / "eng.testa", "the dev split"),
+        (model / "config.json", "the model's config.json"),
+        (model / "model.safetensors", "the model"),
+    ):
+        before = file.read_bytes()
+        if file.suffix == ".safetensors":
+            weights = load_file(file)
+            name = "bert.embeddings.word_embeddings.weight"
+            save_file({**weights, name: weights[name] + 1}, file, metadata={"format": "pt"})
+        else:
+            file.write_bytes(before + b"\n")
+        assert bilstm.main(arguments) == 2
+        assert f"seed-1: {what} has changed since that run; delete that folder" in capsys.readouterr().err
+        file.write_bytes(before)
+    assert bilstm.main(arguments) == 0
+
+
+def test_a_seed_counts_once_however_it_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bilstm.main(["--model", "nowhere", "--output", str(tmp_path / "run"), "--seeds", "1,01"]) == 2
+    assert "--seeds 1,01: one stands there twice" in capsys.readouterr().err
+
+
+def test_an_unknown_metric_is_said_before_training(
+    model_folder: Path, write_lines: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = write_lines(
+        "own.toml",
+        'kind = "token"',
+        'metric = "f1"',
+        'columns = { words = "words", tags = "tags" }',
+        'splits = { train = "t.jsonl", dev = "t.jsonl" }',
+    )
+    write_lines("t.jsonl", '{"words": ["he"], "tags": ["O"]}')
+    arguments = ["--task", str(task), "--model", str(model_folder), "--output", str(tmp_path / "run")]
+    assert bilstm.main(arguments) == 2
+    assert "own: metric 'f1' is unknown for a token task" in capsys.readouterr().err

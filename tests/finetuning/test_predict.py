@@ -227,6 +227,27 @@ def test_the_examples_of_the_page(
         assert set(shown["scores"]) <= set(answer["scores"])
 
 
+def test_tags_that_the_model_does_not_know_are_said(
+    runs: dict[str, Path], write_lines: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They count as wrong, so a score of 0 may be no fault of the model's."""
+    lines = ['kind = "token"', 'columns = { words = "words", tags = "tags" }', 'splits = { dev = "dev.jsonl" }']
+    write_lines(
+        "dev.jsonl", '{"words": ["he", "ran"], "tags": ["O", "O"]}', *['{"words": ["Ann"], "tags": ["B-X"]}'] * 2
+    )
+    own = write_lines("own.toml", *lines, 'metric = "entity_f1"')
+    assert answer_task(runs["conll2003"], str(own), None, tmp_path / "answers")["dev"]["entity_f1"] == 0.0
+    (note,) = [message for message in caplog.messages if "does not know" in message]
+    assert note == (
+        f"label 'B-X' occurs in the dev split (2 times), but the model does not know it: it is never predicted, and "
+        f"counts as wrong; first in {tmp_path / 'dev.jsonl'}: line 2"
+    )
+    own = write_lines("own.toml", *lines, 'metric = "f1"')
+    with pytest.raises(FinetuningError, match="own: metric 'f1' is unknown for a token task; it has entity_f1"):
+        answer_task(runs["conll2003"], str(own), None, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 def test_parts_change_nothing(
     runs: dict[str, Path], write_lines: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +262,25 @@ def test_parts_change_nothing(
     for one, other in zip(whole, parts, strict=True):
         assert one["prediction"] == other["prediction"]
         assert one["scores"] == pytest.approx(other["scores"], abs=2e-6)
+
+
+def test_parts_cut_no_document_that_is_read_as_a_whole(
+    write_lines: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the first and last sentences of a part would be answered without those beside them."""
+    monkeypatch.setattr(loading, "PART_ROWS", 4)
+    sentence, mark = ("he O", ""), ("-DOCSTART- O", "")
+    source = write_lines("new.conll", *sentence, *mark, *sentence * 6, *mark, *sentence * 2, *mark, *sentence * 3)
+    task = load_task("conll2003")
+    sizes = {
+        context: [len(part.rows) for part in new_in_parts(task.model_copy(update={"context": context}), source)]
+        for context in ("sentence", "document")
+    }
+    assert sizes == {"sentence": [4, 4, 4, 0], "document": [7, 5]}
+    monkeypatch.setattr(loading, "PART_ROWS", 100)
+    monkeypatch.setattr(loading, "PART_CHARACTERS", 1)
+    whole = new_in_parts(task.model_copy(update={"context": "document"}), source)
+    assert [len(part.rows) for part in whole] == [1, 6, 2, 3]
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])

@@ -24,6 +24,7 @@ from finetuning.run.identity.effects import fields_with
 from finetuning.run.precision import precision_on
 from finetuning.run.resume.training_file import METADATA, TRAINING_FILE
 from finetuning.run.specification import RunSpec
+from pretraining.model.config import BertConfig
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +62,13 @@ class SavedTraining:
     Args:
         spec: the run.
         fingerprint: of the weights that it starts from.
+        config: of its model.
         split: its training split.
     """
 
-    def __init__(self, spec: RunSpec, fingerprint: str, split: EncodedSplit) -> None:
+    def __init__(self, spec: RunSpec, fingerprint: str, config: BertConfig, split: EncodedSplit) -> None:
         self.path = spec.output / TRAINING_FILE
-        self._spec, self._fingerprint, self._split = spec, fingerprint, split
+        self._spec, self._fingerprint, self._config, self._split = spec, fingerprint, config, split
         self._engine: Engine | None = None
         self._position = Position()
 
@@ -116,6 +118,8 @@ class SavedTraining:
         spec = self._spec.model_copy(update={"precision": precision})
         digest = hashlib.sha256(spec.model_dump_json(exclude={*_MAY_CHANGE, *_READ}).encode())
         digest.update(self._fingerprint.encode())
+        # Dropout and activation are in no weight.
+        digest.update(self._config.model_dump_json().encode())
         split = self._split
         for array in (split.input_ids_t, split.offsets_s, split.segment_b_start_s, split.labels):
             digest.update(np.ascontiguousarray(array).data)

@@ -66,6 +66,7 @@ def layout_of(task: Task, split: Split | None = None) -> Layout:
         delimiter=task.delimiter or ("," if is_csv else "\t"),
         quoted=is_csv if task.quoted is None else task.quoted,
         header=header,
+        labels=task.labels,
         malformed=task.malformed if split is not None and split.labelled else "refuse",
     )
 

@@ -7,6 +7,7 @@ refused by its number, for a lost row bends a score and shifts the rows of a sub
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from finetuning.tasks.readers.quoting import quoted_rows
 from finetuning.tasks.readers.remarks import LOOKED_AT, Remarks
 from finetuning.tasks.records import Columns, first_twice, names_in
 
+CLASS_ROLES = ("label", "labels", "tags")
+"""Roles whose values are classes or numbers."""
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -29,6 +33,8 @@ class Layout:
     quoted: bool = False
     """A field may stand in quotation marks, with line ends and separators in it and its own marks doubled."""
     header: bool = True
+    labels: tuple[str, ...] = ()
+    """Classes of the task."""
     malformed: Literal["refuse", "skip"] = "refuse"
     """What to do with lines whose number of fields is not that of the first line."""
 
@@ -51,8 +57,8 @@ def table_records(
         also: further names that will be asked for where they are there, so that none may stand there twice.
 
     Raises:
-        FinetuningError: a column is missing or stands there twice, a line has another number of fields, or the
-            quoting is broken.
+        FinetuningError: a column is missing or stands there twice, a line has another number of fields, the quoting is
+            broken, or what is to be the header is a row.
     """
     layout, remarks = layout or Layout(), remarks if remarks is not None else Remarks()
     names: list[str] | None = None
@@ -63,6 +69,7 @@ def table_records(
             names = fields if layout.header else [str(index) for index in range(len(fields))]
             places = _places(path, names, columns, layout, also)
             if layout.header:
+                _refuse_row_as_header(path, names, columns, layout)
                 continue
         if not fields:
             blank.append(number)
@@ -130,6 +137,23 @@ def _places(path: Path, names: list[str], columns: Columns, layout: Layout, also
             f"{path}: the header has two columns {twice!r}; rename one, or give the position of the column instead"
         )
     return places
+
+
+def _refuse_row_as_header(path: Path, names: list[str], columns: Columns, layout: Layout) -> None:
+    """FinetuningError where the first line has a label for a name: as a header the row would be lost in silence.
+
+    Only a column that is given by position can be so: by its name it would be missing.
+    """
+    given = [column for role in CLASS_ROLES for column in names_in(columns.get(role, ())) if isinstance(column, int)]
+    for column in given:
+        name = names[column].strip()
+        parts = name.replace(",", " ").split()
+        is_label = name in layout.labels or (parts and all(part in layout.labels for part in parts))
+        if is_label or _NUMBER.fullmatch(name):
+            raise FinetuningError(
+                f"{path}: line 1 is to be the header, but has the label {names[column]!r} in column {column}; set "
+                "header = false in the task if the file has none"
+            )
 
 
 def _other_layout(names: list[str], layout: Layout) -> str:

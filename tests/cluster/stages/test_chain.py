@@ -11,6 +11,8 @@ import pytest
 from cluster.errors import ClusterError
 from cluster.stages import chain
 from cluster.stages.chain import Stage, read_marker, run_chain
+from preprocessing import folder_lock
+from preprocessing.folder_lock import FolderLock
 
 
 def stage(name: str, folder: Path, code: str) -> Stage:
@@ -126,3 +128,20 @@ def test_interrupting_ends_every_process_and_leaves_the_stage_incomplete(
     marker = read_marker(tmp_path / "stages" / "long.json")
     assert marker is not None
     assert marker.state == "running"
+
+
+def test_a_second_chain_in_the_folder_is_refused_and_removes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With another command it would remove what the first one is making, and both would end well."""
+    monkeypatch.setattr(folder_lock, "WAIT_SECONDS", 0.0)
+    first = writing(tmp_path, "first")
+    run_chain([first], tmp_path)
+    changed = replace(first, command=(*first.command, "another argument"))
+    with (
+        FolderLock(tmp_path / chain.MARKERS, chain.LOCK, ""),
+        pytest.raises(ClusterError, match=r"is in use by process \d+ .* or give another --output"),
+    ):
+        run_chain([changed], tmp_path)
+    assert (tmp_path / "first.txt").read_text() == "once "
+    assert run_chain([changed], tmp_path)["first"].attempts == 1

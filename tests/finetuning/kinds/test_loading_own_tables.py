@@ -56,6 +56,17 @@ def test_the_format_is_that_of_the_suffix() -> None:
         ({"max_lenght": 64}, "max_lenght: unknown key; did you mean 'max_length'"),
         ({"labels": ["no", ""]}, "labels: '' is empty or has blanks beside it"),
         ({"labels": ["no", " yes"]}, "labels: ' yes' is empty or has blanks beside it"),
+        ({"dev": ["train"]}, "the train split is learnt; name another one in dev or test"),
+        ({"test": ["train"]}, "the train split is learnt; name another one in dev or test"),
+        ({"dev": ["dev", "dev"]}, "dev: 'dev' stands there twice"),
+        (
+            {"splits": {"train": "a.csv", "dev": {"file": "b.csv", "labelled": False}}},
+            "splits: dev is learnt or scored, so it needs labels",
+        ),
+        (
+            {"splits": {"train": {"file": "a.csv", "labelled": False}, "dev": "b.csv"}},
+            "splits: train is learnt or scored, so it needs labels",
+        ),
         ({"score_range": [5, 0]}, "score_range: write the lowest score first"),
         ({"score_range": [0, float("nan")]}, "score_range: write the lowest score first"),
         ({"labels": ["no", True]}, "labels.1: Input should be a valid string"),
@@ -231,8 +242,10 @@ def test_words_and_tags_of_a_table_are_separated_by_blanks(write_lines: Write, t
     assert [(row.words, row.tags, row.document) for row in new.rows if isinstance(row, TokenRow)] == [
         (("it", "ran"), None, None)
     ]
-    unlabelled = words(splits={"train": {"file": "bare.csv", "labelled": False}, "dev": "dev.csv"})
-    assert train(unlabelled, write_lines("bare.csv", "part,sentence", "7,it ran"))[0].document == "7"
+    splits = {"train": "train.csv", "dev": "dev.csv", "test": {"file": "bare.csv", "labelled": False}}
+    bare = read_split(words(splits=splits), "test", write_lines("bare.csv", "part,sentence", "7,it ran").parent)
+    assert bare is not None
+    assert [row.document for row in bare.rows if isinstance(row, TokenRow)] == ["7"]
 
 
 @pytest.mark.parametrize(("value", "says"), [(True, "document is True"), (1.5, "document is 1.5"), ([], r"is \[\]")])
@@ -271,3 +284,29 @@ def test_the_answer_of_a_table(write_lines: Write) -> None:
 def test_answers_of_a_table_that_are_refused(write_lines: Write, answers: Any, row: str, says: str) -> None:
     with pytest.raises(FinetuningError, match=says):
         train(spans(answers), write_lines("train.csv", "question,text,answer,start", row))
+
+
+@pytest.mark.parametrize(
+    ("changes", "first", "shown"),
+    [
+        ({"columns": {"text_a": 0, "label": 1}}, "he ran,no", "the label 'no' in column 1"),
+        ({"columns": {"text_a": 0, "label": -1}}, "he ran,yes", "the label 'yes' in column -1"),
+        (
+            {"kind": "regression", "metric": "pearson", "labels": [], "columns": {"text_a": 0, "label": 1}},
+            "he ran,-1.5",
+            "the label '-1.5' in column 1",
+        ),
+        (
+            {"kind": "multi_label", "metric": "micro_f1", "columns": {"text_a": 0, "labels": 1}},
+            'he ran,"no, yes"',
+            "the label 'no, yes' in column 1",
+        ),
+    ],
+)
+def test_a_row_is_not_lost_as_a_header(write_lines: Write, changes: dict[str, Any], first: str, shown: str) -> None:
+    """Columns by position fit a file without a header too, and `header = true` is the default."""
+    path = write_lines("train.csv", first, first)
+    with pytest.raises(FinetuningError, match=rf"line 1 is to be the header, but has {shown}; set header = false"):
+        train(task(**changes), path)
+    assert len(train(task(**changes, header=False), path)) == 2
+    assert len(train(task(**changes), write_lines("train.csv", "words,what", first))) == 1

@@ -80,7 +80,7 @@ def test_what_is_said_of_a_sweep(sweep: Path) -> None:
 def test_tasks_of_a_benchmark_have_their_own_runs_and_published_figures(made: Made, tmp_path: Path) -> None:
     made("1", task="rte", score=0.7, metrics={"accuracy": 0.7}, train_rows=5, dev_rows=6)
     made("2", task="cola", score=0.5, metric="matthews_correlation", metrics={"matthews_correlation": 0.5})
-    made("3", task="rte", model="b", score=0.8, metrics={"accuracy": 0.8})
+    made("3", task="rte", model="b", score=0.8, metrics={"accuracy": 0.8}, dev_rows=6)
     report = build([tmp_path])
     assert [task["task"] for task in report["tasks"]] == ["rte", "cola"]
     assert [[model["label"] for model in task["models"]] for task in report["tasks"]] == [["a", "b"], ["a"]]

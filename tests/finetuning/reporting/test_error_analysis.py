@@ -11,6 +11,8 @@ import pytest
 from finetuning.kinds.loading import load_task
 from finetuning.reporting.error_analysis import ErrorAnalysis, WorstError, analyse, confusion_matrix
 from finetuning.reporting.gather import FinishedRun, find_runs
+from finetuning.run.identity.inputs import inputs_of
+from finetuning.run.specification import RunSpec
 from tests.finetuning.reporting.finished_runs import answered
 
 TOKENS = {"id": "0", "label": ["O", "B-PER", "O"], "prediction": ["O", "O", "O"], "scores": [0.9, 0.5, 0.9]}
@@ -158,3 +160,19 @@ def test_errors_of_every_kind_of_task(
     *texts, badness = asdict(found).values()
     assert (*texts, pytest.approx(badness)) == error
     assert json.dumps(asdict(analyse(run)))
+
+
+def test_texts_of_a_file_that_was_changed_are_not_shown(
+    tmp_path: Path, write_result: Callable[..., Path], rows: Callable[..., None]
+) -> None:
+    """As many rows as before, but other ones."""
+    rows("a,one,yes", "b,two,no")
+    (tmp_path / "own.toml").write_text(TASK)
+    asked = {"task": str(tmp_path / "own.toml")}
+    inputs = inputs_of(RunSpec(**asked, model="m", output=tmp_path))
+    folder = write_result(tmp_path / "run", task="own", spec=asked, inputs=inputs)
+    (run,) = find_runs([answered(folder, given("a", "yes", "no"), given("b", "no", "no"), split="try")])
+    assert [(error.text, analyse(run).note) for error in analyse(run).worst] == [("one", "")]
+    rows("a,three,yes", "b,four,no")
+    assert [error.text for error in analyse(run).worst] == [""]
+    assert analyse(run).note == f"The texts are not shown: {tmp_path / 'd.csv'} has changed since the run."

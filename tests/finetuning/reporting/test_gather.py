@@ -199,3 +199,41 @@ def test_the_best_run_is_the_first_of_equal_ones(tmp_path: Path, write_result: C
     for seed, score in enumerate((0.5, 0.8, 0.8, 0.7)):
         write_result(tmp_path / str(seed), seed=seed, score=score)
     assert best_run(find_runs([tmp_path])).result.seed == 1
+
+
+def noted(dev: str, split: str = "dev") -> dict[str, Any]:
+    """What a run read, of which the dev file has this hash."""
+    file = {"path": "dev.tsv", "bytes": 9, "modified_ns": 1, "sha256": dev * 64}
+    return {"inputs": {"task": {} if split == "dev" else {"dev": [split]}, "data": {split: file}}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        ({"metric": "accuracy"}, {"metric": "f1"}, r"by another metric of cola than .*/0 earlier \(f1 and accuracy\)"),
+        ({"dev_rows": 4}, {"dev_rows": 6}, r"on another number of dev rows of cola than .*/0 earlier \(6 and 4\)"),
+        (
+            noted("a"),
+            noted("b"),
+            r"on a dev split of other content of cola than .*/a \(bbbbbbbbbbbb and aaaaaaaaaaaa\)",
+        ),
+        (noted("a", "dev_matched"), noted("b", "dev_matched"), "on a dev split of other content of cola than .*/a "),
+    ],
+)
+def test_scores_of_other_rows_or_metrics_do_not_stand_side_by_side(
+    tmp_path: Path, write_result: Callable[..., Path], first: dict[str, Any], second: dict[str, Any], says: str
+) -> None:
+    write_result(tmp_path / "a", spec={"model": "models/a/export"}, **first)
+    write_result(tmp_path / "b", spec={"model": "models/b/export"}, **second)
+    # Of what an earlier version read nothing is known: it stands beside either.
+    write_result(tmp_path / "0 earlier", seed=9, **(first if "inputs" not in first else {}))
+    with pytest.raises(FinetuningError, match=f"/b is scored {says}.*so their scores cannot stand side by side"):
+        find_runs([tmp_path])
+
+
+def test_scores_of_one_content_do_wherever_it_lies(tmp_path: Path, write_result: Callable[..., Path]) -> None:
+    write_result(tmp_path / "a", seed=1, **noted("a"))
+    write_result(tmp_path / "b", seed=2, **noted("a"))
+    write_result(tmp_path / "earlier", seed=3)
+    write_result(tmp_path / "other", task="rte", **noted("b"))
+    assert len(find_runs([tmp_path])) == 4

@@ -140,6 +140,22 @@ def test_what_is_kept_and_asked_for_later_is_lacking_and_no_reason_to_refuse(pla
     assert finished_without(first) is None
 
 
+def test_a_test_split_that_came_later_is_lacking(place: Place) -> None:
+    test = 'dev = "dev.jsonl", test = { file = "test.jsonl", optional = true } }\ntest = ["test"]'
+    place.task.write_text(OWN.replace('dev = "dev.jsonl" }', test))
+    plan = place.finish()
+    assert lacking(plan.runs[0], plan) == ()
+    (place.task.parent / "test.jsonl").write_text(ROW)
+    again = place.plan()
+    place_of_run = again.runs[0].folder
+    assert lacking(again.runs[0], again) == ("predict_test",)
+    assert f"(predict_test), the first {place_of_run}: their scores stand; --again" in str(finished_without(again))
+    without = place.plan(options={"predict_test": False})
+    assert lacking(without.runs[0], without) == ()
+    place.finish()
+    assert lacking(again.runs[0], again) == ()
+
+
 def test_only_the_best_mnli_run_must_keep_a_model_that_is_but_a_start(
     tmp_path: Path, write_result: Callable[..., Path]
 ) -> None:

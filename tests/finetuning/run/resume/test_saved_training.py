@@ -1,5 +1,6 @@
 """A run that is interrupted, wherever that is, and goes on to the result of one that was left in peace."""
 
+import json
 import os
 import shutil
 import signal
@@ -123,6 +124,29 @@ def test_what_another_run_saved_is_passed_over(
     left_in_peace(monkeypatch)
     found = run(spec("hurt", **change))
     assert "is of other options, weights or data: training starts anew" in caplog.text
+    assert found.model_dump(exclude=TIMES) == expected.model_dump(exclude=TIMES)
+
+
+def test_what_a_model_of_other_dropout_saved_is_passed_over(
+    spec: Callable[..., RunSpec],
+    interrupt: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    model_folder: Path,
+    tmp_path: Path,
+) -> None:
+    """Its weights are the same, and `config.json` alone says it."""
+    model = Path(shutil.copytree(model_folder, tmp_path / "model"))
+    hurt = spec("hurt", model=str(model), dropout=None)
+    interrupt("_step", 4)
+    with pytest.raises(KeyboardInterrupt):
+        run(hurt)
+    left_in_peace(monkeypatch)
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"hidden_dropout_prob": 0.0}))
+    found = run(hurt)
+    assert "is of other options, weights or data: training starts anew" in caplog.text
+    expected = run(spec("undisturbed", model=str(model), dropout=None))
     assert found.model_dump(exclude=TIMES) == expected.model_dump(exclude=TIMES)
 
 
