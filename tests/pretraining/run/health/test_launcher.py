@@ -24,13 +24,14 @@ def test_without_one() -> None:
     assert Launcher.find().processes == ()
 
 
-@pytest.mark.parametrize("name", ["deepspeed", "torchrun"])
+# The ids do not name them: pytest-xdist may put the test's into the command of the process that this one starts from.
+@pytest.mark.parametrize("name", ["deepspeed", "torchrun"], ids=["first", "second"])
 def test_one_that_is_killed(tmp_path: Path, name: str) -> None:
     script = tmp_path / name
     script.write_text(START)
     with subprocess.Popen([sys.executable, str(script), RANK], cwd=ROOT, stdout=subprocess.PIPE, text=True) as launcher:
         assert launcher.stdout is not None
-        assert launcher.stdout.readline() == "1 False\n"
+        first = launcher.stdout.readline()
         time.sleep(0.3)
-        launcher.kill()
-        assert launcher.stdout.readline() == "gone\n"
+        launcher.kill()  # before anything is asserted: the block's end waits for it
+        assert (first, launcher.stdout.readline()) == ("1 False\n", "gone\n")
