@@ -122,7 +122,10 @@ def test_it_stands_beside_the_models_of_a_sweep(
 ) -> None:
     output = tmp_path / "sweep"
     # The grid's own values: they must not pair it with what has neither rate nor epochs.
-    model = [write_result(output / "small" / f"seed{seed}", task="sst2", score=0.75, seed=seed) for seed in (1, 2)]
+    model = [
+        write_result(output / "small" / f"seed{seed}", task="sst2", score=0.75, seed=seed, dev_rows=6)
+        for seed in (1, 2)
+    ]
     assert run("--task", "sst2", "--data", benchmark_data, "--output", output, "--seeds", "1,2") == 0
     for folder in model:
         shutil.copy(output / "bag-of-words" / "sst2" / "seed-1" / "predictions-dev.jsonl", folder)
