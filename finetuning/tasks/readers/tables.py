@@ -19,7 +19,7 @@ from finetuning.tasks.readers.quoting import quoted_rows
 from finetuning.tasks.readers.remarks import LOOKED_AT, Remarks
 from finetuning.tasks.records import Columns, first_twice, names_in
 
-CLASS_ROLES = ("label", "labels", "tags")
+_CLASS_ROLES = ("label", "labels", "tags")
 """Roles whose values are classes or numbers."""
 _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -144,7 +144,7 @@ def _refuse_row_as_header(path: Path, names: list[str], columns: Columns, layout
 
     Only a column that is given by position can be so: by its name it would be missing.
     """
-    given = [column for role in CLASS_ROLES for column in names_in(columns.get(role, ())) if isinstance(column, int)]
+    given = [column for role in _CLASS_ROLES for column in names_in(columns.get(role, ())) if isinstance(column, int)]
     for column in given:
         name = names[column].strip()
         parts = name.replace(",", " ").split()

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a setting of glibc")
+
 FAULTS = """
 import resource, sys, torch
 from pretraining.devices.freed_memory import keep_freed_memory
@@ -30,7 +32,6 @@ def run(what: str, **environment: str) -> tuple[str, int]:
     return said, int(faults)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a setting of glibc")
 def test_a_step_takes_the_memory_of_those_before() -> None:
     said, faults = run("keep")
     assert said == "True"

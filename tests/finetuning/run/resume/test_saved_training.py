@@ -54,6 +54,19 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         signal.signal(number, handler)
 
 
+@pytest.fixture
+def cut_short(interrupt: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """cut_short(spec, at=4): the run is interrupted after so many steps; the next one is left in peace."""
+
+    def cut(spec: RunSpec, at: int = 4) -> None:
+        interrupt("_step", at)
+        with pytest.raises(KeyboardInterrupt):
+            run(spec)
+        left_in_peace(monkeypatch)
+
+    return cut
+
+
 def left_in_peace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(loop, "interruption", Interruption())
@@ -96,32 +109,23 @@ def test_an_interrupted_run_ends_like_one_that_was_not(
     assert not (hurt.output / TRAINING_FILE).exists()
 
 
-def test_interrupted_again_and_again(
-    spec: Callable[..., RunSpec], interrupt: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_again_and_again(spec: Callable[..., RunSpec], cut_short: Callable[..., None]) -> None:
     expected = run(spec("undisturbed"))
     for step in range(1, 9):
-        interrupt("_step", 1)
-        with pytest.raises(KeyboardInterrupt):
-            run(spec("hurt"))
+        cut_short(spec("hurt"), at=1)
         assert saved_step(spec("hurt").output) == step
-        left_in_peace(monkeypatch)
     assert run(spec("hurt")).model_dump(exclude=TIMES) == expected.model_dump(exclude=TIMES)
 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 1e-4}, {"limit_train": 8}, {"seed": 4}])
 def test_what_another_run_saved_is_passed_over(
     spec: Callable[..., RunSpec],
-    interrupt: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
+    cut_short: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
     change: dict[str, Any],
 ) -> None:
     expected = run(spec("undisturbed", **change))
-    interrupt("_step", 4)
-    with pytest.raises(KeyboardInterrupt):
-        run(spec("hurt"))
-    left_in_peace(monkeypatch)
+    cut_short(spec("hurt"))
     found = run(spec("hurt", **change))
     assert "is of other options, weights or data: training starts anew" in caplog.text
     assert found.model_dump(exclude=TIMES) == expected.model_dump(exclude=TIMES)
@@ -129,8 +133,7 @@ def test_what_another_run_saved_is_passed_over(
 
 def test_what_a_model_of_other_dropout_saved_is_passed_over(
     spec: Callable[..., RunSpec],
-    interrupt: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
+    cut_short: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
     model_folder: Path,
     tmp_path: Path,
@@ -138,10 +141,7 @@ def test_what_a_model_of_other_dropout_saved_is_passed_over(
     """Its weights are the same, and `config.json` alone says it."""
     model = Path(shutil.copytree(model_folder, tmp_path / "model"))
     hurt = spec("hurt", model=str(model), dropout=None)
-    interrupt("_step", 4)
-    with pytest.raises(KeyboardInterrupt):
-        run(hurt)
-    left_in_peace(monkeypatch)
+    cut_short(hurt)
     config = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps(config | {"hidden_dropout_prob": 0.0}))
     found = run(hurt)
@@ -152,16 +152,12 @@ def test_what_a_model_of_other_dropout_saved_is_passed_over(
 
 def test_options_without_effect_and_a_moved_model_leave_it_standing(
     spec: Callable[..., RunSpec],
-    interrupt: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
+    cut_short: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
 ) -> None:
     caplog.set_level("INFO")
-    interrupt("_step", 4)
-    with pytest.raises(KeyboardInterrupt):
-        run(spec("hurt"))
-    left_in_peace(monkeypatch)
+    cut_short(spec("hurt"))
     moved = shutil.copytree(spec("hurt").model, tmp_path / "moved")
     run(spec("hurt", model=str(moved), save_model=True, predict_test=False, micro_batch_pieces=1000, device="cpu"))
     assert "goes on after step 4" in caplog.text
@@ -169,15 +165,11 @@ def test_options_without_effect_and_a_moved_model_leave_it_standing(
 
 def test_a_damaged_file_is_passed_over(
     spec: Callable[..., RunSpec],
-    interrupt: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
+    cut_short: Callable[..., None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     expected = run(spec("undisturbed"))
-    interrupt("_step", 4)
-    with pytest.raises(KeyboardInterrupt):
-        run(spec("hurt"))
-    left_in_peace(monkeypatch)
+    cut_short(spec("hurt"))
     file = spec("hurt").output / TRAINING_FILE
     file.write_bytes(file.read_bytes()[:-100])
     assert run(spec("hurt")).model_dump(exclude=TIMES) == expected.model_dump(exclude=TIMES)
